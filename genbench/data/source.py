@@ -1,0 +1,73 @@
+"""What a data set must offer, and the words that describe it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genbench.interfaces import Json
+
+Bytes: TypeAlias = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How pixels of a file become pixels of a training image. Part of every protocol."""
+
+    crop: str  # "short side to 128, centre square 128"
+    resize: str  # "PIL bilinear, antialiased"
+    split: str  # "official partition", "name hash, 1 in 10 is test"
+    flip: bool = False  # whether a mirrored image is as good as the image, for training
+    channels: str = "RGB"  # "grey repeated to RGB"
+
+    def describe(self) -> dict[str, Json]:
+        """As the protocol writes it; mirroring belongs to training, not to the data."""
+        return {key: value for key, value in asdict(self).items() if key != "flip"}
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of a source, decoded."""
+
+    images: Bytes  # (k, 3, r, r), the rows that could be decoded, in order
+    rows: Sequence[int]  # (k,) which rows they are
+    bad: Sequence[tuple[str, str]] = ()  # (name, reason) of the rows that could not
+
+
+class Source(Protocol):
+    """Images of a data set, before they are cached.
+
+    Rows have one canonical order, the same on every machine.
+    """
+
+    name: str  # "celeba", "folder:faces": stands in tables, so no full path
+    recipe: Recipe
+    licence: str  # one line, or "unknown"
+
+    def __len__(self) -> int:
+        """Rows, in all splits together."""
+
+    def stamp(self) -> str:
+        """A cheap digest that changes when the content does: names, sizes, times or CRCs."""
+
+    def is_test(self) -> NDArray[np.bool_]:
+        """(rows,) which rows are held out; fixed and known without decoding."""
+
+    def read(self, start: int, stop: int, resolution: int) -> Chunk:
+        """Decode rows start..stop at *resolution*. Thread-safe.
+
+        Raises:
+            BadInput: the whole source cannot give this resolution.
+        """
+
+    def attributes(self) -> Mapping[str, NDArray[np.generic]]:
+        """What is known of each row: name -> (rows,) numbers or short strings; may be empty."""
+
+
+# The ROOM of a data source: (text after the colon, folder of --data-dir) -> source
+Opener: TypeAlias = Callable[[str | None, Path | None], Source]

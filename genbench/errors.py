@@ -1,0 +1,58 @@
+"""Errors that a user can cause: one clear line each, exit code 2.
+
+Every message says what was asked, what was found, what was wanted, and what to do next.
+A bug is not one of these and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class GenbenchError(Exception):
+    """Anything a user can cause and put right."""
+
+
+class UnknownName(GenbenchError):
+    """A model, metric, report or data set that does not exist."""
+
+
+class BadSetting(GenbenchError):
+    """A setting that does not exist, or a value of the wrong type or out of range."""
+
+
+class BadInput(GenbenchError):
+    """A file or folder that is not what it should be: missing, empty, corrupt, of mixed sizes."""
+
+
+class NotEnoughData(GenbenchError):
+    """Fewer images than a metric or a split needs."""
+
+
+class NotMeasurable(GenbenchError):
+    """A number that this model or this data cannot have; the message is the reason in the table."""
+
+
+class MissingWeights(NotMeasurable):
+    """The weights of a feature network are nowhere to be found."""
+
+
+class WrongWeights(GenbenchError):
+    """A weights file whose content is not what its name promises."""
+
+
+class Diverged(GenbenchError):
+    """Training produced a number that is not finite."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """' Did you mean vae?' for a near miss, otherwise an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
+    """The error for a name that nobody knows, with the nearest one that somebody does."""
+    hint = nearest(name, known)
+    return UnknownName(f"no {kind} is called {name!r}.{hint} See: genbench list {kind}")

@@ -1,0 +1,259 @@
+"""What the parts of genbench promise each other.
+
+Models have capabilities, not a common ancestor: anything with the right methods can be
+measured. Metrics are pure functions plus a statement of what they look at. Nothing here
+loads torch, so that the command line starts at once.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor, device
+    from torch.nn import Module
+    from torch.optim import Optimizer
+
+Tensors: TypeAlias = Mapping[str, "Tensor"]
+Json: TypeAlias = Any  # what json.dumps takes: dict, list, str, int, float, bool, None
+
+
+# --- models -----------------------------------------------------------------------------
+
+
+@runtime_checkable
+class Generates(Protocol):
+    """Makes images out of nothing but noise."""
+
+    def sample(self, n: int, rng: Generator | None = None) -> Tensor:
+        """n new images, (n, 3, h, w) in [-1, 1]; the same *rng* state gives the same images."""
+
+
+@runtime_checkable
+class Draws(Protocol):
+    """Samples its own prior. ``decode(draw(n, rng))`` is then what ``sample(n, rng)`` gives."""
+
+    def draw(self, n: int, rng: Generator) -> Tensor:
+        """n latents of the prior, (n, d), on the device of *rng*."""
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """Turns images into latents."""
+
+    def encode(self, images: Tensor) -> Tensor:
+        """(n, 3, h, w) in [-1, 1] -> (n, d)."""
+
+
+@runtime_checkable
+class Decodes(Protocol):
+    """Turns latents into images."""
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """(n, d) -> (n, 3, h, w), nominally in [-1, 1]; whoever measures clamps."""
+
+
+@runtime_checkable
+class Interpolates(Protocol):
+    """Knows the way between two of its latents."""
+
+    def interpolate(self, a: Tensor, b: Tensor, t: float) -> Tensor:
+        """(n, d), (n, d) -> (n, d); a at 0, b at 1: slerp on a sphere, lerp elsewhere."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Training images, and where they stand in the training split."""
+
+    images: Tensor  # (n, 3, h, w) in [-1, 1], on the device, at the full resolution
+    index: Tensor  # (n,) int64, row in the training split
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where training stands after so many images: a pure function of their number."""
+
+    name: str  # for the progress bar: "16x16 fade", "train"
+    resolution: int  # of the images the model works on now
+    alpha: float  # share of the newest block, 1 when nothing fades
+    batch: int  # images the next step wants
+
+
+class Learns(Protocol):
+    """A model of the registry: built from frozen settings, trained a step at a time.
+
+    It is a ``torch.nn.Module`` and owns what is its own: networks, optimisers, losses,
+    schedule. The engine owns the loop, device, seeds, checkpoints, averaging of weights
+    and logs, and keeps ``seen`` true.
+    """
+
+    Settings: ClassVar[type]  # frozen dataclass; every field has a default
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]]  # published settings by name, and "tiny"
+    FLIPS: ClassVar[bool]  # whether mirrored training images are welcome
+
+    settings: Any
+    resolution: int
+    seen: int  # training images shown so far; set by the engine
+
+    def total(self, train_size: int) -> int:
+        """How many images a full training shows."""
+
+    def stage(self, seen: int) -> Stage:
+        """Phase, resolution, fade and batch size after *seen* images."""
+
+    def step(self, batch: Batch, rng: Generator) -> Tensors:
+        """One training step. Returns scalars to log, detached and still on the device."""
+
+    def optimizers(self) -> Mapping[str, Optimizer]:
+        """The optimisers by name, for the checkpoint; empty if there are none."""
+
+    def averaged(self) -> Mapping[str, Module]:
+        """The networks of which a running average is kept and used for evaluation."""
+
+    def average_decay(self) -> float:
+        """Share of the old average kept at every step."""
+
+    def sample(self, n: int, rng: Generator | None = None) -> Tensor:
+        """See `Generates`."""
+
+    # what torch.nn.Module gives
+    def state_dict(self) -> dict[str, Tensor]:
+        """Weights and buffers by name."""
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Any:
+        """Take weights and buffers."""
+
+    def to(self, where: Any) -> Any:
+        """Move to a device."""
+
+    def train(self, mode: bool = True) -> Any:
+        """Training mode."""
+
+    def eval(self) -> Any:
+        """Evaluation mode."""
+
+
+# --- metrics ----------------------------------------------------------------------------
+
+
+class View(enum.StrEnum):
+    """The streams of images a metric can look at. Each is produced once per evaluation."""
+
+    REAL = "real"  # images of the reference split
+    SAMPLES = "samples"  # what the model generates
+    PAIRS = "pairs"  # held-out images and their reconstructions, row by row
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What a gatherer may know before its first batch."""
+
+    device: device
+    n: int  # images the whole pass will show
+    resolution: int
+    side: int  # 0 for the real side, 1 for the generated one: independent random numbers
+    seed: int
+
+
+class Accumulator(Protocol):
+    """Takes batches of one view and ends with a few tensors. Memory must not grow without need."""
+
+    def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
+        """Take a batch.
+
+        Args:
+            rows: uint8 images (n, 3, h, w), one tensor per view and two for PAIRS
+                (input, reconstruction); or float32 features (n, d) where the gatherer
+                names a network.
+            index: (n,) global row of each image, on the CPU.
+        """
+
+    def finish(self) -> Tensors:
+        """The evidence, on the CPU."""
+
+
+class Gather(Protocol):
+    """A frozen, hashable statement of what to keep of a view.
+
+    Two metrics that state equal gatherers of one view share the work.
+    """
+
+    @property
+    def features(self) -> tuple[str, str] | None:
+        """(network, layer) to look through, or None for the pixels."""
+
+    def start(self, about: Pass) -> Accumulator:
+        """An empty accumulator. Raises `NotMeasurable` or `NotEnoughData` if it cannot work."""
+
+    def describe(self) -> dict[str, Json]:
+        """What the protocol must say about it."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One thing a metric looks at."""
+
+    view: View
+    gather: Gather
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A number with its error bar."""
+
+    value: float
+    spread: float | None = None
+    spread_over: str | None = None  # "standard error over images", ...
+    n: int | None = None  # rows it was taken over, where that is not the whole view
+
+
+@dataclass(frozen=True)
+class Column:
+    """How a score stands in a table."""
+
+    title: str
+    lower_is_better: bool
+    unit: str = ""
+    digits: int = 3
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of the registry: what it looks at, and the function that makes numbers of it."""
+
+    version: int  # raise it when the same input gives another number
+    looks: Mapping[str, Look]  # argument of `compute` -> what fills it
+    compute: Callable[..., Mapping[str, Measured]]  # score name -> number
+    columns: Mapping[str, Column]  # score name -> how it is printed
+    variants: Mapping[str, Metric] = field(default_factory=dict)  # "768" for `--metrics fid:768`
+
+
+# --- features ---------------------------------------------------------------------------
+
+
+class Extractor(Protocol):
+    """A feature network with the weights it says it has."""
+
+    name: str  # "inception"
+    sha256: str  # of the weights file
+    layers: tuple[str, ...]  # those these weights can give
+
+    def __call__(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+        """uint8 (n, 3, h, w) -> {layer: float32 (n, d)}, in one forward pass."""
+
+    def describe(self) -> dict[str, Json]:
+        """Name, weights, resize rule: what the protocol must say."""
+
+
+# --- reports ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form a report can take."""
+
+    suffix: str  # of the file, ".md"
+    render: Callable[[Any], str]  # genbench.tables.Report -> text of the file

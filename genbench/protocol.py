@@ -1,0 +1,73 @@
+"""The protocol: the frozen recipe of a number, and the id that says two recipes are one.
+
+Two numbers may stand in one column only if their protocols have the same id. When they do
+not, `differences` names the fields that keep them apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from genbench.interfaces import Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """Everything that, changed, would make the number another number."""
+
+    metric: str  # "fid:768"
+    version: int  # of the metric's code
+    looks: Mapping[str, Json]  # argument -> view, what is gathered, network and its sha256
+    images: Mapping[str, int]  # view -> number of images
+    splits: Mapping[str, str]  # view -> split of the data set; empty for samples
+    dataset: str
+    fingerprint: str  # of the decoded data set
+    recipe: Mapping[str, Json]  # crop, resize filter, split rule
+    resolution: int
+    quantise: str = "uint8, floor(127.5 x + 128), clamped"
+    repeats: int = 1  # independent sets of samples
+    seeds: str = "blocks of 64 rows, one generator each, from (seed, stream, repeat, block)"
+    precision: str = "float32 network, TF32 off; float64 statistics"
+    weights: str = "average where the model keeps one, else raw"
+    checkpoint: str = "latest"
+
+    @property
+    def id(self) -> str:
+        """Twelve hex digits of the sha256 of the canonical form."""
+        return hashlib.sha256(self.canonical().encode()).hexdigest()[:12]
+
+    def canonical(self) -> str:
+        """The one JSON text of this protocol: sorted keys, no spaces."""
+        return json.dumps(self.describe(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    def describe(self) -> dict[str, Json]:
+        """As plain JSON."""
+        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]  # a dict went in
+
+
+def from_json(text: str) -> Protocol:
+    """The protocol whose canonical form is *text*."""
+    return Protocol(**json.loads(text))
+
+
+def differences(a: Protocol, b: Protocol) -> dict[str, tuple[Any, Any]]:
+    """Dotted names of the fields in which two protocols differ, with both values."""
+    left, right = dict(_flat(a.describe())), dict(_flat(b.describe()))
+    names = sorted(left.keys() | right.keys())
+    return {
+        name: (left.get(name), right.get(name))
+        for name in names
+        if left.get(name) != right.get(name)
+    }
+
+
+def _flat(value: Json, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{prefix}.{key}" if prefix else key)
+    else:
+        yield prefix, value

@@ -1,0 +1,99 @@
+"""Finds rooms by name, without loading them.
+
+A room is one file: a model in baselines/, a metric in metrics/, a report in reports/, a
+data set in genbench/data/sources/. Its file name is its public name. Rooms of other
+distributions come by entry point and are called ``distribution/name``.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from genbench.errors import UnknownName, unknown
+
+PACKAGES = {
+    "model": "genbench.baselines",
+    "metric": "genbench.metrics",
+    "report": "genbench.reports",
+    "dataset": "genbench.data.sources",
+}
+GROUPS = {
+    "model": "genbench.models",
+    "metric": "genbench.metrics",
+    "report": "genbench.reports",
+    "dataset": "genbench.datasets",
+}
+KINDS = tuple(PACKAGES)
+
+
+@dataclass(frozen=True)
+class Room:
+    """A room that has been found but not opened."""
+
+    kind: str
+    name: str
+    module: str
+    file: Path | None = None  # of the rooms of this distribution
+    entry: EntryPoint | None = None  # of the others
+
+    def load(self) -> Any:
+        """Import the room and return what it offers: its ``ROOM``, or the entry point's object."""
+        return self.entry.load() if self.entry is not None else self.open().ROOM
+
+    def open(self) -> ModuleType:
+        """The imported module, for its public functions."""
+        return importlib.import_module(self.module)
+
+    def summary(self) -> str:
+        """First line of the docstring, read without importing."""
+        if self.file is None:
+            return f"from {self.module}"
+        doc = ast.get_docstring(ast.parse(self.file.read_text(encoding="utf-8")))
+        return doc.splitlines()[0] if doc else ""
+
+
+def rooms(kind: str) -> dict[str, Room]:
+    """Every room of a kind, by public name: ours in alphabetical order, then the guests."""
+    own = {room.name: room for room in _own(kind)}
+    guests = {room.name: room for room in _guests(kind)}
+    return dict(sorted(own.items())) | dict(sorted(guests.items()))
+
+
+def room(kind: str, name: str) -> Room:
+    """The room of that name.
+
+    Raises:
+        UnknownName: nobody knows it; the message has the nearest name.
+    """
+    known = rooms(kind)
+    if name not in known:
+        raise unknown(kind, name, known)
+    return known[name]
+
+
+def _own(kind: str) -> list[Room]:
+    package = PACKAGES[kind]
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise UnknownName(f"the package {package} is not installed; reinstall genbench")
+    files = sorted(Path(spec.submodule_search_locations[0]).glob("[!_]*.py"))
+    return [
+        Room(kind, file.stem.replace("_", "-") if kind == "dataset" else file.stem,
+             f"{package}.{file.stem}", file=file)
+        for file in files
+    ]
+
+
+def _guests(kind: str) -> list[Room]:
+    return [
+        Room(kind, f"{entry.dist.name if entry.dist else 'unknown'}/{entry.name}",
+             entry.module, entry=entry)
+        for entry in entry_points(group=GROUPS[kind])
+    ]
