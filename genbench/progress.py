@@ -30,8 +30,10 @@ def bar(title: str, total: int, unit: str = "images", start: int = 0) -> Iterato
         start: units already done in an earlier run.
     """
     terminal = Console(stderr=True)
-    meter = _live(terminal, title, total, unit, start) if terminal.is_terminal else _plain(
-        title, total, unit, start
+    meter = (
+        _live(terminal, title, total, unit, start)
+        if terminal.is_terminal
+        else _plain(title, total, unit, start)
     )
     with meter as advance:
         yield advance

@@ -85,15 +85,23 @@ def _own(kind: str) -> list[Room]:
         raise UnknownName(f"the package {package} is not installed; reinstall genbench")
     files = sorted(Path(spec.submodule_search_locations[0]).glob("[!_]*.py"))
     return [
-        Room(kind, file.stem.replace("_", "-") if kind == "dataset" else file.stem,
-             f"{package}.{file.stem}", file=file)
+        Room(
+            kind,
+            file.stem.replace("_", "-") if kind == "dataset" else file.stem,
+            f"{package}.{file.stem}",
+            file=file,
+        )
         for file in files
     ]
 
 
 def _guests(kind: str) -> list[Room]:
     return [
-        Room(kind, f"{entry.dist.name if entry.dist else 'unknown'}/{entry.name}",
-             entry.module, entry=entry)
+        Room(
+            kind,
+            f"{entry.dist.name if entry.dist else 'unknown'}/{entry.name}",
+            entry.module,
+            entry=entry,
+        )
         for entry in entry_points(group=GROUPS[kind])
     ]

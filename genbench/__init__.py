@@ -1,0 +1,37 @@
+"""genbench trains generative autoencoders, measures them, and prints comparable tables.
+
+    genbench.train("pioneer", preset="tiny", training={"data": "toyfaces"})
+    model = genbench.load("runs/pioneer-toyfaces-32")
+    genbench.evaluate({"mine": model}, data="toyfaces", metrics=["rmse", "swd"])
+
+Importing genbench loads nothing heavy; torch comes with the first of these names.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from genbench.data import open_dataset
+    from genbench.evaluation import evaluate
+    from genbench.runs import load
+    from genbench.training import resume, train
+
+__all__ = ["evaluate", "load", "open_dataset", "resume", "train"]
+__version__ = version("genbench")
+
+_HOMES = {
+    "evaluate": "genbench.evaluation",
+    "load": "genbench.runs",
+    "open_dataset": "genbench.data",
+    "resume": "genbench.training",
+    "train": "genbench.training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'genbench' has no attribute {name!r}")

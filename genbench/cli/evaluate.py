@@ -1,0 +1,65 @@
+"""``genbench evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from genbench.cli.options import Names, device_option, runs_option, table_option
+
+
+@click.command()
+@click.option("--models", type=Names(), default="all", show_default=True,
+              help="all, or runs and folders of images, separated by commas.")  # fmt: skip
+@click.option("--metrics", type=Names(), default="fid,swd,rmse,psnr", show_default=True,
+              help="all, or names, separated by commas; fid:768 is a variant of fid.")  # fmt: skip
+@click.option("--data", help="Data set; by default the one the runs were trained on.")
+@click.option("--resolution", type=int, help="Of the data set; by default that of the runs.")
+@click.option("--images", type=click.IntRange(min=1),
+              help="Samples, and real images.  [default: 10000, or what there is]")  # fmt: skip
+@click.option("--pairs", type=click.IntRange(min=1),
+              help="Held-out images.  [default: 10000, or what there is]")  # fmt: skip
+@click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True,
+              help="Independent sets of samples; their spread is the error bar.")  # fmt: skip
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--batch", type=click.IntRange(min=1), default=64, show_default=True)
+@click.option("--anchors", is_flag=True,
+              help="Measure real images, the mean image and untrained models too.")  # fmt: skip
+@click.option("--weights-dir", type=click.Path(path_type=Path), help="Folder of network weights.")
+@click.option("--download", is_flag=True, help="Fetch missing weights from their first address.")
+@device_option
+@runs_option
+@table_option
+def evaluate_command(
+    models: tuple[str, ...], metrics: tuple[str, ...], data: str | None,
+    resolution: int | None, runs_dir: Path, table_dir: Path, **options: Any,
+) -> None:  # fmt: skip
+    """Measure trained models and add one version to the results table.
+
+    \b
+    Examples:
+      genbench evaluate --models all --metrics fid,rmse,psnr,swd
+      genbench evaluate --models pioneer-celeba-32 --metrics fid:768 --images 4000 --anchors
+    """
+    from genbench.data import open_dataset  # torch loads here, not for --help
+    from genbench.evaluation import Evaluation, candidates, measure
+    from genbench.evaluation.evaluate import default_data, find_metrics
+    from genbench.reporting import to_text
+    from genbench.store import Store
+
+    find_metrics(metrics)  # a wrong name should not wait for the data
+    everything = models == ("all",)
+    found = candidates("all" if everything else list(models), runs_dir)
+    if data is None or resolution is None:
+        shared_data, shared_resolution = default_data(found)
+        data, resolution = data or shared_data, resolution or shared_resolution
+    dataset = open_dataset(data, resolution)
+    how = Evaluation(metrics=metrics, **options)
+    records, left = measure(found, dataset, how, strict=everything)
+    for line in left:
+        click.echo(f"left out: {line}", err=True)
+    version = Store(table_dir).append(records, " ".join(["evaluate", *models, *metrics]))
+    click.echo(to_text(records))
+    click.echo(f"version {version} of the table in {table_dir}", err=True)

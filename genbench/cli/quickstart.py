@@ -1,0 +1,101 @@
+"""``genbench quickstart``: the whole job in a few minutes, with nothing to download."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from genbench.cli.options import Names, device_option
+
+DATA = "toyfaces:6000"
+RESOLUTION = 32
+SIZES = {"images": 1000, "pairs": 1000, "repeats": 3}
+PRESETS = ("quickstart", "tiny")  # the first that a model has
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("genbench-quickstart"),
+              show_default=True, help="Folder for runs, table and report.")  # fmt: skip
+@click.option("--models", type=Names(), help="Models to train.  [default: every model]")
+@click.option("--minutes", type=float, default=2.5, show_default=True,
+              help="Training time of all models together.")  # fmt: skip
+@device_option
+def quickstart_command(
+    out: Path, models: tuple[str, ...] | None, minutes: float, device: str
+) -> None:
+    """Draw faces, train every model on them, measure, and write a report.
+
+    Stopped half-way, it goes on where it was when called again.
+
+    \b
+    Example:
+      genbench quickstart --out genbench-quickstart
+    """
+    from genbench import registry  # torch loads below, not for --help
+    from genbench.data import open_dataset
+    from genbench.evaluation import Evaluation, candidates, measure
+    from genbench.reporting import compose, write
+    from genbench.store import Store
+
+    began = time.monotonic()
+    names = list(models or registry.rooms("model"))
+    data = open_dataset(DATA, RESOLUTION)
+    for left, name in zip(range(len(names), 0, -1), names, strict=True):
+        budget = minutes - (time.monotonic() - began) / 60
+        _train(name, out / "runs", max(budget, 0.1) / left, device)
+    how = Evaluation(metrics=("all",), anchors=True, device=device, **SIZES)
+    records, _ = measure(candidates("all", out / "runs"), data, how, strict=True)
+    store = Store(out / "results")
+    store.append(records, "quickstart")
+    report = compose(
+        store.read(), out / "runs", "genbench quickstart", device,
+        lead=(_lead(data, names),), next_steps=_next_steps(out),
+    )  # fmt: skip
+    forms = {form: registry.room("report", form).load() for form in registry.rooms("report")}
+    files = write(report, forms, out / "report")
+    click.echo(forms["terminal"].render(report))
+    click.echo(f"done in {time.monotonic() - began:.0f} s; the report:", err=True)
+    for file in files:
+        click.echo(str(file))
+    click.echo("next:", err=True)
+    for step in report.next_steps:
+        click.echo(f"  {step}", err=True)
+
+
+def _train(name: str, runs_dir: Path, minutes: float, device: str) -> None:
+    """Train a model, go on with it, or leave it if it is done."""
+    from genbench import registry, runs
+    from genbench.training import resume, train
+
+    folder = runs_dir / name
+    if not (folder / "checkpoints").is_dir():
+        presets = registry.room("model", name).load().PRESETS
+        training: dict[str, Any] = {
+            "data": DATA, "resolution": RESOLUTION, "minutes": minutes, "device": device,
+        }  # fmt: skip
+        if folder.is_dir():  # stopped before its first checkpoint
+            runs.discard(runs.read(folder))
+        preset = next((preset for preset in PRESETS if preset in presets), None)
+        train(name, preset=preset, training=training, runs_dir=runs_dir, name=name)
+    elif runs.read(folder).facts["state"] == "training":
+        resume(folder, {"minutes": minutes})
+
+
+def _lead(data: Any, names: list[str]) -> str:
+    return (
+        f"{', '.join(names)}: trained for minutes on a CPU on {len(data.train)} drawn faces at "
+        f"{RESOLUTION}x{RESOLUTION}, measured on {len(data.test)} held-out ones. "
+        "A demonstration of the whole path, not a result about the models."
+    )
+
+
+def _next_steps(out: Path) -> tuple[str, ...]:
+    return (
+        f"genbench table --table {out / 'results'}",
+        "genbench train pioneer --preset tiny --data folder:PATH --resolution 32",
+        "genbench evaluate --models all --metrics fid:768,swd,rmse,psnr --anchors",
+        "genbench list",
+    )

@@ -1,0 +1,46 @@
+"""``genbench report``: tables and pictures as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from genbench.cli.options import Names, device_option, runs_option, table_option
+
+
+@click.command()
+@click.option("--format", "forms", type=Names(), default="terminal,markdown,html",
+              show_default=True, help="Forms, see: genbench list report.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), default=Path("report"), show_default=True,
+              help="Folder for the files.")  # fmt: skip
+@click.option("--version", type=int, help="Version of the table; by default the newest.")
+@click.option("--title", default="genbench report", show_default=True)
+@device_option
+@runs_option
+@table_option
+def report_command(
+    forms: tuple[str, ...], out: Path, version: int | None, title: str, device: str,
+    runs_dir: Path, table_dir: Path,
+) -> None:  # fmt: skip
+    """Write the results table with sample, reconstruction and interpolation grids.
+
+    \b
+    Example:
+      genbench report --format markdown,html --out report
+    """
+    from genbench import registry
+    from genbench.reporting import compose, write
+    from genbench.store import Store
+
+    chosen = {_full_name(form): registry.room("report", _full_name(form)).load() for form in forms}
+    report = compose(Store(table_dir).read(version), runs_dir, title, device)
+    for file in write(report, chosen, out):
+        click.echo(str(file))
+    if "terminal" in chosen:
+        click.echo(chosen["terminal"].render(report))
+
+
+def _full_name(form: str) -> str:
+    """The usual file endings are names too."""
+    return {"md": "markdown", "txt": "terminal", "tex": "latex"}.get(form, form)

@@ -1,0 +1,80 @@
+"""``genbench table``: the results, at any version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from genbench.cli.options import table_option
+
+
+@click.group(invoke_without_command=True)
+@click.option("--version", type=int, help="An earlier version; by default the newest.")
+@table_option
+@click.pass_context
+def table_command(ctx: click.Context, version: int | None, table_dir: Path) -> None:
+    """Print the results table, or look into its history.
+
+    \b
+    Examples:
+      genbench table
+      genbench table --version 3
+      genbench table history
+      genbench table diff 3 5
+    """
+    from genbench.store import Store
+
+    ctx.obj = Store(table_dir)
+    if ctx.invoked_subcommand is None:
+        from genbench.reporting import to_text
+
+        click.echo(to_text(ctx.obj.read(version)))
+
+
+@table_command.command()
+@click.pass_obj
+def history(store: Any) -> None:
+    """List the versions, newest first.
+
+    \b
+    Example:
+      genbench table history
+    """
+    for commit in store.history():
+        click.echo(
+            f"{commit.version:>4}  {commit.time}  {commit.records:>4} records  {commit.command}"
+        )
+
+
+@table_command.command()
+@click.argument("before", type=int)
+@click.argument("after", type=int)
+@click.pass_obj
+def diff(store: Any, before: int, after: int) -> None:
+    """Print what changed from version BEFORE to version AFTER.
+
+    \b
+    Example:
+      genbench table diff 3 5
+    """
+    changes = store.diff(before, after)
+    for change in changes:
+        record = change.record
+        click.echo(
+            f"{change.kind:<8} {record.dataset} {record.resolution}  {record.model}  {record.score}  "
+            f"{_number(change.before)} -> {_number(change.after)}  "
+            f"[protocol {record.protocol_id or '-'}]"
+        )
+    if not changes:
+        click.echo("no number changed", err=True)
+
+
+def _number(record: Any) -> str:
+    if record is None:
+        return "nothing"
+    if record.value is None:
+        return "not measured"
+    spread = "" if record.spread is None else f" ± {record.spread:.3g}"
+    return f"{record.value:.6g}{spread}"

@@ -1,0 +1,116 @@
+"""``genbench train`` and ``genbench runs``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from genbench.cli.options import runs_option
+from genbench.errors import BadSetting
+
+
+@click.command()
+@click.argument("model", required=False)
+@click.option("--preset", help="Published settings of the model by name, or tiny.")
+@click.option("--data", help="Data set: toyfaces, celeba, folder:PATH, zip:PATH, ...")
+@click.option("--resolution", type=int, help="Side of the images in pixels.")
+@click.option("--images", type=click.IntRange(min=1), help="Images to show in all.")
+@click.option("--minutes", type=float, help="Stop at a checkpoint after so long.")
+@click.option("--seed", type=int, help="Fixes everything that is drawn.")
+@click.option("--device", help="auto, cpu, cuda or cuda:1.  [default: auto]")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
+              help="A setting of the model; may be given several times.")  # fmt: skip
+@click.option("--config", type=click.Path(path_type=Path), help="YAML file of settings.")
+@click.option("--name", help="Name of the run folder.")
+@click.option("--resume", "resume_dir", type=click.Path(path_type=Path),
+              help="Go on with this run from its newest good checkpoint.")  # fmt: skip
+@runs_option
+def train_command(
+    model: str | None, resume_dir: Path | None, assignments: tuple[str, ...],
+    preset: str | None, config: Path | None, name: str | None, runs_dir: Path,
+    images: int | None, **engine: Any,
+) -> None:  # fmt: skip
+    """Train MODEL and leave a run folder with checkpoints, logs and sample grids.
+
+    Settings come in layers: defaults, then --preset, then --config, then the command line.
+
+    \b
+    Examples:
+      genbench train pioneer --preset tiny --data toyfaces --minutes 5
+      genbench train pioneer --preset celeba-64 --set lr=0.0005
+      genbench train --resume runs/pioneer-toyfaces-32
+    """
+    given = {key: value for key, value in engine.items() if value is not None}
+    if resume_dir is not None:
+        if model or preset or config or assignments or images or name:
+            raise BadSetting(
+                "--resume takes its settings from the run; only --minutes and --device may be new"
+            )
+        _resume(resume_dir, given)
+        return
+    if model is None:
+        raise BadSetting(
+            "which model? For example: genbench train pioneer; see: genbench list model"
+        )
+    from genbench.settings import Layer, parse_assignments  # yaml loads here, not for --help
+    from genbench.training import train
+
+    own = dict(parse_assignments(assignments).values)
+    if images is not None:
+        own["images"] = images
+    run = train(
+        model, preset=preset, config=config, settings=Layer("command line", own),
+        training=Layer("command line", given), runs_dir=runs_dir, name=name,
+    )  # fmt: skip
+    _say(run)
+
+
+def _resume(folder: Path, given: dict[str, Any]) -> None:
+    from genbench.training import resume
+
+    run, damaged = resume(folder, given)
+    for line in damaged:
+        click.echo(f"passed over a damaged checkpoint: {line}", err=True)
+    _say(run)
+
+
+def _say(run: Any) -> None:
+    """Where the run is, on standard output; what to do next, beside it."""
+    facts = run.facts
+    click.echo(str(run.folder))
+    click.echo(f"{facts['state']} after {facts['seen']} of {facts['total']} images", err=True)
+    if facts["seen"] < facts["total"]:
+        click.echo(f"go on:   genbench train --resume {run.folder}", err=True)
+    click.echo(f"look at: {run.folder / 'grids'}", err=True)
+    click.echo(
+        f"measure: genbench evaluate --models {run.name} --runs {run.folder.parent} "
+        "--metrics swd,rmse,psnr",
+        err=True,
+    )
+
+
+@click.command()
+@runs_option
+def runs_command(runs_dir: Path) -> None:
+    """List the runs in a folder with their state and progress.
+
+    \b
+    Example:
+      genbench runs --runs runs
+    """
+    from genbench import checkpoints, runs
+
+    found = runs.list_all(runs_dir)
+    if not found:
+        click.echo(f"no runs in {runs_dir}; make one with: genbench train pioneer --preset tiny",
+                   err=True)  # fmt: skip
+    for run in found:
+        newest = checkpoints.newest(run.checkpoints)
+        saved = int(newest.name) if newest else 0
+        total = max(int(run.facts["total"]), 1)
+        click.echo(
+            f"{run.name}  {run.model}  {run.facts['dataset']} {run.resolution}x{run.resolution}  "
+            f"{saved}/{total} images ({saved / total:.0%})  {run.facts['state']}"
+        )

@@ -1,0 +1,128 @@
+"""Which records stand in one table, which one stands in a cell, and which of them tie."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from genbench.errors import BadInput
+from genbench.protocol import Protocol, from_json
+from genbench.record import Record
+
+Place: TypeAlias = tuple[str, int, str]  # (dataset, resolution, fingerprint): a table
+Key: TypeAlias = tuple[str, str]  # (model, run): a row
+Slot: TypeAlias = tuple[Key, str, str | None]  # (row, score, protocol id): a cell
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The records of one table, one for each cell."""
+
+    values: Mapping[Slot, Record]
+    absent: Mapping[tuple[Key, str], Record]  # (row, score) -> why it was not measured
+    protocols: Mapping[str, Protocol]  # first the one with most numbers, of equals the newest
+
+
+def places(records: Sequence[Record]) -> dict[Place, list[Record]]:
+    """The records of each table, in their order; what was not measured follows its evaluation.
+
+    Raises:
+        BadInput: a record has a value but no protocol.
+    """
+    prints = _fingerprints(records)
+    seen: dict[tuple[str, int], dict[str, set[str]]] = {}  # data -> fingerprint -> evaluations
+    for record in filter(measured, records):
+        known = seen.setdefault((record.dataset, record.resolution), {})
+        known.setdefault(prints[str(record.protocol)], set()).add(record.evaluation)
+    found: dict[Place, list[Record]] = {}
+    for record in records:
+        known = seen.get((record.dataset, record.resolution), {"": set()})
+        if measured(record):
+            homes = [prints[str(record.protocol)]]
+        else:
+            homes = [name for name, ids in known.items() if record.evaluation in ids]
+        for home in homes or known:
+            found.setdefault((record.dataset, record.resolution, home), []).append(record)
+    return found
+
+
+def choose(records: Iterable[Record]) -> Chosen:
+    """One record for each cell: the newest."""
+    values: dict[Slot, Record] = {}
+    absent: dict[tuple[Key, str], Record] = {}
+    for record in sorted(records, key=_time):
+        row = (record.model, record.run)
+        if measured(record):
+            values[row, record.score, record.protocol_id] = record
+        else:
+            absent[row, record.score] = record
+    return Chosen(values, absent, _protocols(values.values()))
+
+
+def measured(record: Record) -> bool:
+    """Whether it has a number that can be printed."""
+    return record.value is not None and math.isfinite(record.value)
+
+
+def why(record: Record) -> str:
+    """The reason to print where there is no number."""
+    if record.value is not None:
+        return "the number is not finite"
+    return record.reason or "no reason was recorded"
+
+
+def spread(record: Record) -> float | None:
+    """The error bar, if there is one that can be printed."""
+    if record.spread is None or not math.isfinite(record.spread):
+        return None
+    return abs(record.spread)
+
+
+def best(records: Mapping[Slot, Record], lower_is_better: bool) -> set[Slot]:
+    """The best, and those that do not differ from it by more than both error bars together.
+
+    A missing error bar counts as 0. Nobody is best alone.
+    """
+    if len(records) < 2:
+        return set()
+    sign = 1 if lower_is_better else -1
+    top = min(records.values(), key=lambda record: sign * (record.value or 0.0))
+    return {slot for slot, record in records.items() if _ties(record, top)}
+
+
+def _ties(a: Record, b: Record) -> bool:
+    gap = abs((a.value or 0.0) - (b.value or 0.0))
+    bars = (spread(a) or 0.0) + (spread(b) or 0.0)
+    return gap <= bars or math.isclose(gap, bars, rel_tol=1e-9)  # 0.4 - 0.1 exceeds 0.3 in binary
+
+
+def _time(record: Record) -> datetime:
+    time = datetime.fromisoformat(record.time)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _fingerprints(records: Iterable[Record]) -> dict[str, str]:
+    """Text of a protocol -> fingerprint of its data."""
+    texts: dict[str, str] = {}
+    for record in filter(measured, records):
+        if record.protocol is None or record.protocol_id is None:
+            raise BadInput(
+                f"record {record.id} has a value of {record.score} for {record.model} but no "
+                "protocol; a number stands in a table only with its recipe; measure it again: "
+                "genbench evaluate"
+            )
+        if record.protocol not in texts:
+            texts[record.protocol] = from_json(record.protocol).fingerprint
+    return texts
+
+
+def _protocols(records: Iterable[Record]) -> dict[str, Protocol]:
+    found = sorted(records, key=_time)
+    count = Counter(str(record.protocol_id) for record in found)
+    newest = {str(record.protocol_id): record for record in found}
+    order = sorted(newest, key=lambda name: (count[name], _time(newest[name]), name), reverse=True)
+    return {name: from_json(str(newest[name].protocol)) for name in order}

@@ -1,0 +1,151 @@
+"""From evidence to records: call the metric, put the error bar and the recipe beside the number."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from genbench.errors import GenbenchError
+from genbench.evaluation.passes import Gathered, Passes
+from genbench.evidence import Evidence
+from genbench.interfaces import Json, Look, Measured, Metric, Tensors, View
+from genbench.protocol import Protocol
+from genbench.record import Record
+
+
+def score(
+    name: str,
+    metric: Metric,
+    real: Evidence,
+    gathered: Gathered,
+    passes: Passes,
+    missing: Mapping[str, str],
+    common: Mapping[str, Any],
+) -> list[Record]:
+    """The records of one metric for one subject: numbers, or the reason why there are none.
+
+    Args:
+        name: of the metric as it was asked for.
+        missing: feature networks that could not be had, with reasons.
+        common: fields that all records of this subject share.
+    """
+    try:
+        measured = _measure(metric, real, gathered, passes, missing)
+    except GenbenchError as error:
+        return [
+            Record(metric=name, score=score, value=None, reason=str(error), **common)
+            for score in metric.columns
+        ]
+    protocol = describe(name, metric, passes)
+    size = passes.sizes[_main_view(metric)]
+    return [
+        Record(
+            metric=name,
+            score=score,
+            value=number.value,
+            spread=number.spread,
+            spread_over=number.spread_over,
+            n=number.n if number.n is not None else size,
+            protocol=protocol.canonical(),
+            protocol_id=protocol.id,
+            **common,
+        )
+        for score, number in measured.items()
+    ]
+
+
+def describe(name: str, metric: Metric, passes: Passes) -> Protocol:
+    """The protocol of a metric under these passes."""
+    views = [look.view for look in metric.looks.values()]
+    splits = {View.REAL: "train", View.PAIRS: "test"}
+    return Protocol(
+        metric=name,
+        version=metric.version,
+        looks={argument: _look(look, passes) for argument, look in metric.looks.items()},
+        images={view.value: passes.sizes[view] for view in views},
+        splits={view.value: splits[view] for view in views if view in splits},
+        dataset=passes.data.name,
+        fingerprint=passes.data.fingerprint,
+        recipe=passes.data.recipe.describe(),
+        resolution=passes.data.resolution,
+        repeats=passes.how.repeats if View.SAMPLES in views else 1,
+    )
+
+
+def _look(look: Look, passes: Passes) -> dict[str, Json]:
+    described: dict[str, Json] = {"view": look.view.value, **look.gather.describe()}
+    if look.gather.features is not None:
+        described["network"] = passes.networks[look.gather.features[0]].describe()
+    return described
+
+
+def _measure(
+    metric: Metric,
+    real: Evidence,
+    gathered: Gathered,
+    passes: Passes,
+    missing: Mapping[str, str],
+) -> dict[str, Measured]:
+    """Call the metric once, or once for each set of samples."""
+    views = {look.view for look in metric.looks.values()}
+    _check(metric, gathered, passes, missing)
+    if View.SAMPLES not in views:
+        return dict(metric.compute(**_arguments(metric, real, gathered, None)))
+    each = [
+        metric.compute(**_arguments(metric, real, gathered, samples))
+        for samples in gathered.samples
+    ]
+    return {score: _over_repeats([one[score] for one in each]) for score in each[0]}
+
+
+def _over_repeats(numbers: Sequence[Measured]) -> Measured:
+    """Mean over independent sets of samples, and their standard deviation (ddof 1)."""
+    if len(numbers) == 1:
+        return numbers[0]
+    values = [number.value for number in numbers]
+    return Measured(
+        statistics.fmean(values),
+        statistics.stdev(values),
+        f"std over {len(values)} sampling batches",
+        numbers[0].n,
+    )
+
+
+def _check(metric: Metric, gathered: Gathered, passes: Passes, missing: Mapping[str, str]) -> None:
+    """Raise the reason, if there is one, why this subject cannot have this metric."""
+    for look in metric.looks.values():
+        if look.view in gathered.missing:
+            raise GenbenchError(gathered.missing[look.view])
+        if look.gather.features is None:
+            continue
+        network, layer = look.gather.features
+        if network in missing:
+            raise GenbenchError(missing[network])
+        if layer not in passes.networks[network].layers:
+            described = passes.networks[network].describe()
+            raise GenbenchError(
+                f"layer {layer} of {network} is not in {described.get('weights', 'the weights')}, "
+                f"which gives {', '.join(passes.networks[network].layers)}; "
+                "for the whole network add --download"
+            )
+
+
+def _arguments(
+    metric: Metric, real: Evidence, gathered: Gathered, samples: Evidence | None
+) -> dict[str, Tensors]:
+    sources = {View.REAL: real, View.SAMPLES: samples, View.PAIRS: gathered.pairs}
+    arguments = {}
+    for name, look in metric.looks.items():
+        evidence = sources[look.view]
+        assert evidence is not None
+        if look.gather in evidence.failed:
+            raise evidence.failed[look.gather]
+        arguments[name] = evidence.found[look.gather]
+    return arguments
+
+
+def _main_view(metric: Metric) -> View:
+    """The view whose size a reader takes for the n of the number."""
+    views = [look.view for look in metric.looks.values()]
+    return next((view for view in views if view is not View.REAL), views[0])

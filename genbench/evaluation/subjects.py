@@ -1,0 +1,278 @@
+"""What can be evaluated: runs, any object with the right methods, folders of images, anchors."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from genbench import runs, seeds
+from genbench.data import Dataset, read_images
+from genbench.errors import BadInput, GenbenchError
+from genbench.images import to_floats
+from genbench.interfaces import Decodes, Draws, Encodes, Generates, View
+
+Sampler = Callable[[int, int, int, int], Tensor]  # (start, stop, seed, repeat) -> images
+Reconstructor = Callable[[Tensor], Tensor]  # uint8 images -> images of any range to_bytes takes
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Something opened for measuring: what it can do, and why not the rest."""
+
+    samples: Sampler | None = None
+    reconstruct: Reconstructor | None = None
+    missing: Mapping[View, str] = field(default_factory=dict)  # reasons
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Something that could be measured; weights are loaded only when its turn comes."""
+
+    name: str  # row of the table
+    run: str  # id of the run, or what stands for it
+    open: Callable[[Dataset, torch.device], Subject]
+    resolution: int | None = None  # None: unknown before it is tried
+    fingerprint: str | None = None  # of the data it was trained on
+    data: str | None = None  # as it was asked for in training
+    anchor: bool = False
+    before_training: Candidate | None = None  # the same model, untrained
+    facts: Mapping[str, Any] = field(default_factory=dict)  # for the provenance
+
+
+def candidates(models: Any, runs_dir: Path) -> list[Candidate]:
+    """Everything *models* names.
+
+    Args:
+        models: "all" (every run in *runs_dir*), a run folder or its name, a folder of
+            images, an object with `sample`, `encode`, `decode`, a list of these, or a
+            mapping from the name for the table to one of these.
+
+    Raises:
+        BadInput: a path is neither a run nor a folder of images, or nothing is left.
+    """
+    if isinstance(models, Mapping):
+        named = [(str(name), model) for name, model in models.items()]
+        found = [_renamed(_one(model, runs_dir), name) for name, model in named]
+    elif isinstance(models, list | tuple):
+        found = [candidate for model in models for candidate in candidates(model, runs_dir)]
+    elif models == "all":
+        found = [from_run(run) for run in runs.list_all(runs_dir)]
+        if not found:
+            raise BadInput(
+                f"no trained runs in {runs_dir}; "
+                "train one with: genbench train pioneer --preset tiny"
+            )
+    else:
+        found = [_one(models, runs_dir)]
+    return _distinct(found)
+
+
+def from_run(run: runs.Run) -> Candidate:
+    """A run folder."""
+
+    def load(data: Dataset, device: torch.device) -> Subject:
+        return from_model(runs.load(run.folder, device=str(device)), device)
+
+    return Candidate(
+        run.name, run.id, load, run.resolution, str(run.facts["fingerprint"]),
+        str(run.facts["data"]), before_training=_untrained(run),
+        facts={"model": run.model, "folder": run.name},
+    )  # fmt: skip
+
+
+def _untrained(run: runs.Run) -> Candidate:
+    """The model of a run before its first step: what a number is worth without learning."""
+
+    def load(data: Dataset, device: torch.device) -> Subject:
+        return from_model(runs.untrained(run, device=str(device)), device)
+
+    return Candidate(f"{run.name} (untrained)", f"{run.id}-untrained", load, run.resolution,
+                     str(run.facts["fingerprint"]), anchor=True)  # fmt: skip
+
+
+def real_images(reference: Tensor) -> Candidate:
+    """Real against real, the floor: training images that are not in the *reference* rows."""
+
+    def load(data: Dataset, device: torch.device) -> Subject:
+        rest = torch.ones(len(data.train), dtype=torch.bool)
+        rest[reference] = False
+        pool = rest.nonzero().flatten()
+
+        def samples(start: int, stop: int, seed: int, repeat: int) -> Tensor:
+            order = seeds.permutation(len(pool), seed, "floor", repeat)
+            return data.train.take(pool[order[start:stop]])
+
+        reasons = {View.PAIRS: "real images are not reconstructed"}
+        if len(pool) < len(reference):
+            reasons[View.SAMPLES] = (
+                f"the floor needs {len(reference)} more training images than the reference uses, "
+                f"{len(pool)} are left; lower --images to {len(data.train) // 2}"
+            )
+            return Subject(missing=reasons)
+        return Subject(samples, missing=reasons)
+
+    return Candidate("real images", "real", load, anchor=True)
+
+
+def mean_image() -> Candidate:
+    """The mean training image for every input: the least that an encoder must beat."""
+
+    def load(data: Dataset, device: torch.device) -> Subject:
+        total = torch.zeros(3, data.resolution, data.resolution, dtype=torch.float64)
+        for start in range(0, len(data.train), 1024):
+            total += data.train.take(slice(start, start + 1024)).double().sum(0)
+        mean = to_floats(total / len(data.train)).to(device)
+        return Subject(
+            reconstruct=lambda images: mean.expand(len(images), -1, -1, -1),
+            missing={View.SAMPLES: "the mean image is not a generator"},
+        )
+
+    return Candidate("mean image", "mean", load, anchor=True)
+
+
+def from_model(model: Any, device: torch.device) -> Subject:
+    """Any object with some of `sample`, `draw`, `encode`, `decode`; torch modules in eval mode."""
+    if isinstance(model, torch.nn.Module):
+        model.eval()
+        device = next((p.device for p in model.parameters()), device)
+    missing, samples, reconstruct = {}, None, None
+    if isinstance(model, Draws) and isinstance(model, Decodes):
+        samples = _latent_sampler(model, model, device)
+    elif isinstance(model, Generates):
+        samples = _block_sampler(model)
+    else:
+        missing[View.SAMPLES] = "it has no method sample"
+    if isinstance(model, Encodes) and isinstance(model, Decodes):
+        encode, decode = model.encode, model.decode
+
+        def reconstruct(images: Tensor) -> Tensor:
+            return decode(encode(to_floats(images.to(device))))
+
+    else:
+        missing[View.PAIRS] = "it does not both encode and decode"
+    return Subject(samples, reconstruct, missing)
+
+
+def _latent_sampler(prior: Draws, decoder: Decodes, device: torch.device) -> Sampler:
+    """Latents in blocks, decoded in whatever batch comes: images do not depend on it."""
+
+    def samples(start: int, stop: int, seed: int, repeat: int) -> Tensor:
+        latents = torch.cat(list(seeds.blocks(prior.draw, start, stop, seed, "samples", repeat)))
+        return decoder.decode(latents.to(device))
+
+    return samples
+
+
+def _block_sampler(model: Generates) -> Sampler:
+    takes_generator = len(inspect.signature(model.sample).parameters) > 1
+
+    def draw(n: int, rng: Generator) -> Tensor:
+        if takes_generator:
+            return model.sample(n, rng)
+        # Without a generator of its own the model draws from torch's, which is set and put back.
+        with torch.random.fork_rng():
+            torch.manual_seed(rng.initial_seed())
+            return model.sample(n)
+
+    def samples(start: int, stop: int, seed: int, repeat: int) -> Tensor:
+        return torch.cat(list(seeds.blocks(draw, start, stop, seed, "samples", repeat)))
+
+    return samples
+
+
+def _from_folder(folder: Path) -> Candidate:
+    """A folder of images, as another program has sampled them."""
+
+    def load(data: Dataset, device: torch.device) -> Subject:
+        images = read_images(folder, data.resolution)
+
+        def samples(start: int, stop: int, seed: int, repeat: int) -> Tensor:
+            if stop > len(images) or repeat:
+                raise BadInput(
+                    f"{folder} holds {len(images)} images, {stop} x {repeat + 1} were asked for; "
+                    f"use --images {len(images)} --repeats 1"
+                )
+            return images[start:stop]
+
+        return Subject(samples, missing={View.PAIRS: "a folder of images reconstructs nothing"})
+
+    return Candidate(folder.name, f"folder:{folder.name}", load)
+
+
+def _one(model: Any, runs_dir: Path) -> Candidate:
+    if isinstance(model, Candidate):
+        return model
+    if isinstance(model, str | Path):
+        return _from_path(model, runs_dir)
+    if not isinstance(model, Generates | Encodes | Draws):
+        raise BadInput(
+            f"{type(model).__name__} cannot be measured: it has none of sample, draw, encode"
+        )
+    name = type(model).__name__
+    return Candidate(name, f"object:{name}", lambda data, device: from_model(model, device))
+
+
+def _from_path(path: str | Path, runs_dir: Path) -> Candidate:
+    places = [Path(path), runs_dir / path]
+    for place in places:
+        if (place / "run.json").is_file():
+            return from_run(runs.read(place))
+    if places[0].is_dir():
+        return _from_folder(places[0])
+    known = [run.name for run in runs.list_all(runs_dir)]
+    raise BadInput(
+        f"{path} is neither a run in {runs_dir} nor a folder of images; "
+        f"runs there: {', '.join(known) or 'none'}"
+    )
+
+
+def _renamed(candidate: Candidate, name: str) -> Candidate:
+    return Candidate(**{**candidate.__dict__, "name": name})
+
+
+def _distinct(found: Sequence[Candidate]) -> list[Candidate]:
+    """Each run once; two different things may not share a name in one table."""
+    unique = list({candidate.run + candidate.name: candidate for candidate in found}.values())
+    names = [candidate.name for candidate in unique]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise BadInput(
+            f"two models are called {', '.join(twice)}; pass a mapping from names to models"
+        )
+    return unique
+
+
+def fitting(
+    found: Iterable[Candidate], data: Dataset, *, strict: bool
+) -> tuple[list[Candidate], list[str]]:
+    """Those that fit the data set, and one line for each that does not.
+
+    Args:
+        strict: a run must have been trained on these very images ("all" means those).
+    """
+    kept, left = [], []
+    for candidate in found:
+        if candidate.resolution not in (None, data.resolution):
+            left.append(
+                f"{candidate.name}: trained at {candidate.resolution}x{candidate.resolution}, "
+                f"the data are {data.resolution}x{data.resolution}"
+            )
+        elif strict and candidate.fingerprint not in (None, data.fingerprint):
+            left.append(f"{candidate.name}: trained on other images ({candidate.data})")
+        else:
+            kept.append(candidate)
+    return kept, left
+
+
+def opened(candidate: Candidate, data: Dataset, device: torch.device) -> Subject:
+    """The subject, or one that has nothing, with the reason."""
+    try:
+        return candidate.open(data, device)
+    except GenbenchError as error:
+        return Subject(missing=dict.fromkeys((View.SAMPLES, View.PAIRS), str(error)))

@@ -1,0 +1,41 @@
+"""Where genbench looks for data and weights, and where it keeps what it made of them.
+
+What the caller names wins; then the environment; then, for the cache alone, a default.
+Nothing here creates a folder.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def data_dir(given: Path | None = None) -> Path | None:
+    """Folder of data sets: *given*, else ``GENBENCH_DATA``, else None."""
+    return given or _from_environment("GENBENCH_DATA")
+
+
+def weights_dir(given: Path | None = None) -> Path | None:
+    """Folder of feature networks' weights: *given*, else ``GENBENCH_WEIGHTS``, else None."""
+    return given or _from_environment("GENBENCH_WEIGHTS")
+
+
+def cache_dir(given: Path | None = None) -> Path:
+    """Folder of what can be made again.
+
+    *given*, else ``GENBENCH_CACHE``, else genbench's folder in ``XDG_CACHE_HOME``, which is
+    ~/.cache unless the user moved it.
+    """
+    if chosen := given or _from_environment("GENBENCH_CACHE"):
+        return chosen
+    home = _from_environment("XDG_CACHE_HOME")
+    # The XDG base directory specification says that a relative path there is to be ignored.
+    if home is None or not home.is_absolute():
+        home = Path.home() / ".cache"
+    return home / "genbench"
+
+
+def _from_environment(name: str) -> Path | None:
+    """The folder that a variable names; an empty variable is none at all."""
+    value = os.environ.get(name, "")
+    return Path(value).expanduser() if value else None

@@ -1,0 +1,91 @@
+"""From records and run folders to a report, and from a report to files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from genbench import devices, figures, files, registry, runs
+from genbench.data import Dataset, open_dataset
+from genbench.errors import GenbenchError, UnknownName
+from genbench.interfaces import Column, Form, Metric
+from genbench.record import Record
+from genbench.tables import Figure, Report, build, figure_file
+
+
+def column(metric: str, score: str) -> Column:
+    """How a score is printed: as its metric says, or plainly if that metric is gone."""
+    base, _, variant = metric.partition(":")
+    try:
+        found: Metric = registry.room("metric", base).load()
+        return (found.variants[variant] if variant else found).columns[score]
+    except (UnknownName, KeyError):
+        return Column(title=score, lower_is_better=True)
+
+
+def to_text(records: Sequence[Record]) -> str:
+    """Tables for the terminal."""
+    form: Form = registry.room("report", "terminal").load()
+    return form.render(Report(title="", tables=tuple(build(records, column))))
+
+
+def compose(
+    records: Sequence[Record],
+    runs_dir: Path,
+    title: str,
+    device: str = "auto",
+    *,
+    lead: Sequence[str] = (),
+    next_steps: Sequence[str] = (),
+) -> Report:
+    """Tables of *records*, and pictures of those of their runs that are still in *runs_dir*."""
+    there = {run.id: run for run in runs.list_all(runs_dir)}
+    shown = dict.fromkeys(record.run for record in records if record.run in there)
+    pictures: list[Figure] = []
+    notes: list[str] = []
+    opened: dict[tuple[str, int], Dataset] = {}
+    for run in (there[run_id] for run_id in shown):
+        try:
+            pictures += _pictures(run, opened, device)
+        except GenbenchError as error:
+            notes.append(f"no pictures of {run.name}: {error}")
+    newest = records[-1] if records else None
+    facts = [] if newest is None else _facts(newest)
+    return Report(
+        title=title,
+        lead=(*lead, *notes),
+        tables=tuple(build(records, column)),
+        figures=tuple(pictures),
+        facts=tuple(facts),
+        next_steps=tuple(next_steps),
+    )
+
+
+def write(report: Report, forms: Mapping[str, Form], out: Path) -> list[Path]:
+    """Write each form that is a file, and the figures beside them; returns the files."""
+    written = []
+    for figure in report.figures:
+        with files.new_file(out / figure_file(figure)) as temporary:
+            temporary.write_bytes(figure.png)
+    for name, form in forms.items():
+        if name != "terminal":
+            target = out / f"report{form.suffix}"
+            files.write_text(target, form.render(report))
+            written.append(target)
+    return written
+
+
+def _pictures(run: runs.Run, opened: dict[tuple[str, int], Dataset], device: str) -> list[Figure]:
+    key = (str(run.facts["data"]), run.resolution)
+    if key not in opened:
+        opened[key] = open_dataset(*key)
+    where = devices.choose(device)
+    model = runs.load(run.folder, device=str(where))
+    return figures.draw(run.name, model, opened[key], where)
+
+
+def _facts(record: Record) -> list[tuple[str, str]]:
+    """Circumstances of the newest evaluation."""
+    known = ("genbench", "git", "torch", "python", "device", "platform", "command", "seed")
+    found = [(name, str(record.provenance[name])) for name in known if record.provenance.get(name)]
+    return [("measured", record.time), *found]

@@ -1,0 +1,210 @@
+"""The results table: a Delta Lake table in which one evaluation is one commit and one version.
+
+Old versions stay readable, several processes may write at once, and a kill in the middle
+of a commit leaves the table as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from genbench.errors import BadInput
+from genbench.files import DiskFull
+from genbench.record import Record
+
+SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("evaluation", pa.string(), nullable=False),
+        pa.field("time", pa.string(), nullable=False),
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("run", pa.string(), nullable=False),
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("resolution", pa.int64(), nullable=False),
+        pa.field("metric", pa.string(), nullable=False),
+        pa.field("score", pa.string(), nullable=False),
+        pa.field("value", pa.float64()),
+        pa.field("spread", pa.float64()),
+        pa.field("spread_over", pa.string()),
+        pa.field("n", pa.int64()),
+        pa.field("reason", pa.string()),
+        pa.field("protocol", pa.string()),
+        pa.field("protocol_id", pa.string()),
+        pa.field("provenance", pa.string(), nullable=False),  # JSON
+    ]
+)
+ATTEMPTS = 12  # commits tried before a conflict is given up
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One version of the table."""
+
+    version: int
+    time: str
+    records: int  # added by it
+    command: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one number did between two versions."""
+
+    kind: str  # "added", "changed", "removed"
+    before: Record | None
+    after: Record | None
+
+    @property
+    def record(self) -> Record:
+        """The newer side, or the only one."""
+        found = self.after or self.before
+        assert found is not None
+        return found
+
+
+class Store:
+    """A results table in a folder."""
+
+    def __init__(self, folder: str | Path) -> None:
+        """Nothing is created before the first `append`."""
+        self.folder = Path(folder)
+
+    def append(self, records: Sequence[Record], command: str = "") -> int:
+        """Commit *records* as one new version and return its number.
+
+        Raises:
+            BadInput: another kind of table is there, or it cannot be written.
+            DiskFull: no room; the table is as it was.
+        """
+        rows = [{"id": r.id, **asdict(r), "provenance": json.dumps(r.provenance)} for r in records]
+        batch = pa.Table.from_pylist(rows, schema=SCHEMA)
+        mark = secrets.token_hex(8)
+        facts = CommitProperties(
+            custom_metadata={
+                "genbench.records": str(len(records)),
+                "genbench.command": command,
+                "genbench.mark": mark,
+            }
+        )
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+
+        def commit() -> int:
+            write_deltalake(
+                str(self.folder), batch, mode="append", name="genbench", commit_properties=facts
+            )
+            # Another process may have committed since: our version is the one with our mark.
+            history = DeltaTable(str(self.folder)).history(limit=4 * ATTEMPTS)
+            return next(int(e["version"]) for e in history if e.get("genbench.mark") == mark)
+
+        return self._retry(commit)
+
+    def read(self, version: int | None = None) -> list[Record]:
+        """The records of a version, oldest first; the newest version by default.
+
+        Raises:
+            BadInput: no table, or no such version.
+        """
+        table = self._open(version)
+        rows = table.to_pyarrow_table().to_pylist()
+        return sorted((_record(row) for row in rows), key=lambda r: (r.time, r.id))
+
+    def version(self) -> int:
+        """Number of the newest version."""
+        return self._open(None).version()
+
+    def history(self) -> list[Commit]:
+        """Every version, newest first."""
+        return [
+            Commit(
+                version=int(entry["version"]),
+                time=datetime.fromtimestamp(entry["timestamp"] / 1000, UTC).isoformat(
+                    "T", "seconds"
+                ),
+                records=int(entry.get("genbench.records", 0)),
+                command=str(entry.get("genbench.command", "")),
+            )
+            for entry in self._open(None).history()
+        ]
+
+    def diff(self, before: int, after: int) -> list[Change]:
+        """What changed from one version to another, number by number.
+
+        A number is known by model, run, data set, score and protocol; where it was measured
+        again, the newest measurement of each version counts.
+        """
+        old, new = _newest(self.read(before)), _newest(self.read(after))
+        changes = []
+        for key in sorted(old.keys() | new.keys()):
+            a, b = old.get(key), new.get(key)
+            if a is None or b is None:
+                changes.append(Change("added" if a is None else "removed", a, b))
+            elif a.id != b.id:
+                changes.append(Change("changed", a, b))
+        return changes
+
+    def _open(self, version: int | None) -> DeltaTable:
+        if not (self.folder / "_delta_log").is_dir():
+            raise BadInput(
+                f"{self.folder} holds no results table; "
+                "make one with: genbench evaluate --models all"
+            )
+        newest = DeltaTable(str(self.folder))
+        if "protocol_id" not in newest.schema().to_json():
+            raise BadInput(f"{self.folder} is a Delta table, but not one of genbench")
+        if version is None:
+            return newest
+        if not 0 <= version <= newest.version():
+            raise BadInput(
+                f"{self.folder} has versions 0 to {newest.version()}, not {version}; "
+                "see: genbench table history"
+            )
+        try:
+            return DeltaTable(str(self.folder), version=version)
+        except DeltaError as error:
+            raise BadInput(f"version {version} of {self.folder} cannot be read: {error}") from error
+
+    def _retry(self, commit: Callable[[], T]) -> T:
+        """Try until nobody else commits at the same moment."""
+        for attempt in range(ATTEMPTS):
+            try:
+                return commit()
+            except (CommitFailedError, TableNotFoundError) as error:
+                # Two writers met, or two created the table at once: the loser tries again.
+                failure: Exception = error
+                time.sleep(random.uniform(0, 0.05 * 2 ** min(attempt, 6)))
+            except (DeltaError, OSError) as error:
+                if "No space left" in str(error):
+                    raise DiskFull(
+                        f"no space left for the table {self.folder}; it is as it was before"
+                    ) from error
+                if "already exists" not in str(error):
+                    raise BadInput(f"cannot write the table {self.folder}: {error}") from error
+                failure = error
+        raise BadInput(f"{self.folder} stayed busy through {ATTEMPTS} attempts: {failure}")
+
+
+def _record(row: dict[str, Any]) -> Record:
+    names = {field.name for field in fields(Record)}
+    values = {name: value for name, value in row.items() if name in names}
+    return Record(**{**values, "provenance": json.loads(row["provenance"])})
+
+
+def _newest(records: Sequence[Record]) -> dict[tuple[str, ...], Record]:
+    """The last measurement of each number; *records* are oldest first."""
+    return {
+        (r.dataset, str(r.resolution), r.score, r.protocol_id or "", r.model, r.run): r
+        for r in records
+    }

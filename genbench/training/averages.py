@@ -1,0 +1,64 @@
+"""Running averages of weights, kept by the engine for the networks a model names."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from genbench.interfaces import Learns
+
+
+class Averages:
+    """average <- decay * average + (1 - decay) * weights, once a step.
+
+    Parameters are averaged, buffers are copied. Parameters that have not been trained yet
+    (later blocks of a growing network) are averaged with the rest and stay what they are.
+    """
+
+    def __init__(self, model: Learns) -> None:
+        """Start from the present weights of *model*."""
+        self.model = model
+        self.decay = model.average_decay()
+        networks = model.averaged().items()
+        self.weights = {
+            f"{name}.{key}": weight
+            for name, net in networks
+            for key, weight in net.named_parameters()
+        }
+        self.buffers = {
+            f"{name}.{key}": value for name, net in networks for key, value in net.named_buffers()
+        }
+        self.average = {key: weight.detach().clone() for key, weight in self.weights.items()}
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take the present weights in."""
+        if self.average:
+            now = [weight.detach() for weight in self.weights.values()]
+            torch._foreach_lerp_(list(self.average.values()), now, 1 - self.decay)
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything an averaged network needs: averages, and buffers as they are."""
+        buffers = {key: value.detach().clone() for key, value in self.buffers.items()}
+        return {key: value.clone() for key, value in self.average.items()} | buffers
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a saved state."""
+        for key, value in self.average.items():
+            value.copy_(state[key])
+
+    @contextlib.contextmanager
+    def applied(self) -> Iterator[None]:
+        """The model with averaged weights, for as long as the block lasts."""
+        with torch.no_grad():
+            kept = {key: weight.detach().clone() for key, weight in self.weights.items()}
+            for key, weight in self.weights.items():
+                weight.copy_(self.average[key])
+            try:
+                yield
+            finally:
+                for key, weight in self.weights.items():
+                    weight.copy_(kept[key])

@@ -1,0 +1,164 @@
+"""From what a user asked for to a run at work: settings, data, run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from genbench import devices, provenance, registry, runs
+from genbench.data import open_dataset
+from genbench.errors import BadInput, BadSetting, GenbenchError, nearest
+from genbench.runs import Run
+from genbench.settings import Layer, Resolved, read_layer, resolve
+from genbench.training.loop import Trainer
+from genbench.training.settings import Training
+
+
+def train(
+    model: str,
+    *,
+    preset: str | None = None,
+    config: Path | None = None,
+    settings: Layer | Mapping[str, Any] | None = None,
+    training: Layer | Mapping[str, Any] | None = None,
+    runs_dir: str | Path = "runs",
+    name: str | None = None,
+) -> Run:
+    """Train a model of the registry; what ``genbench train`` does.
+
+    Args:
+        model: public name, see ``genbench list model``.
+        preset: published settings of the model, or "tiny".
+        config: YAML file of model settings; engine settings under the key ``training``.
+        settings: the model's settings, over preset and file.
+        training: the engine's settings (`Training`): data, resolution, seed, minutes ...
+        runs_dir: folder of run folders.
+        name: of the run folder; default model-data-resolution and a short id.
+
+    Returns:
+        The run, with its last checkpoint written.
+
+    Raises:
+        GenbenchError: anything the caller can put right.
+    """
+    room = registry.room("model", model).load()
+    chosen, engine = _settings(room, model, preset, config, settings, training)
+    device = devices.choose(engine.values.device)
+    built = runs.build(model, chosen.values, engine.values.resolution, engine.values.seed)
+    data = open_dataset(engine.values.data, engine.values.resolution)
+    folder = Path(runs_dir) / (name or _free_name(Path(runs_dir), model, engine.values))
+    facts = {
+        "model": model,
+        "data": engine.values.data,
+        "dataset": data.name,
+        "resolution": data.resolution,
+        "fingerprint": data.fingerprint,
+        "preset": preset,
+        "device": str(device),
+        "created": provenance.now(),
+        "state": "training",
+        "seen": 0,
+        "total": built.total(len(data.train)),
+        "provenance": provenance.describe(device),
+    }
+    run = runs.create(folder, facts, {"model": chosen.describe(), "training": engine.describe()})
+    return _work(Trainer(run, built, data, engine.values))
+
+
+def resume(folder: str | Path, training: Mapping[str, Any] | None = None) -> tuple[Run, list[str]]:
+    """Go on with a run from its newest good checkpoint.
+
+    Args:
+        folder: the run.
+        training: engine settings that may change on the way: minutes, device, log_every ...
+
+    Returns:
+        The run, and what was wrong with checkpoints that were passed over.
+
+    Raises:
+        BadInput: not a run, nothing to resume from, or its data is no longer the same.
+    """
+    run = runs.read(Path(folder))
+    values = {name: entry["value"] for name, entry in run.settings["training"].items()}
+    fixed = sorted({"data", "resolution", "seed", "flip"} & set(training or {}))
+    if fixed:
+        raise BadSetting(f"{', '.join(fixed)} cannot change on --resume; start a new run for that")
+    layers = [Layer("settings.json", values | {"minutes": None}), Layer("--resume", training or {})]
+    engine = resolve(Training, layers, "training").values
+    data = open_dataset(engine.data, engine.resolution)
+    if data.fingerprint != run.facts["fingerprint"]:
+        raise BadInput(
+            f"{run.folder} was trained on {run.facts['dataset']} with fingerprint "
+            f"{str(run.facts['fingerprint'])[:12]}, but {engine.data} now has "
+            f"{data.fingerprint[:12]}: the images changed; start a new run"
+        )
+    device = devices.choose(engine.device)
+    run = run.update(device=str(device), state="training")
+    trainer = Trainer(run, runs.rebuild(run), data, engine)
+    damaged = trainer.resume()
+    return _work(trainer), damaged
+
+
+def _work(trainer: Trainer) -> Run:
+    """Train, and leave in run.json how it ended."""
+    try:
+        state = trainer.train()
+    except GenbenchError as error:
+        trainer.run.update(state=f"failed: {error}", seen=trainer.model.seen)
+        raise
+    return trainer.run.update(
+        state=state, seen=trainer.model.seen, total=trainer.total, ended=provenance.now()
+    )
+
+
+def _settings(
+    room: Any,
+    model: str,
+    preset: str | None,
+    config: Path | None,
+    settings: Layer | Mapping[str, Any] | None,
+    training: Layer | Mapping[str, Any] | None,
+) -> tuple[Resolved[Any], Resolved[Training]]:
+    """Model and engine settings: defaults < preset < file < caller."""
+    mine: list[Layer] = []
+    engine: list[Layer] = []
+    if preset is not None:
+        if preset not in room.PRESETS:
+            raise BadSetting(
+                f"{model} has no preset {preset!r}.{nearest(preset, room.PRESETS)} "
+                f"Known: {', '.join(room.PRESETS)}"
+            )
+        mine.append(Layer(f"preset {preset}", room.PRESETS[preset]))
+        engine.append(Layer(f"preset {preset}", _preset_training(room, preset)))
+    if config is not None:
+        values = dict(read_layer(config).values)
+        inner = values.pop("training", {}) or {}
+        if not isinstance(inner, dict):
+            raise BadInput(f"{config}: 'training' must hold lines of the form 'name: value'")
+        mine.append(Layer(f"file {config.name}", values))
+        engine.append(Layer(f"file {config.name}", inner))
+    mine.append(_layer(settings))
+    engine.append(_layer(training))
+    return resolve(room.Settings, mine, model), resolve(Training, engine, "training")
+
+
+def _preset_training(room: Any, preset: str) -> dict[str, Any]:
+    """Data set and resolution that a published preset is for."""
+    values = {
+        "data": getattr(room, "PRESET_DATA", {}).get(preset),
+        "resolution": getattr(room, "PRESET_RESOLUTION", {}).get(preset),
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _layer(values: Layer | Mapping[str, Any] | None) -> Layer:
+    return values if isinstance(values, Layer) else Layer("caller", values or {})
+
+
+def _free_name(folder: Path, model: str, settings: Training) -> str:
+    """model-data-resolution, numbered if that is taken."""
+    data = "".join(c if c.isalnum() else "-" for c in Path(settings.data).name or settings.data)
+    stem = f"{model}-{data.strip('-').removesuffix('-zip')}-{settings.resolution}"
+    names = (stem if k == 1 else f"{stem}-{k}" for k in range(1, 10_000))
+    return next(name for name in names if not (folder / name).exists())

@@ -1,0 +1,21 @@
+"""What a training run may change, beside the model's own settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """Settings of the engine."""
+
+    data: str = "toyfaces"
+    resolution: int = 32
+    seed: int = 0  # fixes initial weights, order of images, flips and every draw
+    device: str = "auto"
+    minutes: float | None = None  # stop after so long, at a checkpoint; None: no limit
+    flip: bool = True  # mirror images at random, where data set and model welcome it
+    log_every: int = 50  # steps between two rows of scalars
+    grids: int = 24  # pairs of pictures over the whole training
+    checkpoint_minutes: float = 5.0  # a kill loses at most so much work
+    keep: int = 2  # checkpoints kept; older ones are deleted

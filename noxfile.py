@@ -1,0 +1,91 @@
+"""Every check of the project: `nox` runs them all, `nox -s bench` the measurements."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "uv"
+nox.options.sessions = ["lint", "types", "tests", "wheel", "lowest"]
+
+CODE = ("genbench", "baselines", "metrics", "reports", "tests", "benchmarks", "noxfile.py")
+TYPED = ("genbench", "baselines", "metrics", "reports")
+PASSED_ON = ("GENBENCH_WEIGHTS", "GENBENCH_DATA", "GENBENCH_CACHE", "CHROMIUM")
+
+
+def environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, imports, formatting."""
+    session.install("--group", "lint")
+    session.run("ruff", "check", *CODE)
+    session.run("ruff", "format", "--check", *CODE)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy --strict over everything that is shipped."""
+    session.install("-e", ".", "--group", "types")
+    session.run("mypy", *TYPED)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """All tests, with the newest versions of everything."""
+    session.install("-e", ".", "--group", "test")
+    session.run("pytest", *session.posargs, env=environment())
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """The quick tests again, with the oldest versions that pyproject.toml allows."""
+    session.install("--resolution", "lowest-direct", "-e", ".", "--group", "test")
+    session.run("pytest", "-m", "not slow", *session.posargs, env=environment())
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """The built wheel, installed elsewhere, offers every room that the tree has."""
+    session.install("build")
+    target = Path(session.create_tmp()) / "dist"
+    session.run("python", "-m", "build", "--wheel", "--outdir", str(target), silent=True)
+    built = max(target.glob("*.whl"), key=lambda file: file.stat().st_mtime)
+    session.install(str(built))
+    with session.chdir(session.create_tmp()):
+        offered = session.run(
+            "python", "-c",
+            "import json; from genbench.registry import KINDS, rooms;"
+            "print(json.dumps({kind: list(rooms(kind)) for kind in KINDS}))",
+            silent=True,
+        )  # fmt: skip
+        session.run("genbench", "list")
+    in_tree = {
+        "model": rooms_in("baselines"),
+        "metric": rooms_in("metrics"),
+        "report": rooms_in("reports"),
+        "dataset": [name.replace("_", "-") for name in rooms_in("genbench/data/sources")],
+    }
+    lost = {
+        kind: sorted(set(in_tree[kind]) ^ set(json.loads(str(offered))[kind])) for kind in in_tree
+    }
+    if any(lost.values()):
+        session.error(f"the wheel and the tree differ: {lost}")
+
+
+def rooms_in(folder: str) -> list[str]:
+    return sorted(file.stem for file in Path(folder).glob("[!_]*.py"))
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Speed and memory beside other libraries; prints ratios, asserts nothing."""
+    session.install("-e", ".", "--group", "reference")
+    for script in sorted(Path("benchmarks").glob("[!_]*.py")):
+        session.run("python", str(script), *session.posargs, env=environment())

@@ -1,0 +1,40 @@
+"""What all tests share: no test touches the user's cache, and assets are found by environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """Small tensors on many threads are slower than on one, above all on a busy machine."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test sees one cache of this session and no data or weights by default."""
+    monkeypatch.setenv("GENBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+def _asset(variable: str) -> Path:
+    folder = os.environ.get(variable)
+    if not folder or not Path(folder).is_dir():
+        pytest.skip(f"{variable} does not name a folder, so there are no real files to test with")
+    return Path(folder)
+
+
+@pytest.fixture
+def weights() -> Path:
+    """Folder of real weights."""
+    return _asset("GENBENCH_WEIGHTS")
+
+
+@pytest.fixture
+def pictures() -> Path:
+    """Folder of real images."""
+    return _asset("GENBENCH_DATA")
