@@ -27,8 +27,8 @@ def number(value: float, spread: float | None, digits: int) -> Number:
     """A finite number with sensible digits.
 
     The spread gets two significant digits and the value ends at the same place. Without a
-    spread the value gets *digits* decimals, and more where it would keep fewer than two
-    significant ones. Below 1e-4 and from 1e9 on, both share a power of ten.
+    spread the value gets *digits* decimals, and more where one below 1 would keep fewer than
+    two significant ones. Below 1e-4 and from 1e9 on, both share a power of ten.
 
     Args:
         value: finite.
@@ -40,7 +40,7 @@ def number(value: float, spread: float | None, digits: int) -> Number:
     exponent = ""
     if largest and not -4 <= (power := largest.adjusted()) < 9:
         v, s, exponent = v.scaleb(-power), s.scaleb(-power), f"e{power:+03d}"
-    plain = _fixed(v, max(digits, 1 - v.adjusted()) if v else digits)
+    plain = _fixed(v, max(digits, 1 - v.adjusted()) if 0 < abs(v) < 1 else digits)
     if not s:
         return Number(plain, "" if spread is None else "0", exponent)
     places = 1 - Decimal(f"{s:.1e}").adjusted()

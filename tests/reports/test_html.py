@@ -1,0 +1,209 @@
+"""The page as a parser and as a browser see it."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from genbench.registry import room
+from genbench.tables import NOT_MEASURED, Report
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.reports.conftest import Browser
+
+NAMES = "[...document.querySelectorAll('tbody th')].filter(t => !t.parentNode.hidden)"
+LABELS = f"{NAMES}.map(th => th.dataset.value)"
+
+
+class Reader(HTMLParser):
+    """Every tag with its attributes, and the text outside of style and script."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1][0] not in ("script", "style"):
+            self.words.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def text(report: Report) -> str:
+    rendered = room("report", "html").load().render(report)
+    assert isinstance(rendered, str)
+    return rendered
+
+
+@pytest.fixture
+def opened(text: str, page: Browser, tmp_path: Path) -> Browser:
+    """The page, freshly loaded."""
+    file = tmp_path / "report.html"
+    file.write_text(text, encoding="utf-8")
+    page.open(file)
+    return page
+
+
+def test_a_hostile_name_is_text(text: str, hostile: str) -> None:
+    read = Reader(text)
+
+    assert len(read.all("script")) == 1
+    assert "alert" not in str(read.all("script"))
+    assert hostile in read.words
+    assert "cannot recall <b>anything</b>" in read.words
+    assert {attributes.get("data-value") for attributes in read.all("th")} >= {hostile}
+
+
+def test_control_characters_do_not_reach_the_page(text: str) -> None:
+    assert "\x1b" not in text
+    assert "genbench report \ufffd[31mred" in text
+
+
+def test_nothing_in_the_page_points_outside(text: str) -> None:
+    addresses = [
+        value or ""
+        for _, attributes in Reader(text).tags
+        for name, value in attributes.items()
+        if name in ("src", "href", "action", "srcset", "data")
+    ]
+
+    assert addresses
+    assert all(address.startswith(("#", "data:")) for address in addresses)
+    assert "url(" not in text
+    assert "@import" not in text
+
+
+def test_the_policy_forbids_everything_but_what_stands_in_the_file(text: str) -> None:
+    policy = Reader(text).all("meta")[1]["content"] or ""
+
+    assert policy.startswith("default-src 'none'; img-src data:;")
+    assert "unsafe-inline" not in policy
+
+
+def test_every_link_inside_the_page_has_its_target(text: str) -> None:
+    tags = Reader(text).tags
+    ids = [attributes["id"] for _, attributes in tags if "id" in attributes]
+    links = [str(a["href"])[1:] for tag, a in tags if tag == "a"]
+
+    assert len(ids) == len(set(ids))
+    assert set(links) <= set(ids)
+
+
+def test_the_browser_finds_no_fault_and_asks_for_nothing(opened: Browser) -> None:
+    """No exception, no message in the console, no request but the file and the data in it."""
+    opened.run("document.querySelectorAll('button').forEach(button => button.click())")
+    methods = [event["method"] for event in opened.events]
+    asked: list[Any] = [
+        event["params"]["request"]["url"]
+        for event in opened.events
+        if event["method"] == "Network.requestWillBeSent"
+    ]
+
+    assert not {"Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded"} & {
+        *methods
+    }
+    assert asked[0].endswith("/report.html")
+    assert all(url.startswith("data:") for url in asked[1:])
+
+
+def test_the_policy_stops_a_script_that_was_smuggled_in(opened: Browser) -> None:
+    opened.run(
+        "{const s = document.createElement('script'); s.textContent = 'window.hit = 1';"
+        " document.body.append(s)}"
+    )
+
+    assert opened.run("window.hit === undefined") is True
+
+
+def test_a_header_sorts_by_number_with_anchors_last(opened: Browser, hostile: str) -> None:
+    """As text, 100 would come before 9."""
+    before = opened.run(LABELS)
+    opened.run("document.querySelectorAll('thead button')[1].click()")
+
+    assert opened.run(LABELS) == [hostile, "ten", "hundred", "real images"]
+    assert opened.run("document.querySelectorAll('thead th')[1].ariaSort") == "ascending"
+
+    opened.run("document.querySelectorAll('thead button')[1].click()")
+    assert opened.run(LABELS) == ["hundred", "ten", hostile, "real images"]
+
+    opened.run("document.querySelectorAll('thead button')[1].click()")
+    assert opened.run(LABELS) == before
+
+
+@pytest.mark.parametrize(("clicks", "first"), [(1, "hundred"), (2, "ten")])
+def test_what_was_not_measured_sorts_last_in_both_directions(
+    opened: Browser, hostile: str, clicks: int, first: str
+) -> None:
+    """Recall: 0.7, 0.5 and one without a number; the first click puts the highest first."""
+    for _ in range(clicks):
+        opened.run("document.querySelectorAll('thead button')[3].click()")
+
+    assert opened.run(LABELS)[0] == first
+    assert opened.run(LABELS)[2] == hostile
+
+
+def test_a_header_sorts_by_keyboard(opened: Browser, hostile: str) -> None:
+    opened.run("document.querySelectorAll('thead button')[1].focus()")
+    opened.press("Enter", 13, "\r")
+
+    assert opened.run(LABELS)[0] == hostile
+
+
+def test_the_filter_hides_other_rows_and_says_how_many_are_left(opened: Browser) -> None:
+    opened.run(
+        "{const i = document.querySelector('input'); i.value = 'HUN';"
+        " i.dispatchEvent(new Event('input'))}"
+    )
+
+    assert opened.run(LABELS) == ["hundred"]
+    assert opened.run("document.querySelector('[role=status]').textContent") == "1 of 4 rows"
+
+
+def test_a_footnote_opens_its_protocol(opened: Browser) -> None:
+    opened.run("document.querySelector('thead sup a').click()")
+
+    assert opened.run("document.querySelector('details').open") is True
+
+
+def test_a_figure_opens_with_enter_and_closes_with_escape(opened: Browser) -> None:
+    opened.run("document.querySelector('.zoom').focus()")
+    opened.press("Enter", 13, "\r")
+    assert opened.run("document.querySelector('dialog').open") is True
+
+    opened.press("Escape", 27)
+    assert opened.run("document.querySelector('dialog').open") is False
+
+
+def test_the_colours_follow_the_system_and_the_button(opened: Browser) -> None:
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light = opened.run(paper)
+    opened.run("document.getElementById('theme').click()")
+
+    assert opened.run(paper) != light
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_page_is_never_wider_than_the_window(opened: Browser, width: int) -> None:
+    """Wide tables scroll in their own frame."""
+    opened.send(
+        "Emulation.setDeviceMetricsOverride",
+        width=width, height=800, deviceScaleFactor=1, mobile=width < 500,
+    )  # fmt: skip
+
+    assert opened.run("document.documentElement.scrollWidth") <= width
+
+
+def test_an_empty_cell_says_so(text: str) -> None:
+    assert NOT_MEASURED in Reader(text).words
+    assert "NaN" not in text

@@ -1,0 +1,69 @@
+"""The report as text for a terminal."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from genbench.registry import room
+from genbench.tables import Report
+
+
+def rendered(report: Report) -> str:
+    words = room("report", "terminal").load().render(report)
+    assert isinstance(words, str)
+    return words
+
+
+@pytest.fixture
+def wide(report: Report, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("COLUMNS", "200")
+    return rendered(report)
+
+
+def test_a_pipe_gets_no_escape_sequences(wide: str) -> None:
+    """Neither ours nor those in the words of others."""
+    assert "\x1b" not in wide
+    assert "genbench report \ufffd[31mred" in wide
+
+
+def test_a_terminal_gets_styles(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+
+    words = rendered(report)
+
+    assert "\x1b[1m" in words
+    assert "\x1b[31m" not in words
+
+
+def test_a_hostile_name_is_text(wide: str, hostile: str) -> None:
+    assert hostile in wide
+
+
+def test_markup_of_the_terminal_library_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+
+    assert rendered(Report("[red]no colour[/red]")) == "[red]no colour[/red]\n"
+
+
+def test_best_and_reasons_are_marked(wide: str) -> None:
+    assert "* 9.000 ± 0.090" in wide
+    assert "not measured (1)" in wide
+    assert "(1) cannot recall <b>anything</b>" in wide
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_a_table_that_is_too_wide_goes_on_below_and_loses_nothing(
+    report: Report, wide: str, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    narrow = rendered(report)
+    numbers = [line for line in narrow.splitlines() if "±" in line and "std" not in line]
+
+    for number in ("10.00 ± 0.10", "9.000 ± 0.090", "100.0 ± 1.0", "0.7000 ± 0.0070"):
+        assert any(number in line for line in numbers)
+    assert "…" not in narrow
+    assert len(narrow.splitlines()) > len(wide.splitlines())
