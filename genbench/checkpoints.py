@@ -11,6 +11,7 @@ A checkpoint is a folder named after the number of images seen:
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -96,8 +97,9 @@ def read(source: Path, *, training: bool) -> Checkpoint:
         model, average = load_file(source / MODEL), load_file(source / AVERAGE)
         if training:
             rest = torch.load(source / OPTIMIZERS, weights_only=True, map_location="cpu")
-    except (SafetensorError, RuntimeError) as error:
-        raise BadInput(f"{source} cannot be read: {error}") from error
+    except (SafetensorError, RuntimeError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0]
+        raise BadInput(f"{source} cannot be read: {reason}") from error
     return Checkpoint(int(state["seen"]), model, average, rest["optimizers"], rest["random"])
 
 

@@ -120,7 +120,12 @@ def _convert(value: Any, kind: Any, name: str, source: str) -> Any:
             if value is None:
                 return None
         elif origin is tuple and isinstance(value, list | tuple):
-            return tuple(_convert(item, typing.get_args(option)[0], name, source) for item in value)
+            kinds = typing.get_args(option)
+            if len(kinds) == 2 and kinds[1] is ...:
+                kinds = (kinds[0],) * len(value)
+            if len(kinds) == len(value):
+                pairs = zip(value, kinds, strict=True)
+                return tuple(_convert(item, each, name, source) for item, each in pairs)
         elif option is float and (number := _number(value)) is not None:
             return number
         elif isinstance(value, origin) and isinstance(value, bool) == (option is bool):

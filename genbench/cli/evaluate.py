@@ -16,6 +16,10 @@ from genbench.cli.options import Names, device_option, runs_option, table_option
 @click.option("--metrics", type=Names(), default="fid,swd,rmse,psnr", show_default=True,
               help="all, or names, separated by commas; fid:768 is a variant of fid.")  # fmt: skip
 @click.option("--data", help="Data set; by default the one the runs were trained on.")
+@click.option("--data-dir", type=click.Path(path_type=Path),
+              help="Where data sets lie.  [env: GENBENCH_DATA]")  # fmt: skip
+@click.option("--on-bad", type=click.Choice(["refuse", "skip"]), default="refuse",
+              show_default=True, help="What to do about images that cannot be used.")  # fmt: skip
 @click.option("--resolution", type=int, help="Of the data set; by default that of the runs.")
 @click.option("--images", type=click.IntRange(min=1),
               help="Samples, and real images.  [default: 10000, or what there is]")  # fmt: skip
@@ -34,7 +38,8 @@ from genbench.cli.options import Names, device_option, runs_option, table_option
 @table_option
 def evaluate_command(
     models: tuple[str, ...], metrics: tuple[str, ...], data: str | None,
-    resolution: int | None, runs_dir: Path, table_dir: Path, **options: Any,
+    data_dir: Path | None, on_bad: Any, resolution: int | None, runs_dir: Path,
+    table_dir: Path, **options: Any,
 ) -> None:  # fmt: skip
     """Measure trained models and add one version to the results table.
 
@@ -55,7 +60,7 @@ def evaluate_command(
     if data is None or resolution is None:
         shared_data, shared_resolution = default_data(found)
         data, resolution = data or shared_data, resolution or shared_resolution
-    dataset = open_dataset(data, resolution)
+    dataset = open_dataset(data, resolution, data_dir=data_dir, on_bad=on_bad)
     how = Evaluation(metrics=metrics, **options)
     records, left = measure(found, dataset, how, strict=everything)
     for line in left:

@@ -63,7 +63,8 @@ def diff(store: Any, before: int, after: int) -> None:
     for change in changes:
         record = change.record
         click.echo(
-            f"{change.kind:<8} {record.dataset} {record.resolution}  {record.model}  {record.score}  "
+            f"{change.kind:<8} {record.dataset} {record.resolution}  "
+            f"{record.model}  {record.score}  "
             f"{_number(change.before)} -> {_number(change.after)}  "
             f"[protocol {record.protocol_id or '-'}]"
         )

@@ -16,10 +16,14 @@ from genbench.errors import BadSetting
 @click.option("--preset", help="Published settings of the model by name, or tiny.")
 @click.option("--data", help="Data set: toyfaces, celeba, folder:PATH, zip:PATH, ...")
 @click.option("--resolution", type=int, help="Side of the images in pixels.")
+@click.option("--data-dir", type=click.Path(), help="Where data sets lie.  [env: GENBENCH_DATA]")
+@click.option("--on-bad", type=click.Choice(["refuse", "skip"]),
+              help="What to do about images that cannot be used.  [default: refuse]")  # fmt: skip
 @click.option("--images", type=click.IntRange(min=1), help="Images to show in all.")
 @click.option("--minutes", type=float, help="Stop at a checkpoint after so long.")
 @click.option("--seed", type=int, help="Fixes everything that is drawn.")
 @click.option("--device", help="auto, cpu, cuda or cuda:1.  [default: auto]")
+@click.option("--threads", type=click.IntRange(min=1), help="Of the CPU; 1 on a busy machine.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
               help="A setting of the model; may be given several times.")  # fmt: skip
 @click.option("--config", type=click.Path(path_type=Path), help="YAML file of settings.")
@@ -46,7 +50,8 @@ def train_command(
     if resume_dir is not None:
         if model or preset or config or assignments or images or name:
             raise BadSetting(
-                "--resume takes its settings from the run; only --minutes and --device may be new"
+                "--resume takes its settings from the run; "
+                "only --minutes, --device, --threads and --data-dir may be new"
             )
         _resume(resume_dir, given)
         return

@@ -40,6 +40,8 @@ class Trainer:
         """Put the model on its device and prepare the feed; nothing is written yet."""
         self.run, self.model, self.data, self.settings = run, model, data, settings
         self.device = torch.device(str(run.facts["device"]))
+        if settings.threads is not None:
+            torch.set_num_threads(settings.threads)
         model.to(self.device)
         model.train()
         flip = settings.flip and data.recipe.flip and model.FLIPS

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genbench import devices, provenance, registry, runs
-from genbench.data import open_dataset
+from genbench.data import Dataset, open_dataset
 from genbench.errors import BadInput, BadSetting, GenbenchError, nearest
 from genbench.runs import Run
 from genbench.settings import Layer, Resolved, read_layer, resolve
@@ -46,11 +46,12 @@ def train(
     chosen, engine = _settings(room, model, preset, config, settings, training)
     device = devices.choose(engine.values.device)
     built = runs.build(model, chosen.values, engine.values.resolution, engine.values.seed)
-    data = open_dataset(engine.values.data, engine.values.resolution)
+    data = _data(engine.values)
     folder = Path(runs_dir) / (name or _free_name(Path(runs_dir), model, engine.values))
     facts = {
         "model": model,
         "data": engine.values.data,
+        "on_bad": engine.values.on_bad,
         "dataset": data.name,
         "resolution": data.resolution,
         "fingerprint": data.fingerprint,
@@ -81,12 +82,12 @@ def resume(folder: str | Path, training: Mapping[str, Any] | None = None) -> tup
     """
     run = runs.read(Path(folder))
     values = {name: entry["value"] for name, entry in run.settings["training"].items()}
-    fixed = sorted({"data", "resolution", "seed", "flip"} & set(training or {}))
+    fixed = sorted({"data", "on_bad", "resolution", "seed", "flip"} & set(training or {}))
     if fixed:
         raise BadSetting(f"{', '.join(fixed)} cannot change on --resume; start a new run for that")
     layers = [Layer("settings.json", values | {"minutes": None}), Layer("--resume", training or {})]
     engine = resolve(Training, layers, "training").values
-    data = open_dataset(engine.data, engine.resolution)
+    data = _data(engine)
     if data.fingerprint != run.facts["fingerprint"]:
         raise BadInput(
             f"{run.folder} was trained on {run.facts['dataset']} with fingerprint "
@@ -98,6 +99,17 @@ def resume(folder: str | Path, training: Mapping[str, Any] | None = None) -> tup
     trainer = Trainer(run, runs.rebuild(run), data, engine)
     damaged = trainer.resume()
     return _work(trainer), damaged
+
+
+def _data(engine: Training) -> Dataset:
+    if engine.on_bad not in ("refuse", "skip"):
+        raise BadSetting(f"training.on_bad is refuse or skip, got {engine.on_bad!r}")
+    return open_dataset(
+        engine.data,
+        engine.resolution,
+        data_dir=Path(engine.data_dir) if engine.data_dir else None,
+        on_bad="skip" if engine.on_bad == "skip" else "refuse",
+    )
 
 
 def _work(trainer: Trainer) -> Run:

@@ -10,9 +10,12 @@ class Training:
     """Settings of the engine."""
 
     data: str = "toyfaces"
+    data_dir: str | None = None  # where data sets lie; None: what GENBENCH_DATA says
+    on_bad: str = "refuse"  # or "skip": what to do about images that cannot be used
     resolution: int = 32
     seed: int = 0  # fixes initial weights, order of images, flips and every draw
     device: str = "auto"
+    threads: int | None = None  # of the CPU; None: torch's choice
     minutes: float | None = None  # stop after so long, at a checkpoint; None: no limit
     flip: bool = True  # mirror images at random, where data set and model welcome it
     log_every: int = 50  # steps between two rows of scalars

@@ -1,0 +1,107 @@
+"""A data set at one resolution: two disjoint splits of uint8 images, ready to be indexed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from genbench import places
+from genbench.data import cache
+from genbench.data.source import Bytes, Recipe
+from genbench.errors import BadSetting
+from genbench.registry import room
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Rows of one split, in canonical order. They stay on disk until they are taken."""
+
+    name: str  # "train" or "test"
+    images: Bytes  # (n, 3, r, r) uint8, a read-only memory map
+    attributes: Mapping[str, NDArray[np.generic]]  # name -> (n,); empty where nothing is known
+
+    def __len__(self) -> int:
+        """Images in the split."""
+        return len(self.images)
+
+    def take(self, index: Tensor | slice) -> Tensor:
+        """Some rows as a new tensor on the CPU, (k, 3, r, r) uint8.
+
+        Args:
+            index: row numbers, (k,) int64, in any order, repeats allowed; or a slice.
+
+        Raises:
+            IndexError: a row that the split does not have.
+        """
+        rows = np.asarray(self.images)  # numpy's own type: indexing a memmap gives a memmap
+        if isinstance(index, slice):
+            return torch.from_numpy(rows[index].copy())
+        return torch.from_numpy(rows[index.cpu().numpy()])
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """What training and evaluation see of a data set."""
+
+    name: str  # "celeba", "folder:faces"
+    resolution: int  # r, of the square images
+    recipe: Recipe
+    fingerprint: str  # sha256 of pixels, split, recipe and resolution
+    licence: str
+    train: Split
+    test: Split
+    left_out: int = 0  # images that could not be used, under on_bad="skip"
+
+
+def open_dataset(
+    spec: str,
+    resolution: int,
+    *,
+    data_dir: Path | None = None,
+    cache_dir: Path | None = None,
+    on_bad: Literal["refuse", "skip"] = "refuse",
+) -> Dataset:
+    """Find a data set, decode it into the cache if it is not there yet, and open it.
+
+    Args:
+        spec: name of a data source, then for some a colon and what it takes:
+            "toyfaces", "folder:PATH", "celeba", "celeba:PATH".
+        resolution: side of the square images wanted, in pixels.
+        data_dir: where data sets lie; by default what GENBENCH_DATA says.
+        cache_dir: where decoded images are kept; see `genbench.places.cache_dir`.
+        on_bad: what to do about images that cannot be used: refuse the data set, or skip
+            them. The fingerprint covers what remains.
+
+    Raises:
+        UnknownName: no data source of that name.
+        BadSetting: a resolution below 1, or another word for *on_bad*.
+        BadInput: missing, empty, corrupt, too small or too few images.
+        DiskFull: no room left for the cache.
+    """
+    if resolution < 1:
+        raise BadSetting(f"the resolution must be at least 1 pixel, got {resolution}")
+    if on_bad not in ("refuse", "skip"):  # a misspelt word must not leave images out
+        raise BadSetting(f"on_bad is refuse or skip, got {on_bad!r}")
+    name, colon, argument = spec.partition(":")
+    opener = room("dataset", name).load()
+    source = opener(argument if colon else None, places.data_dir(data_dir))
+    stored = cache.stored(source, resolution, on_bad, places.cache_dir(cache_dir) / "data")
+    splits = {
+        name: Split(name, stored.images[name], stored.attributes[name]) for name in cache.SPLITS
+    }
+    return Dataset(
+        source.name,
+        resolution,
+        source.recipe,
+        stored.fingerprint,
+        source.licence,
+        **splits,
+        left_out=stored.left_out,
+    )

@@ -1,0 +1,21 @@
+"""Images in a folder and the folders in it: --data folder:PATH.
+
+Centre square of the short side, antialiased resize; one file in ten is test, by a hash of
+its path within the folder. Labels come from StyleGAN's dataset.json, else from the folders.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from genbench.data.source import Source
+from genbench.data.sources._collection import Collection
+from genbench.data.sources._files import Folder, locate, needed
+
+
+def open_folder(argument: str | None, data_dir: Path | None) -> Source:
+    """The images under a folder, in the order of their relative paths."""
+    return Collection("folder", Folder(locate(needed("folder", argument), data_dir)))
+
+
+ROOM = open_folder

@@ -1,0 +1,150 @@
+"""One pass, shared by all who look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from genbench.errors import BadInput, NotMeasurable
+from genbench.evidence import Cache, Stream, batches_of, collect, quantised
+from genbench.interfaces import Pass, View
+
+ABOUT = Pass(torch.device("cpu"), n=10, resolution=4, side=0, seed=0)
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Adds up everything it sees."""
+
+    layer: str | None = None
+    refuse: bool = False
+
+    @property
+    def features(self) -> tuple[str, str] | None:
+        return ("net", self.layer) if self.layer else None
+
+    def start(self, about: Pass) -> Any:
+        if self.refuse:
+            raise NotMeasurable("not today")
+        return Adding()
+
+    def describe(self) -> dict[str, str | None]:
+        return {"layer": self.layer}
+
+
+class Adding:
+    def __init__(self) -> None:
+        self.total, self.rows = torch.zeros((), dtype=torch.float64), torch.zeros(0)
+
+    def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
+        self.total += rows[-1].double().sum()
+        self.rows = torch.cat([self.rows, index])
+
+    def finish(self) -> dict[str, Tensor]:
+        return {"total": self.total, "rows": self.rows}
+
+
+class Network:
+    """Counts how often it is asked."""
+
+    name, sha256, layers, calls = "net", "f" * 64, ("a", "b"), 0
+
+    def __call__(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+        self.calls += 1
+        return {layer: images.flatten(1).float() * (1 + i) for i, layer in enumerate(layers)}
+
+    def describe(self) -> dict[str, str]:
+        return {"name": self.name, "sha256": self.sha256}
+
+
+IMAGES = torch.randint(0, 256, (10, 3, 4, 4), dtype=torch.uint8)
+
+
+def stream(size: int) -> Stream:
+    def batches() -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
+        return batches_of(lambda start, stop: (IMAGES[start:stop],), 10, size)
+
+    return Stream(View.REAL, ABOUT, batches)
+
+
+def test_each_image_goes_through_a_network_once_for_all_layers_and_metrics() -> None:
+    network = Network()
+    shown: list[int] = []
+
+    found = collect(
+        stream(4), [Sum("a"), Sum("b"), Sum("a"), Sum()], {"net": network}, shown.append
+    )
+
+    assert network.calls == 3  # 10 images in batches of 4
+    assert shown == [4, 4, 2]
+    assert len(found.found) == 3  # equal statements are kept once
+    total = IMAGES.double().sum()
+    assert found.found[Sum()]["total"] == total
+    assert found.found[Sum("b")]["total"] == 2 * total
+    assert found.found[Sum()]["rows"].tolist() == list(range(10))
+
+
+def test_what_cannot_start_does_not_spoil_the_rest() -> None:
+    found = collect(stream(4), [Sum(refuse=True), Sum()], {}, lambda n: None)
+
+    assert str(found.failed[Sum(refuse=True)]) == "not today"
+    assert found.found[Sum()]["total"] == IMAGES.double().sum()
+
+
+def test_the_cache_knows_content_and_network(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, {"fingerprint": "a", "n": 10})
+    other = Network()
+    other.sha256 = "0" * 64
+    cache.save(Sum("a"), Network(), {"x": torch.arange(3)})
+
+    found = cache.load(Sum("a"), Network())
+    assert found is not None
+    assert torch.equal(found["x"], torch.arange(3))
+    assert cache.load(Sum("b"), Network()) is None
+    assert cache.load(Sum("a"), other) is None
+    assert Cache(tmp_path, {"fingerprint": "b", "n": 10}).load(Sum("a"), Network()) is None
+
+
+def test_a_damaged_cache_file_is_no_file(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, {})
+    cache.save(Sum(), None, {"x": torch.arange(3)})
+    next(tmp_path.iterdir()).write_bytes(b"half")
+
+    assert cache.load(Sum(), None) is None
+
+
+def test_quantisation_rounds_half_up_and_clamps() -> None:
+    """floor(127.5 x + 128): -1 -> 0, 1 -> 255, 0 -> 128; beyond the range is clamped."""
+    values = torch.tensor([-1.0, 1.0, 0.0, -7.0, 7.0, 1 / 255, -1 / 255])
+    images = values[:, None, None, None].expand(-1, 3, 4, 4)
+
+    bytes_ = quantised(images, 0, 4, "m")
+
+    assert bytes_[:, 0, 0, 0].tolist() == [0, 255, 128, 0, 255, 128, 127]
+
+
+def test_every_grey_level_survives_the_way_through_floats() -> None:
+    from genbench.images import to_bytes, to_floats
+
+    levels = torch.arange(256, dtype=torch.uint8)
+
+    assert torch.equal(to_bytes(to_floats(levels)), levels)
+
+
+def test_an_image_that_is_not_finite_is_named_by_its_row() -> None:
+    images = torch.zeros(4, 3, 4, 4)
+    images[2, 0, 0, 0] = float("nan")
+
+    with pytest.raises(BadInput, match="m made an image that is not finite: row 66 of its stream"):
+        quantised(images, 64, 4, "m")
+
+
+def test_another_shape_is_said() -> None:
+    with pytest.raises(BadInput, match=r"m makes images of shape \(3, 8, 8\), the data are \(3, 4"):
+        quantised(torch.zeros(1, 3, 8, 8), 0, 4, "m")

@@ -1,0 +1,97 @@
+"""The results table: versions, history, differences, many writers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genbench.errors import BadInput
+from genbench.record import Record
+from genbench.store import Store
+
+
+def record(value: float | None, time: str = "t0", **other: Any) -> Record:
+    fields: dict[str, Any] = {
+        "evaluation": "e", "model": "m", "run": "r", "dataset": "d", "resolution": 32,
+        "metric": "fid", "score": "fid", "protocol": "{}", "protocol_id": "p",
+        "provenance": {"seconds": 1.5, "git": None},
+    }  # fmt: skip
+    return Record(value=value, time=time, **{**fields, **other})
+
+
+def test_what_goes_in_comes_out(tmp_path: Path) -> None:
+    rows = [record(1 / 3, spread=0.1, n=7), record(None, reason="no weights", protocol=None)]
+
+    Store(tmp_path / "t").append(rows)
+
+    found = Store(tmp_path / "t").read()
+    assert sorted(found, key=lambda r: r.id) == sorted(rows, key=lambda r: r.id)
+
+
+def test_one_append_is_one_version_and_old_versions_stay(tmp_path: Path) -> None:
+    store = Store(tmp_path / "t")
+
+    assert [store.append([record(float(k), f"t{k}")], f"run {k}") for k in range(3)] == [0, 1, 2]
+
+    assert [len(store.read(version)) for version in range(3)] == [1, 2, 3]
+    assert [(c.version, c.records, c.command) for c in store.history()] == [
+        (2, 1, "run 2"), (1, 1, "run 1"), (0, 1, "run 0"),
+    ]  # fmt: skip
+
+
+def test_diff_tells_added_and_changed_numbers(tmp_path: Path) -> None:
+    store = Store(tmp_path / "t")
+    store.append([record(1.0, "t0"), record(5.0, "t0", model="same")])
+    store.append([record(2.0, "t1"), record(3.0, "t1", model="new")])
+
+    changes = store.diff(0, 1)
+
+    assert [(c.kind, c.record.model) for c in changes] == [("changed", "m"), ("added", "new")]
+    assert (changes[0].before, changes[0].after) == (record(1.0, "t0"), record(2.0, "t1"))
+    assert [(c.kind, c.record.model) for c in store.diff(1, 0)] == [
+        ("changed", "m"), ("removed", "new"),
+    ]  # fmt: skip
+
+
+def test_a_number_under_another_protocol_is_another_number(tmp_path: Path) -> None:
+    store = Store(tmp_path / "t")
+    store.append([record(1.0)])
+    store.append([record(2.0, "t1", protocol_id="q")])
+
+    assert [c.kind for c in store.diff(0, 1)] == ["added"]
+
+
+def test_missing_table_and_version_are_named(tmp_path: Path) -> None:
+    store = Store(tmp_path / "t")
+    with pytest.raises(BadInput, match="holds no results table"):
+        store.read()
+    store.append([record(1.0)])
+    with pytest.raises(BadInput, match="has versions 0 to 0, not 4"):
+        store.read(4)
+
+
+WRITER = """
+import sys
+sys.path.insert(0, {tests!r})
+from test_store import record
+from genbench.store import Store
+for k in range(3):
+    Store({table!r}).append([record(float(k), f"w{number}-{{k}}")])
+"""
+
+
+@pytest.mark.slow
+def test_writers_at_once_lose_nothing(tmp_path: Path) -> None:
+    """Four processes create and fill one table: 12 commits, 12 records."""
+    table, tests = str(tmp_path / "t"), str(Path(__file__).parent)
+    codes = [WRITER.format(tests=tests, table=table, number=number) for number in range(4)]
+    writers = [subprocess.Popen([sys.executable, "-c", code]) for code in codes]
+
+    assert [writer.wait(120) for writer in writers] == [0] * 4
+
+    assert len({r.id for r in Store(table).read()}) == 12
+    assert Store(table).version() == 11

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import errno
+import json
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from genbench.data import cache, prepare
+from genbench.errors import BadInput
+from genbench.files import DiskFull
+
+PROGRAM = Path(__file__).with_name("slow_source.py")
+COLUMNS = ("row", "file")
+Slow: Any = runpy.run_path(str(PROGRAM))["Slow"]
+
+
+def start(root: Path) -> subprocess.Popen[str]:
+    """A process that prepares the slow source, once it is about to begin."""
+    process = subprocess.Popen(
+        [sys.executable, str(PROGRAM), str(root)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def entries(root: Path) -> list[Path]:
+    return [path for path in root.iterdir() if path.is_dir()]
+
+
+def content(entry: cache.Stored) -> tuple[Any, ...]:
+    columns = [entry.attributes[split][name].tolist() for split in cache.SPLITS for name in COLUMNS]
+    return entry.fingerprint, *(entry.images[split].tobytes() for split in cache.SPLITS), columns
+
+
+def test_entry_holds_the_rows_of_each_split_in_order(tmp_path: Path) -> None:
+    entry = cache.stored(Slow(), 8, "skip", tmp_path)
+
+    for split, rows in {
+        "train": [row for row in range(120) if row % 3 and row != 50],
+        "test": [*range(0, 120, 3)],
+    }.items():
+        assert entry.attributes[split]["row"].tolist() == rows
+        assert entry.attributes[split]["file"].tolist() == [*map(str, rows)]
+        assert np.array_equal(entry.images[split], np.stack([Slow.image(row, 8) for row in rows]))
+
+
+def test_prepared_once_and_then_only_opened(tmp_path: Path) -> None:
+    first, second = Slow(), Slow()
+
+    before = content(cache.stored(first, 8, "skip", tmp_path))
+    after = content(cache.stored(second, 8, "skip", tmp_path))
+
+    assert (first.reads, second.reads) == (1, 0)
+    assert before == after
+
+
+def test_chunk_size_and_threads_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = content(cache.stored(Slow(), 8, "skip", tmp_path / "1"))
+    monkeypatch.setattr(prepare, "CHUNK_ROWS", 7)
+    monkeypatch.setattr(prepare, "workers", lambda: 5)
+
+    assert content(cache.stored(Slow(0.001), 8, "skip", tmp_path / "2")) == whole
+
+
+def test_few_chunks_are_in_memory_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """200,000 images at 256 pixels would fill 39 GB."""
+    monkeypatch.setattr(prepare, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(prepare, "workers", lambda: 2)
+    source = Slow()
+
+    most = max(source.reads - taken for taken, _ in enumerate(prepare.decoded(source, 8)))
+
+    assert most <= 2 * 2 + 1
+
+
+@pytest.mark.parametrize(
+    ("file", "spoil"),
+    [
+        ("train.npy", lambda content: content[:-1]),
+        ("test.npy", lambda content: b""),
+        ("test.npy", lambda content: content.replace(b"'|u1'", b"'|i1'")),
+        ("attributes.npz", lambda content: content[:40] + b"\0" * (len(content) - 40)),
+        ("dataset.json", lambda content: b""),
+        ("dataset.json", lambda content: b"[" * 100_000),
+        ("dataset.json", lambda content: b"[]"),
+        ("dataset.json", lambda content: content.replace(b'"key"', b'"kez"')),
+        ("dataset.json", lambda content: content.replace(b'"train": 79', b'"train": 78')),
+    ],
+)
+def test_damaged_entry_is_made_anew(file: str, spoil: Any, tmp_path: Path) -> None:
+    good = content(cache.stored(Slow(), 8, "skip", tmp_path))
+    (entry,) = entries(tmp_path)
+    before = (entry / file).read_bytes()
+    after = spoil(before)
+    assert before != after
+    (entry / file).write_bytes(after)
+
+    source = Slow()
+
+    assert content(cache.stored(source, 8, "skip", tmp_path)) == good
+    assert source.reads > 0
+
+
+@pytest.mark.parametrize("file", ["train.npy", "test.npy", "attributes.npz", "dataset.json"])
+def test_entry_with_a_file_missing_is_made_anew(file: str, tmp_path: Path) -> None:
+    good = content(cache.stored(Slow(), 8, "skip", tmp_path))
+    (entry,) = entries(tmp_path)
+    (entry / file).unlink()
+
+    assert content(cache.stored(Slow(), 8, "skip", tmp_path)) == good
+
+
+def test_kill_at_any_moment_leaves_nothing_or_a_whole_entry(tmp_path: Path) -> None:
+    """Preparing takes about 0.15 s after 'ready'; the kills fall before, into and after it."""
+    clean = content(cache.stored(Slow(), 8, "skip", tmp_path / "clean"))
+    root = tmp_path / "killed"
+    root.mkdir()
+    interrupted = 0
+    for delay in (0.0, 0.03, 0.06, 0.1, 0.15, 0.25):
+        process = start(root)
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        whole = [entry for entry in entries(root) if not entry.name.startswith(".")]
+        interrupted += not whole
+        for entry in whole:
+            assert json.loads((entry / "dataset.json").read_text())["fingerprint"] == clean[0]
+
+    assert content(cache.stored(Slow(), 8, "skip", root)) == clean
+    assert interrupted >= 2
+    assert len(entries(root)) == 1, "what the dead left behind is gone"
+
+
+def test_two_processes_at_once_do_the_work_once(tmp_path: Path) -> None:
+    processes = [start(tmp_path) for _ in range(2)]
+
+    outputs = [process.communicate(timeout=60)[0].split() for process in processes]
+
+    assert all(process.returncode == 0 for process in processes)
+    assert sorted(int(reads) for reads, _ in outputs) == [0, 30]
+    assert len({fingerprint for _, fingerprint in outputs}) == 1
+
+
+def test_full_disk_breaks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = content(cache.stored(Slow(), 8, "skip", tmp_path))
+
+    def no_space(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare._Rows, "add", no_space)
+        with pytest.raises(DiskFull, match=r"no space left on the disk of .*; free some"):
+            cache.stored(Slow(), 16, "skip", tmp_path)
+
+    assert len(entries(tmp_path)) == 1
+    assert content(cache.stored(Slow(), 8, "skip", tmp_path)) == good
+
+
+def test_cache_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(BadInput, match=r"cannot be written .* name another one with --cache-dir"):
+        cache.stored(Slow(), 8, "skip", tmp_path / "file" / "cache")
+
+
+def test_refusing_and_skipping_have_entries_of_their_own(tmp_path: Path) -> None:
+    cache.stored(Slow(), 8, "skip", tmp_path)
+
+    with pytest.raises(BadInput, match="1 of 120 images of slow cannot be used: 50: bad"):
+        cache.stored(Slow(), 8, "refuse", tmp_path)
+
+
+def test_fingerprint_covers_split_and_recipe(tmp_path: Path) -> None:
+    class Other(Slow):  # type: ignore[misc]  # a class loaded at run time
+        pass
+
+    fingerprints = {cache.stored(Slow(), 8, "skip", tmp_path / "0").fingerprint}
+    swapped, named = Other(), Other()
+    # Rows 0 and 1 change places, which leaves both splits' pixels in another interleaving.
+    swapped.is_test = lambda: np.arange(120) % 3 == 1
+    named.recipe = named.recipe.__class__(crop="other", resize="none", split="every third is test")
+    for i, source in enumerate((swapped, named), 1):
+        fingerprints.add(cache.stored(source, 8, "skip", tmp_path / str(i)).fingerprint)
+
+    assert len(fingerprints) == 3
+
+
+def test_flip_belongs_to_training_and_leaves_the_fingerprint(tmp_path: Path) -> None:
+    flipped = Slow()
+    flipped.recipe = flipped.recipe.__class__(
+        crop="none", resize="none", split="every third is test", flip=True
+    )
+
+    a = cache.stored(Slow(), 8, "skip", tmp_path / "a").fingerprint
+    b = cache.stored(flipped, 8, "skip", tmp_path / "b").fingerprint
+
+    assert a == b
