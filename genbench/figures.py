@@ -7,7 +7,7 @@ from torch import Tensor
 
 from genbench import seeds
 from genbench.data import Dataset
-from genbench.images import grid, png, to_bytes, to_floats
+from genbench.images import grid, pairs, png, to_bytes, to_floats
 from genbench.interfaces import Decodes, Encodes, Generates, Interpolates
 from genbench.tables import Figure
 
@@ -44,12 +44,10 @@ def draw(name: str, model: object, data: Dataset, device: torch.device) -> list[
 
 
 def _reconstructions(name: str, inputs: Tensor, outputs: Tensor, zoom: int) -> Figure:
-    bands = zip(inputs.split(COLUMNS), outputs.split(COLUMNS), strict=True)
-    sheet = grid(torch.cat([image for band in bands for image in band]), COLUMNS)
     return Figure(
         f"{name}: reconstructions",
         "Held-out images above their reconstructions, chosen by a fixed seed.",
-        png(sheet, zoom),
+        png(pairs(inputs, outputs, COLUMNS), zoom),
         f"pairs of held-out images and their reconstructions by {name}",
     )
 

@@ -42,6 +42,13 @@ def grid(images: Tensor, columns: int, gap: int = 2) -> Tensor:
     return sheet
 
 
+def pairs(inputs: Tensor, outputs: Tensor, columns: int = 8) -> Tensor:
+    """Bands of inputs above their outputs: uint8 (n, 3, h, w) twice -> (3, H, W)."""
+    above, below = torch.split(inputs.cpu(), columns), torch.split(outputs.cpu(), columns)
+    bands = zip(above, below, strict=True)
+    return grid(torch.cat([image for band in bands for image in band]), columns)
+
+
 def png(image: Tensor, zoom: int = 1) -> bytes:
     """A uint8 image (3, h, w) as the bytes of a PNG file, each pixel *zoom* pixels wide."""
     picture = Image.fromarray(image.permute(1, 2, 0).cpu().numpy())

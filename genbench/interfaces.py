@@ -227,7 +227,7 @@ class Metric:
     version: int  # raise it when the same input gives another number
     looks: Mapping[str, Look]  # argument of `compute` -> what fills it
     compute: Callable[..., Mapping[str, Measured]]  # score name -> number
-    columns: Mapping[str, Column]  # score name -> how it is printed
+    columns: Mapping[str, Column]  # score name -> how it is printed; the main score first
     variants: Mapping[str, Metric] = field(default_factory=dict)  # "768" for `--metrics fid:768`
 
 

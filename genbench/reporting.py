@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from genbench import devices, figures, files, registry, runs
-from genbench.data import Dataset, open_dataset
+from genbench.data import Dataset
 from genbench.errors import GenbenchError, UnknownName
 from genbench.interfaces import Column, Form, Metric
 from genbench.record import Record
@@ -43,7 +43,7 @@ def compose(
     shown = dict.fromkeys(record.run for record in records if record.run in there)
     pictures: list[Figure] = []
     notes: list[str] = []
-    opened: dict[tuple[str, int], Dataset] = {}
+    opened: dict[str, Dataset] = {}  # by fingerprint
     for run in (there[run_id] for run_id in shown):
         try:
             pictures += _pictures(run, opened, device)
@@ -75,10 +75,10 @@ def write(report: Report, forms: Mapping[str, Form], out: Path) -> list[Path]:
     return written
 
 
-def _pictures(run: runs.Run, opened: dict[tuple[str, int], Dataset], device: str) -> list[Figure]:
-    key = (str(run.facts["data"]), run.resolution)
+def _pictures(run: runs.Run, opened: dict[str, Dataset], device: str) -> list[Figure]:
+    key = str(run.facts["fingerprint"])
     if key not in opened:
-        opened[key] = open_dataset(*key)
+        opened[key] = runs.data_of(run)
     where = devices.choose(device)
     model = runs.load(run.folder, device=str(where))
     return figures.draw(run.name, model, opened[key], where)

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from genbench import checkpoints, files, registry
+from genbench.data import Dataset, open_dataset
 from genbench.devices import choose
 from genbench.errors import BadInput
 from genbench.interfaces import Json, Learns
@@ -110,6 +111,28 @@ def read(folder: Path) -> Run:
 def discard(run: Run) -> None:
     """Delete a run folder, all of it."""
     shutil.rmtree(run.folder)
+
+
+def data_of(run: Run) -> Dataset:
+    """The data set that *run* was trained on, opened as it was then.
+
+    Raises:
+        BadInput: it is gone, or holds other images now.
+    """
+    place = run.value("training", "data_dir")
+    data = open_dataset(
+        str(run.facts["data"]),
+        run.resolution,
+        data_dir=Path(place) if place else None,
+        on_bad=run.value("training", "on_bad"),
+    )
+    if data.fingerprint != run.facts["fingerprint"]:
+        raise BadInput(
+            f"{run.folder} was trained on {run.facts['dataset']} with fingerprint "
+            f"{str(run.facts['fingerprint'])[:12]}, but {run.facts['data']} now has "
+            f"{data.fingerprint[:12]}: the images changed; start a new run"
+        )
+    return data
 
 
 def list_all(folder: Path) -> list[Run]:

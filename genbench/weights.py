@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from urllib.error import HTTPError
 
-from genbench import files
+from genbench import files, places
 from genbench.errors import MissingWeights, WrongWeights
 from genbench.progress import bar
 
@@ -78,13 +78,10 @@ def fetch(file: WeightsFile, folder: Path) -> Path:
     return target
 
 
-def _folders(weights_dir: Path | None) -> list[Path]:
+def _folders(given: Path | None) -> list[Path]:
     """Where to look, in this order; the last is the cache, where downloads go."""
-    from genbench.places import cache_dir
-
-    named = os.environ.get("GENBENCH_WEIGHTS")
-    given = [weights_dir] if weights_dir else []
-    return [*given, *([Path(named)] if named else []), cache_dir() / "weights"]
+    named = [folder for folder in (given, places.weights_dir()) if folder is not None]
+    return [*named, places.cache_dir() / "weights"]
 
 
 def _at_hand(file: WeightsFile, folders: Sequence[Path]) -> Path | None:
@@ -130,6 +127,8 @@ def _chunks(file: WeightsFile, folder: Path) -> Iterator[bytes]:
             while chunk := answer.read(CHUNK):
                 yield chunk
     except (OSError, HTTPException) as error:  # URLError and TimeoutError are OSErrors
+        if isinstance(error, HTTPError):
+            error.close()  # it holds the connection
         reason = getattr(error, "reason", None) or error
         raise MissingWeights(
             f"{file.url} cannot be fetched: {reason}; check the network, "

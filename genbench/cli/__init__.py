@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from genbench.errors import GenbenchError
+from genbench.errors import GenbenchError, UnknownName, nearest
 
 # command -> module of genbench.cli that holds it under the same name
 COMMANDS = {
@@ -41,10 +41,11 @@ class Genbench(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, with the nearest name for one that does not exist."""
-        from genbench.errors import nearest
-
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            ctx.fail(f"no command is called {args[0]!r}.{nearest(args[0], COMMANDS)}")
+        if args and args[0] not in COMMANDS:
+            raise UnknownName(
+                f"no command is called {args[0]!r}.{nearest(args[0], COMMANDS)} "
+                "See: genbench --help"
+            )
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:

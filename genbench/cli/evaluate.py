@@ -50,17 +50,18 @@ def evaluate_command(
     """
     from genbench.data import open_dataset  # torch loads here, not for --help
     from genbench.evaluation import Evaluation, candidates, measure
-    from genbench.evaluation.evaluate import default_data, find_metrics
+    from genbench.evaluation.request import default_data, find_metrics, shared_resolution
     from genbench.reporting import to_text
     from genbench.store import Store
 
     find_metrics(metrics)  # a wrong name should not wait for the data
     everything = models == ("all",)
     found = candidates("all" if everything else list(models), runs_dir)
-    if data is None or resolution is None:
-        shared_data, shared_resolution = default_data(found)
-        data, resolution = data or shared_data, resolution or shared_resolution
-    dataset = open_dataset(data, resolution, data_dir=data_dir, on_bad=on_bad)
+    if data is None:
+        dataset = default_data(found)
+    else:
+        side = resolution or shared_resolution(found)
+        dataset = open_dataset(data, side, data_dir=data_dir, on_bad=on_bad)
     how = Evaluation(metrics=metrics, **options)
     records, left = measure(found, dataset, how, strict=everything)
     for line in left:

@@ -11,7 +11,7 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Names(click.ParamType):
+class Names(click.ParamType):  # type: ignore[type-arg]  # generic only in newer click
     """Comma-separated names, "fid,rmse" -> ("fid", "rmse")."""
 
     name = "names"

@@ -12,7 +12,6 @@ from genbench.cli.options import Names, device_option
 
 DATA = "toyfaces:6000"
 RESOLUTION = 32
-SIZES = {"images": 1000, "pairs": 1000, "repeats": 3}
 PRESETS = ("quickstart", "tiny")  # the first that a model has
 
 
@@ -46,7 +45,9 @@ def quickstart_command(
     for left, name in zip(range(len(names), 0, -1), names, strict=True):
         budget = minutes - (time.monotonic() - began) / 60
         _train(name, out / "runs", max(budget, 0.1) / left, device)
-    how = Evaluation(metrics=("all",), anchors=True, device=device, **SIZES)
+    how = Evaluation(
+        metrics=("all",), images=1000, pairs=1000, repeats=3, anchors=True, device=device
+    )
     records, _ = measure(candidates("all", out / "runs"), data, how, strict=True)
     store = Store(out / "results")
     store.append(records, "quickstart")

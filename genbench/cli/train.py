@@ -51,7 +51,7 @@ def train_command(
         if model or preset or config or assignments or images or name:
             raise BadSetting(
                 "--resume takes its settings from the run; "
-                "only --minutes, --device, --threads and --data-dir may be new"
+                "only --minutes, --device and --threads may be new"
             )
         _resume(resume_dir, given)
         return

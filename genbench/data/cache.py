@@ -136,6 +136,6 @@ def _lock_file(folder: Path) -> Path:
     except OSError as error:
         raise BadInput(
             f"the cache folder {folder.parent} cannot be written ({error.strerror}); "
-            "name another one with --cache-dir or GENBENCH_CACHE"
+            "name another one with the environment variable GENBENCH_CACHE"
         ) from error
     return file

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Producer = Callable[[int, int], Rows]
-    from genbench.evaluation.evaluate import Evaluation
+    from genbench.evaluation.request import Evaluation
 
 
 @dataclass(frozen=True)

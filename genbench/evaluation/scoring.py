@@ -33,10 +33,9 @@ def score(
     try:
         measured = _measure(metric, real, gathered, passes, missing)
     except GenbenchError as error:
-        return [
-            Record(metric=name, score=score, value=None, reason=str(error), **common)
-            for score in metric.columns
-        ]
+        # One row says it; which further scores there would be depends on the images.
+        main = next(iter(metric.columns))
+        return [Record(metric=name, score=main, value=None, reason=str(error), **common)]
     protocol = describe(name, metric, passes)
     size = passes.sizes[_main_view(metric)]
     return [

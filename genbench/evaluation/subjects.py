@@ -39,7 +39,7 @@ class Candidate:
     open: Callable[[Dataset, torch.device], Subject]
     resolution: int | None = None  # None: unknown before it is tried
     fingerprint: str | None = None  # of the data it was trained on
-    data: str | None = None  # as it was asked for in training
+    data: Callable[[], Dataset] | None = None  # opens what it was trained on
     anchor: bool = False
     before_training: Candidate | None = None  # the same model, untrained
     facts: Mapping[str, Any] = field(default_factory=dict)  # for the provenance
@@ -81,7 +81,7 @@ def from_run(run: runs.Run) -> Candidate:
 
     return Candidate(
         run.name, run.id, load, run.resolution, str(run.facts["fingerprint"]),
-        str(run.facts["data"]), before_training=_untrained(run),
+        lambda: runs.data_of(run), before_training=_untrained(run),
         facts={"model": run.model, "folder": run.name},
     )  # fmt: skip
 
@@ -264,7 +264,7 @@ def fitting(
                 f"the data are {data.resolution}x{data.resolution}"
             )
         elif strict and candidate.fingerprint not in (None, data.fingerprint):
-            left.append(f"{candidate.name}: trained on other images ({candidate.data})")
+            left.append(f"{candidate.name}: trained on other images than {data.name}")
         else:
             kept.append(candidate)
     return kept, left

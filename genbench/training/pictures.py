@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from genbench import seeds
 from genbench.data import Split
-from genbench.images import grid, save_png, to_bytes, to_floats
+from genbench.images import grid, pairs, save_png, to_bytes, to_floats
 from genbench.interfaces import Decodes, Encodes, Learns
 
 SAMPLES = 64
@@ -34,12 +34,6 @@ def draw(model: Learns, held_out: Split, folder: Path, seed: int, device: torch.
             full_size(model.decode(model.encode(to_floats(inputs))), model.resolution)
         )
         save_png(pairs(inputs, outputs), folder / f"reconstructions-{model.seen:010d}.png", zoom)
-
-
-def pairs(inputs: Tensor, outputs: Tensor, columns: int = 8) -> Tensor:
-    """Bands of inputs above their outputs: uint8 (n, 3, h, w) twice -> (3, H, W)."""
-    bands = zip(inputs.cpu().split(columns), outputs.cpu().split(columns), strict=True)
-    return grid(torch.cat([image for band in bands for image in band]), columns)
 
 
 def full_size(images: Tensor, resolution: int) -> Tensor:

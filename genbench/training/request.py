@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ def train(
     """
     room = registry.room("model", model).load()
     chosen, engine = _settings(room, model, preset, config, settings, training)
+    engine = _anchored(engine)
     device = devices.choose(engine.values.device)
     built = runs.build(model, chosen.values, engine.values.resolution, engine.values.seed)
     data = _data(engine.values)
@@ -51,7 +53,6 @@ def train(
     facts = {
         "model": model,
         "data": engine.values.data,
-        "on_bad": engine.values.on_bad,
         "dataset": data.name,
         "resolution": data.resolution,
         "fingerprint": data.fingerprint,
@@ -82,23 +83,32 @@ def resume(folder: str | Path, training: Mapping[str, Any] | None = None) -> tup
     """
     run = runs.read(Path(folder))
     values = {name: entry["value"] for name, entry in run.settings["training"].items()}
-    fixed = sorted({"data", "on_bad", "resolution", "seed", "flip"} & set(training or {}))
+    fixed = sorted(
+        {"data", "data_dir", "on_bad", "resolution", "seed", "flip"} & set(training or {})
+    )
     if fixed:
         raise BadSetting(f"{', '.join(fixed)} cannot change on --resume; start a new run for that")
     layers = [Layer("settings.json", values | {"minutes": None}), Layer("--resume", training or {})]
     engine = resolve(Training, layers, "training").values
-    data = _data(engine)
-    if data.fingerprint != run.facts["fingerprint"]:
-        raise BadInput(
-            f"{run.folder} was trained on {run.facts['dataset']} with fingerprint "
-            f"{str(run.facts['fingerprint'])[:12]}, but {engine.data} now has "
-            f"{data.fingerprint[:12]}: the images changed; start a new run"
-        )
+    data = runs.data_of(run)
     device = devices.choose(engine.device)
     run = run.update(device=str(device), state="training")
     trainer = Trainer(run, runs.rebuild(run), data, engine)
     damaged = trainer.resume()
     return _work(trainer), damaged
+
+
+def _anchored(engine: Resolved[Training]) -> Resolved[Training]:
+    """Paths made absolute: the run must find its data from any folder."""
+    name, colon, argument = engine.values.data.partition(":")
+    place = engine.values.data_dir
+    changed = dataclasses.replace(
+        engine.values,
+        data=f"{name}:{Path(argument).resolve()}" if colon and Path(argument).exists()
+        else engine.values.data,
+        data_dir=str(Path(place).resolve()) if place else None,
+    )  # fmt: skip
+    return Resolved(changed, engine.sources)
 
 
 def _data(engine: Training) -> Dataset:

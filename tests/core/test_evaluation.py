@@ -252,7 +252,7 @@ def test_all_leaves_out_runs_of_other_data_and_says_so(
 ) -> None:
     other = open_dataset("toyfaces:120", 16)
 
-    with pytest.raises(BadSetting, match="pca: trained on other images"):
+    with pytest.raises(BadSetting, match="pca: trained on other images than toyfaces:120"):
         genbench.evaluate("all", data=other, metrics=["rmse"], runs_dir=folder)
 
     frame = genbench.evaluate("pca", data=other, metrics=["rmse"], runs_dir=folder, pairs=9)

@@ -33,7 +33,7 @@ STEPS = {
     "tables": {"record", "protocol", "comparable", "footnotes", "numbers"},
     "comparable": {"record", "protocol", "numbers"},
     "footnotes": {"protocol", "record", "numbers"},
-    "runs": {"checkpoints"},
+    "runs": {"checkpoints", "data"},
     "figures": {"data"},
 }
 

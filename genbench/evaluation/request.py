@@ -49,7 +49,7 @@ class Evaluation:
 def evaluate(
     models: Any,
     *,
-    data: str | Dataset,
+    data: str | Dataset | None = None,
     metrics: Sequence[str],
     resolution: int | None = None,
     table: str | Path | None = None,
@@ -61,7 +61,8 @@ def evaluate(
     Args:
         models: see `genbench.evaluation.subjects.candidates`: runs, objects with `sample`,
             `encode`, `decode`, folders of images; one, a list, a mapping by name, or "all".
-        data: a data set, "celeba", "folder:PATH", or an open one.
+        data: a data set, "celeba", "folder:PATH", or an open one; by default the one
+            that the runs were trained on.
         metrics: names as on the command line: "fid", "fid:768", "rmse"; or ["all"].
         resolution: of the data set; needed where no run tells it.
         table: folder of the results table to commit to; None commits nothing.
@@ -78,8 +79,10 @@ def evaluate(
 
     how = Evaluation(metrics=tuple(metrics), **options)
     found = subjects.candidates(models, Path(runs_dir))
-    if isinstance(data, str):
-        data = open_dataset(data, resolution or _resolution(found))
+    if data is None:
+        data = default_data(found)
+    elif isinstance(data, str):
+        data = open_dataset(data, resolution or shared_resolution(found))
     records, left = measure(found, data, how, strict=models == "all")
     for line in left:
         sys.stderr.write(f"left out: {line}\n")
@@ -217,7 +220,12 @@ def _anchors(kept: Sequence[Candidate], passes: Passes) -> list[Candidate]:
     return [subjects.real_images(passes.reference), subjects.mean_image(), *before]
 
 
-def _resolution(found: Sequence[Candidate]) -> int:
+def shared_resolution(found: Sequence[Candidate]) -> int:
+    """The one resolution that the runs have.
+
+    Raises:
+        BadSetting: none or several.
+    """
     known = sorted({c.resolution for c in found if c.resolution is not None})
     if len(known) != 1:
         raise BadSetting(
@@ -228,18 +236,19 @@ def _resolution(found: Sequence[Candidate]) -> int:
     return known[0]
 
 
-def default_data(found: Sequence[Candidate]) -> tuple[str, int]:
-    """The data set and resolution that all runs share.
+def default_data(found: Sequence[Candidate]) -> Dataset:
+    """The data set that all runs were trained on.
 
     Raises:
-        BadSetting: they do not share one; the message lists them.
+        BadSetting: there is none, or more than one.
     """
-    known = sorted({(c.data, c.resolution) for c in found if c.data and c.resolution})
-    if len(known) != 1:
-        lines = "; ".join(f"--data {data} --resolution {r}" for data, r in known)
+    known = {c.fingerprint: c.data for c in found if c.data is not None}
+    if not known:
+        raise BadSetting("no run tells which data to use; give --data and --resolution")
+    if len(known) > 1:
+        names = ", ".join(c.name for c in found if c.data is not None)
         raise BadSetting(
-            "the runs were trained on several data sets, choose one: " + lines
-            if known
-            else "no run tells which data to use; give --data and --resolution"
+            f"the runs were trained on {len(known)} data sets ({names}); "
+            "give --data and --resolution"
         )
-    return str(known[0][0]), int(known[0][1] or 0)
+    return next(iter(known.values()))()
