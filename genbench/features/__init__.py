@@ -7,15 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from genbench.errors import UnknownName, nearest
-from genbench.features._precision import full_float32
 
 if TYPE_CHECKING:
     import torch
 
     from genbench.interfaces import Extractor
-
-
-__all__ = ["full_float32", "load", "networks"]
 
 
 def networks() -> tuple[str, ...]:

@@ -1,0 +1,112 @@
+"""Growing from 4x4 upwards: when, and what images look like on the way.
+
+Phase p works at resolution 4 * 2^p. A new phase fades in: alpha, the share of its block,
+rises from 0 to 1 in a straight line over the first images of the phase.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
+from torch import Tensor
+
+from genbench.errors import BadSetting
+
+RESOLUTIONS = tuple(4 << phase for phase in range(9))  # 4 .. 1024
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the schedule a training stands."""
+
+    phase: int
+    alpha: float  # 0 .. 1; runs in phase 0 too, where nothing fades
+
+    @property
+    def resolution(self) -> int:
+        """Pixels on a side of the images of this phase."""
+        return RESOLUTIONS[self.phase]
+
+    @property
+    def settled(self) -> bool:
+        """Whether the fade is over, or would be in phase 0."""
+        return self.alpha >= 1
+
+    @property
+    def fading(self) -> bool:
+        """Whether two resolutions are at work."""
+        return self.phase > 0 and not self.settled
+
+    @property
+    def name(self) -> str:
+        """For the progress bar: "16x16 fade"."""
+        size = f"{self.resolution}x{self.resolution}"
+        return f"{size} fade" if self.fading else size
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Phases by the number of images shown."""
+
+    starts: tuple[int, ...]  # images shown when phase 0, 1, ... begins; not falling
+    fade: float  # images over which alpha rises; 0: no fade
+
+    def place(self, seen: int) -> Place:
+        """Phase and alpha after *seen* images."""
+        phase = bisect_right(self.starts, seen) - 1
+        inside = seen - self.starts[phase]
+        return Place(phase, min(1.0, inside / self.fade) if self.fade else 1.0)
+
+
+def last_phase(resolution: int, owner: str) -> int:
+    """Phase that works at *resolution*.
+
+    Raises:
+        BadSetting: it is not a power of two from 4 to 1024.
+    """
+    if resolution not in RESOLUTIONS:
+        known = ", ".join(map(str, RESOLUTIONS))
+        raise BadSetting(
+            f"{owner} grows by doubling from 4x4 and has no resolution {resolution}; "
+            f"choose --resolution from {known}"
+        )
+    return RESOLUTIONS.index(resolution)
+
+
+def shrink(images: Tensor, resolution: int) -> Tensor:
+    """Antialiased bilinear resize, rounded to 8 bits as an image library does.
+
+    (n, 3, h, w) -> (n, 3, resolution, resolution), in [-1, 1]; untouched where it fits already.
+    """
+    if images.shape[-2:] == (resolution, resolution):
+        return images
+    size = (resolution, resolution)
+    return eight_bits(F.interpolate(images, size, mode="bilinear", antialias=True))
+
+
+def fade(images: Tensor, alpha: float) -> Tensor:
+    """Blend images with their halves: alpha x + (1 - alpha) up(half(x)), rounded to 8 bits.
+
+    (n, 3, r, r) in [-1, 1] -> the same shape; up is nearest neighbour.
+    """
+    half = shrink(images, images.shape[-1] // 2)
+    return eight_bits(torch.lerp(double(half), images, alpha))
+
+
+def show(images: Tensor, place: Place) -> Tensor:
+    """Images as a model at *place* is to see them: (n, 3, h, w) -> (n, 3, r, r)."""
+    small = shrink(images, place.resolution)
+    return fade(small, place.alpha) if place.fading else small
+
+
+def double(images: Tensor) -> Tensor:
+    """Each pixel twice in each direction: (n, c, h, w) -> (n, c, 2h, 2w)."""
+    return F.interpolate(images, scale_factor=2.0, mode="nearest")
+
+
+def eight_bits(images: Tensor) -> Tensor:
+    """The nearest values in [-1, 1] that a byte can hold; no gradient passes."""
+    return images.mul(127.5).add(127.5).round().clamp(0, 255).div(127.5).sub(1)

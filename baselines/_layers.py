@@ -1,0 +1,107 @@
+"""Convolutions and norms that several models share.
+
+A convolution stays an ordinary ``nn.Conv2d``; what is special about its weight is a torch
+parametrisation. So any part that reads ``conv.weight`` sees the weight in use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations, parametrize
+
+
+class Scale(nn.Module):
+    """Multiplies a stored weight by a constant, as a parametrisation."""
+
+    def __init__(self, factor: float) -> None:
+        """Remember *factor*."""
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """The weight in use."""
+        return weight * self.factor
+
+
+def equalised(conv: nn.Conv2d, gain: float = math.sqrt(2)) -> nn.Conv2d:
+    """Give *conv* an equalised learning rate.
+
+    The stored weight is drawn from N(0, 1) and multiplied by gain / sqrt(fan_in) in use;
+    the bias starts at 0 and is not scaled. Adam's steps, which do not depend on the size
+    of a gradient, then change every layer by the same share.
+
+    Source: T. Karras et al., "Progressive Growing of GANs", ICLR 2018, section 4.1.
+    """
+    nn.init.normal_(conv.weight)
+    _zero_bias(conv)
+    parametrize.register_parametrization(conv, "weight", Scale(gain / math.sqrt(fan_in(conv))))
+    return conv
+
+
+def spectral(conv: nn.Conv2d) -> nn.Conv2d:
+    """Draw Kaiming-normal weights (gain sqrt 2), and divide them by their largest singular value.
+
+    One power iteration at every forward pass in training mode, none in evaluation mode; its
+    vectors are buffers, so a checkpoint holds them.
+
+    Source: T. Miyato et al., "Spectral Normalization for GANs", ICLR 2018.
+    """
+    nn.init.kaiming_normal_(conv.weight)
+    _zero_bias(conv)
+    parametrizations.spectral_norm(conv, n_power_iterations=1)
+    return conv
+
+
+def fan_in(conv: nn.Conv2d) -> int:
+    """Numbers that one output of *conv* is a sum over, padding included."""
+    return conv.in_channels * math.prod(conv.kernel_size)
+
+
+class PixelNorm(nn.Module):
+    """x / sqrt(mean over channels of x^2 + 1e-8), at every pixel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) -> the same shape, of mean square 1 over c."""
+        return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
+
+
+class LatentConv(nn.Conv2d):
+    """The 4x4 convolution with padding 3 that makes a 4x4 image out of one pixel.
+
+    Each output pixel sees the one input pixel through one tap, so it is a linear map with
+    the kernel read backwards; as a convolution it would multiply 15 zeros in 16.
+    """
+
+    def __init__(self, latent: int, channels: int) -> None:
+        """Weight (channels, latent, 4, 4), as the convolution has it."""
+        super().__init__(latent, channels, 4, padding=3)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(n, latent) -> (n, channels, 4, 4)."""
+        taps = self.weight.permute(0, 2, 3, 1).reshape(-1, self.in_channels)
+        seen = F.linear(z, taps).view(-1, self.out_channels, 4, 4).flip(2, 3)
+        return seen if self.bias is None else seen + self.bias[:, None, None]
+
+
+@contextlib.contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """No gradient reaches the parameters of *network*; gradients still pass through it."""
+    trained = [weight for weight in network.parameters() if weight.requires_grad]
+    for weight in trained:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in trained:
+            weight.requires_grad_(True)
+
+
+def _zero_bias(conv: nn.Conv2d) -> None:
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)

@@ -1,0 +1,203 @@
+"""Principal components: the linear autoencoder, a floor that any other has to beat.
+
+Method: D. Ross, J. Lim, R.-S. Lin, M.-H. Yang, "Incremental Learning for Robust Visual
+    Tracking", IJCV 77, 2008, section 3.3: components, spread and mean from batches.
+Baseline of: P. Bojanowski et al., "Optimizing the Latent Space of Generative Networks",
+    ICML 2018, arXiv:1707.05776.
+Differs: latents are divided by their standard deviation over the training images, so that
+    N(0, I) is the prior; more components are carried along than are used, since those cut
+    off at one batch cannot come back at the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from genbench.errors import BadSetting
+from genbench.interfaces import Batch, Stage, Tensors
+
+from ._latent import gaussian, lerp
+
+# p numbers in an image; k components carried along; d of them used
+
+NOISE = 1e-12  # share of the largest eigenvalue below which rounding makes the components
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a run may change."""
+
+    latent: int = 64  # d, components used
+    batch: int = 512  # images folded in at once
+    images: int = 24_576  # shown in all, each once; more change little
+    oversample: float = 2.0  # k / d
+
+
+Own: TypeAlias = Settings  # within the class that name is the class's attribute
+
+
+class PCA(nn.Module):
+    """Mean, components and spread of the training images; nothing is learned by gradient."""
+
+    Settings: ClassVar[type[Own]] = Own
+    FLIPS: ClassVar[bool] = False
+    GEOMETRY: ClassVar[str] = "gaussian"
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        # Latents of the paper's table 1.
+        "glo-mnist-32": {"latent": 32},
+        "glo-svhn-32": {"latent": 64},
+        "glo-celeba-64": {"latent": 256},
+        "glo-celeba-128": {"latent": 256},
+        "glo-lsun-64": {"latent": 256},
+        "glo-lsun-128": {"latent": 256},
+        "tiny": {"latent": 64},
+        "smoke": {"latent": 64, "images": 2_048},
+    }
+    PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
+        "glo-mnist-32": 32,
+        "glo-svhn-32": 32,
+        "glo-celeba-64": 64,
+        "glo-celeba-128": 128,
+        "glo-lsun-64": 64,
+        "glo-lsun-128": 128,
+        "tiny": 32,
+        "smoke": 32,
+    }
+    PRESET_DATA: ClassVar[Mapping[str, str]] = {
+        "glo-celeba-64": "celeba",
+        "glo-celeba-128": "celeba",
+        "glo-lsun-64": "lsun",
+        "glo-lsun-128": "lsun",
+    }
+
+    count: Tensor  # (), images folded in
+    mean: Tensor  # (p,)
+    components: Tensor  # (k, p), orthonormal rows, zero where the data has no more directions
+    singular: Tensor  # (k,), falling; singular values of the centred images
+    scatter: Tensor  # (), sum of squares of the centred images, all directions
+
+    def __init__(self, settings: Own, resolution: int) -> None:
+        """Make room for the components.
+
+        Raises:
+            BadSetting: more components than pixels, or a setting out of range.
+        """
+        super().__init__()
+        pixels = 3 * resolution**2
+        _check(settings, resolution)
+        self.settings, self.resolution, self.seen = settings, resolution, 0
+        kept = min(round(settings.oversample * settings.latent), pixels)
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("mean", torch.zeros(pixels, dtype=torch.float64))
+        self.register_buffer("components", torch.zeros(kept, pixels, dtype=torch.float64))
+        self.register_buffer("singular", torch.zeros(kept, dtype=torch.float64))
+        self.register_buffer("scatter", torch.zeros((), dtype=torch.float64))
+
+    def total(self, train_size: int) -> int:
+        """Every training image once, up to ``images``."""
+        return min(train_size, self.settings.images)
+
+    def stage(self, seen: int) -> Stage:
+        """There is one stage."""
+        return Stage("fit", self.resolution, 1.0, self.settings.batch)
+
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """n draws from N(0, I), (n, d), on the device of *rng*."""
+        return gaussian(n, self.settings.latent, rng)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Whitened coordinates: (n, 3, h, w) -> (n, d), float32."""
+        centred = images.to(self.mean).flatten(1) - self.mean
+        spread = self._spread()
+        # A direction that the training images do not have is coded as 0.
+        inverse = torch.where(spread > 0, 1 / spread.clamp_min(torch.finfo(spread.dtype).tiny), 0)
+        return (centred @ self._used().T * inverse).float()
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Mean + components: (n, d) -> (n, 3, h, w), float32, not clamped."""
+        rows = latents.to(self.mean) * self._spread() @ self._used() + self.mean
+        return rows.view(-1, 3, self.resolution, self.resolution).float()
+
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        """Draws from the Gaussian fit; without *rng*, from torch's global generator."""
+        return self.decode(self.draw(n, torch.default_generator if rng is None else rng))
+
+    def interpolate(self, a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
+        """Along the straight line: (n, d), (n, d) -> (n, d)."""
+        return lerp(a, b, t)
+
+    def optimizers(self) -> Mapping[str, Optimizer]:
+        """None."""
+        return {}
+
+    def averaged(self) -> Mapping[str, nn.Module]:
+        """None."""
+        return {}
+
+    def average_decay(self) -> float:
+        """Of no use here."""
+        return 0.0
+
+    @torch.no_grad()
+    def step(self, batch: Batch, rng: torch.Generator) -> Tensors:
+        """Fold a batch into mean, components and spread."""
+        images = batch.images.to(self.mean).flatten(1)
+        mean, n = images.mean(0), self.count + len(images)
+        rows = self._rows(images, mean)
+        kept = len(self.singular)
+        # Through the small matrix of products: p x p would fill 1.2 GB at 64x64.
+        values, vectors = torch.linalg.eigh(rows @ rows.T)
+        values, vectors = values[-kept:].flip(0), vectors[:, -kept:].flip(1)
+        sound = values > NOISE * values[0]
+        singular = torch.where(sound, values, 0).sqrt()
+        inverse = torch.where(sound, 1 / singular, 0)
+        self.scatter += rows[kept:].square().sum()
+        self.singular.copy_(singular)
+        torch.mm((vectors * inverse).T, rows, out=self.components)
+        self.mean.lerp_(mean, len(images) / n)
+        self.count.copy_(n)
+        used = self.singular[: self.settings.latent].square().sum()
+        least = torch.finfo(used.dtype).tiny  # equal images have no variance to explain
+        return {"explained": (used / self.scatter.clamp_min(least)).float()}
+
+    def _rows(self, images: Tensor, mean: Tensor) -> Tensor:
+        """Few rows with the scatter of all images so far: (k + n + 1, p).
+
+        What was known, the batch about its own mean, and the step from the old mean to that
+        of the batch, weighted so that the scatter comes out about the common mean.
+        """
+        n, m = self.count, len(images)
+        step = (n * m / (n + m)).sqrt() * (mean - self.mean)
+        known = self.singular[:, None] * self.components
+        return torch.cat([known, images - mean, step[None]])
+
+    def _used(self) -> Tensor:
+        return self.components[: self.settings.latent]
+
+    def _spread(self) -> Tensor:
+        """Standard deviation of the training images along each component used, (d,)."""
+        return self.singular[: self.settings.latent] / (self.count - 1).clamp_min(1).sqrt()
+
+
+def _check(settings: Settings, resolution: int) -> None:
+    """Raise `BadSetting` for the first value that cannot work."""
+    pixels = 3 * resolution**2
+    if not 1 <= settings.latent <= pixels:
+        raise BadSetting(
+            f"pca.latent wants 1 to {pixels}, the numbers in an image of "
+            f"{resolution}x{resolution}, got {settings.latent}; change it with --set latent=..."
+        )
+    if settings.batch < 1 or settings.images < 2 or settings.oversample < 1:
+        raise BadSetting(
+            "pca wants batch of at least 1, images of at least 2 and oversample of at least 1, got "
+            f"{settings.batch}, {settings.images} and {settings.oversample}; change them with --set"
+        )
+
+
+ROOM = PCA

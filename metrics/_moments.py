@@ -1,0 +1,90 @@
+"""Mean and covariance of features, gathered in one pass over any number of images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genbench.errors import GenbenchError, NotEnoughData
+from genbench.interfaces import Json, Pass, Tensors
+
+SIDES = ("real", "generated")
+NEVER = torch.iinfo(torch.int64).max  # index of the first bad image where there is none
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Keeps n, the mean and the covariance of one layer's features."""
+
+    network: str
+    layer: str
+
+    @property
+    def features(self) -> tuple[str, str]:
+        """What it looks through."""
+        return self.network, self.layer
+
+    def start(self, about: Pass) -> Sums:
+        """Empty sums.
+
+        Raises:
+            NotEnoughData: one image has no covariance.
+        """
+        if about.n < 2:
+            raise NotEnoughData(
+                f"a covariance needs 2 {SIDES[about.side]} images, got {about.n}; raise --images"
+            )
+        return Sums(about.device, SIDES[about.side])
+
+    def describe(self) -> dict[str, Json]:
+        """What the protocol must say."""
+        return {"layer": self.layer, "kept": "mean and covariance, divisor n - 1"}
+
+
+class Sums:
+    """n, the sum of rows and the sum of their outer products, in float64.
+
+    Nothing is subtracted before summing: features are activations after a ReLU, whose mean
+    is no larger than their spread, so float64 loses no digit that counts, and sums without
+    a pivot come out the same whatever batch came first.
+    """
+
+    def __init__(self, device: torch.device, side: str) -> None:
+        """Empty; *side* is for messages."""
+        self.side, self.n = side, 0
+        self.total = torch.zeros((), dtype=torch.float64, device=device)
+        self.products = torch.zeros((), dtype=torch.float64, device=device)
+        self.first_bad = torch.tensor(NEVER, device=device)
+
+    def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
+        """Take features (n, d)."""
+        features = rows[0].double()
+        if self.n == 0:
+            d = features.shape[1]
+            self.total = features.new_zeros(d)
+            self.products = features.new_zeros(d, d)
+        self.n += len(features)
+        self.total += features.sum(0)
+        self.products.addmm_(features.T, features)
+        # Looked at when all is done: asking the device now would make every batch wait.
+        sound = features.isfinite().all(1)
+        place = index.to(features.device, non_blocking=True)
+        self.first_bad = torch.minimum(self.first_bad, place.masked_fill(sound, NEVER).min())
+
+    def finish(self) -> Tensors:
+        """``n`` (), ``mean`` (d,), ``cov`` (d, d), float64 but for n.
+
+        Raises:
+            GenbenchError: a feature is not finite.
+        """
+        bad = int(self.first_bad)
+        if bad != NEVER:
+            raise GenbenchError(
+                f"the features of {self.side} image {bad} are not finite; "
+                "look at that image, and at the weights of the network"
+            )
+        mean = self.total / self.n
+        cov = (self.products - self.n * torch.outer(mean, mean)) / (self.n - 1)
+        return {"n": torch.tensor(self.n), "mean": mean.cpu(), "cov": cov.cpu()}

@@ -1,0 +1,81 @@
+"""Errors of reconstructions, image by image, in one pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genbench.errors import BadInput
+from genbench.interfaces import Json, Measured, Pass, Tensors
+
+TOP = 255.0  # white; MAX of pSNR
+
+
+@dataclass(frozen=True)
+class SquaredErrors:
+    """Keeps the mean squared error of each pair of images."""
+
+    @property
+    def features(self) -> None:
+        """Looks at pixels."""
+        return
+
+    def start(self, about: Pass) -> Errors:
+        """Nothing yet."""
+        del about
+        return Errors()
+
+    def describe(self) -> dict[str, Json]:
+        """What the protocol must say."""
+        return {"kept": "mean squared error of each pair, grey levels of 0..255"}
+
+
+class Errors:
+    """One number an image, in the order of the images."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self.errors: list[Tensor] = []
+        self.index: list[Tensor] = []
+
+    def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
+        """Take images and their reconstructions, uint8 (n, 3, h, w)."""
+        self.errors.append(squared_error(*rows))
+        self.index.append(index)
+
+    def finish(self) -> Tensors:
+        """``mse``, (n,) float64, sorted by image so that batches leave no trace."""
+        order = torch.cat(self.index).argsort()
+        return {"mse": torch.cat(self.errors).cpu()[order]}
+
+
+def squared_error(a: Tensor, b: Tensor) -> Tensor:
+    """Mean squared difference of each pair, (n,) float64, summed in integers: exact.
+
+    Args:
+        a: uint8, (n, 3, h, w).
+        b: uint8, (n, 3, h, w).
+
+    Raises:
+        BadInput: another type, or two shapes.
+    """
+    if a.dtype != torch.uint8 or b.dtype != torch.uint8:
+        raise BadInput(f"pairs must be uint8 images of 0..255, got {a.dtype} and {b.dtype}")
+    if a.shape != b.shape or a.ndim != 4:
+        raise BadInput(
+            f"pairs must have one shape (n, 3, h, w), got {tuple(a.shape)} and {tuple(b.shape)}"
+        )
+    difference = a.int() - b.int()  # in uint8 it would wrap around
+    return difference.square().flatten(1).sum(1).double() / a[0].numel()
+
+
+def mean_over_images(values: Tensor) -> Measured:
+    """Mean of (n,) float64 with its standard error; one image has no error bar."""
+    n = len(values)
+    if n < 2:
+        return Measured(float(values.mean()), n=n)
+    return Measured(
+        float(values.mean()), float(values.std()) / n**0.5, "standard error over images", n
+    )

@@ -1,0 +1,86 @@
+"""The divergence of a batch of latents from the prior."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+
+sphere: Any = import_module("genbench.baselines._latent").sphere
+losses: Any = import_module("genbench.baselines._losses")
+batch_kl, least_kl = losses.batch_kl, losses.least_kl
+mean_cosine, moments = losses.mean_cosine, losses.moments
+
+TRIANGLE = [[0.6, 0.8], [-0.8, 0.6], [1.0, 0.0]]
+AXES = [[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]]
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(TRIANGLE, 0.41906612), (AXES, 0.09657359)])
+def test_kl_of_hand_examples(rows: list[list[float]], expected: float) -> None:
+    """Worked by hand; the axes have mean 0 and variance 1/2, so K = 1/4 + log(2)/2 - 1/2."""
+    assert batch_kl(torch.tensor(rows, dtype=torch.float64)) == pytest.approx(expected, abs=5e-9)
+
+
+@pytest.mark.parametrize(("d", "expected"), [(512, 2.6201), (128, 1.9299), (64, 1.5873)])
+def test_lower_bound(d: int, expected: float) -> None:
+    """1/(2d) + log(d)/2 - 1/2, reached by plus and minus every axis."""
+    axes = torch.cat([torch.eye(d), -torch.eye(d)]).double()
+
+    assert least_kl(d) == pytest.approx(expected, abs=5e-5)
+    assert batch_kl(axes) == pytest.approx(least_kl(d), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("d", "n", "expected"), [(64, 4, 1.913), (64, 16, 1.652), (512, 8, 2.762), (512, 64, 2.636)]
+)
+def test_kl_of_the_prior_itself(d: int, n: int, expected: float) -> None:
+    """Expected values measured by simulation with the original code; 200 batches here."""
+    rng = torch.Generator().manual_seed(0)
+    values = torch.stack([batch_kl(sphere(n, d, rng)) for _ in range(200)])
+
+    assert values.min() >= least_kl(d)
+    assert values.mean() == pytest.approx(expected, abs=0.01)
+
+
+def test_gradient_is_the_closed_form() -> None:
+    """dK/dz_ij = (z_ij - (z_ij - mu_j) / v_j) / (d B)."""
+    z = sphere(6, 5, torch.Generator().manual_seed(0)).double().requires_grad_()
+    batch_kl(z).backward()
+    with torch.no_grad():
+        variance, mean = moments(z)
+        expected = (z - (z - mean) / variance) / z.numel()
+
+    assert torch.allclose(z.grad, expected, rtol=1e-12)
+
+
+def test_on_the_sphere_only_the_logarithm_pulls() -> None:
+    """The squares of unit vectors add up to 1, so the rest of K is constant along the sphere."""
+    raw = torch.randn(6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    raw.requires_grad_()
+    whole = torch.autograd.grad(batch_kl(F.normalize(raw, dim=1)), raw)[0]
+    log = -moments(F.normalize(raw, dim=1))[0].log().mean() / 2
+    alone = torch.autograd.grad(log, raw)[0]
+
+    assert torch.allclose(whole, alone, atol=1e-14)
+
+
+def test_a_collapsed_batch_has_a_finite_kl() -> None:
+    """All latents equal, or one latent alone: the variance is 0."""
+    assert batch_kl(torch.ones(4, 8) / 8**0.5).isfinite()
+    z = torch.ones(1, 8, requires_grad=True)
+    batch_kl(z).backward()
+    assert z.grad is not None
+    assert z.grad.isfinite().all()
+
+
+def test_cosine_refuses_shapes_that_would_broadcast_to_all_pairs() -> None:
+    """AGE's code kept z as (B, d, 1, 1), which against (B, d) silently loses the pairing."""
+    z = torch.eye(4)
+
+    assert mean_cosine(z, z) == 1
+    assert mean_cosine(z, z.roll(1, 0)) == 0
+    with pytest.raises(AssertionError):
+        mean_cosine(z[:, :, None, None], z)

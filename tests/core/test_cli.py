@@ -1,0 +1,163 @@
+"""The command line, as a user meets it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from genbench.cli import COMMANDS, main
+
+TREE = Path(__file__).resolve().parents[2]
+
+
+def run(line: str) -> Result:
+    return CliRunner().invoke(main, shlex.split(line), catch_exceptions=True)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two trained runs and one evaluation."""
+    folder = tmp_path_factory.mktemp("cli")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("GENBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        data = "--data toyfaces:120 --resolution 16"
+        assert run(f"train pca --preset tiny --set latent=8 {data}").exit_code == 0
+        small = "--set latent=16 --set phase_images=32 --set 'batches=[8,8,8]' --images 96"
+        assert run(f"train pioneer --name p {small} {data}").exit_code == 0
+        done = run("evaluate --metrics swd,rmse,psnr --images 40 --repeats 2 --anchors")
+        assert done.exit_code == 0, done.output
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _inside(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+
+
+def test_train_says_where_the_run_is_and_what_to_do_next(place: Path) -> None:
+    result = run("train pca --preset tiny --data toyfaces:120 --resolution 16 --name another")
+
+    assert result.stdout.splitlines() == ["runs/another"]
+    assert "measure: genbench evaluate --models another" in result.stderr
+
+
+def test_runs_are_listed_with_progress() -> None:
+    lines = run("runs").stdout
+
+    assert re.search(r"pca-toyfaces-120-16 +pca +toyfaces:120 16x16 .*\(100%\) +finished", lines)
+    assert re.search(r"p +pioneer .*96/96 images", lines)
+
+
+def test_the_table_has_models_and_anchors() -> None:
+    text = run("table").stdout
+
+    for name in ("pca-toyfaces-120-16", "p (untrained)", "real images", "mean image"):
+        assert name in text
+    assert "std over 2 sampling batches" in text
+
+
+def test_history_and_diff_of_versions() -> None:
+    before = len(run("table history").stdout.splitlines())
+    assert run("evaluate --models p --metrics rmse --pairs 7").exit_code == 0
+
+    history = run("table history").stdout.splitlines()
+    assert len(history) == before + 1
+    newest = int(history[0].split()[0])
+    diff = run(f"table diff {newest - 1} {newest}").stdout
+    assert re.search(r"^added +toyfaces:120 16 +p +rmse +nothing -> [\d.]+ ±", diff)
+    assert run(f"table --version {newest - 1}").stdout != run("table").stdout
+
+
+def test_a_report_is_files_and_text() -> None:
+    result = run("report --format terminal,md,html --out out")
+
+    assert result.exit_code == 0, result.output
+    page = Path("out/report.html").read_text()
+    assert page.count("data:image/png") == 6  # samples, reconstructions, interpolations, twice
+    text = Path("out/report.md").read_text()
+    linked = re.findall(r"\((figures/[^)]+\.png)\)", text)
+    assert len(linked) == 6
+    assert all((Path("out") / link).is_file() for link in linked)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("trian", "no command is called 'trian'. Did you mean train?"),
+        ("train", "which model?"),
+        ("train poineer", "Did you mean pioneer?"),
+        ("train pioneer --preset celeba", "pioneer has no preset 'celeba'. Did you mean celeba"),
+        ("train pioneer --set lattent=3", "Did you mean latent?"),
+        ("train pioneer --set latent", "--set takes key=value"),
+        ("train pioneer --data toyfacse", "Did you mean toyfaces?"),
+        ("train pioneer --data folder:/nowhere/at/all", "/nowhere/at/all does not exist"),
+        ("train pioneer --device cuda:9 --data toyfaces:60", "cuda:9 was asked for"),
+        ("train pca --name p --data toyfaces:60 --preset tiny", "p already exists"),
+        ("train --resume runs/none", "there is no such folder"),
+        ("train --resume . ", "it has no run.json"),
+        ("train pca --resume runs/p", "--resume takes its settings from the run"),
+        ("evaluate --metrics fdi", "no metric is called 'fdi'. Did you mean fid?"),
+        ("evaluate --metrics fid:769", "Did you mean 768?"),
+        ("evaluate --models nobody", "nobody is neither a run in runs nor a folder of images"),
+        ("evaluate --runs empty", "no trained runs in empty"),
+        ("evaluate --images 5000", "lower it to 100"),
+        ("evaluate --data mnist --data-dir . --resolution 16", "mnist"),
+        ("table --table empty", "empty holds no results table"),
+        ("table --version 99", "not 99"),
+        ("table diff 0 99", "not 99"),
+        ("report --format pfd", "no report is called 'pfd'"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(line: str, words: str) -> None:
+    result = run(line)
+
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert result.stdout == ""
+    errors = [text for text in result.stderr.splitlines() if text.startswith("genbench: ")]
+    assert len(errors) == 1
+    assert "Traceback" not in result.stderr
+
+
+def test_a_mistake_leaves_everything_as_it_was(place: Path) -> None:
+    def state() -> dict[Path, bytes]:
+        return {p: p.read_bytes() for p in sorted(place.rglob("*")) if p.is_file()}
+
+    before = state()
+    for line in ("evaluate --models p,nobody --metrics rmse", "train pca --name p --data toyfaces:60",
+                 "evaluate --metrics rmse,nothing", "train --resume runs/p --seed 3"):  # fmt: skip
+        assert run(line).exit_code == 2
+    assert state() == before
+
+
+def test_a_wrong_weights_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "pt_inception-2015-12-05-6726825d.pth").write_bytes(b"something else")
+
+    result = run(f"evaluate --models p --metrics fid --weights-dir {tmp_path}")
+
+    assert result.exit_code == 2
+    assert "sha256" in result.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(name: str) -> None:
+    text = run(f"{name} --help").stdout
+
+    assert f"genbench {name}" in text.split("Options:")[0].split("Example", 1)[1]
+
+
+def test_commands_in_the_readme_exist() -> None:
+    """Every genbench line of README parses: right command, known options."""
+    readme = (TREE / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^    (?:pip install \. && )?genbench (.+)$", readme, re.M)
+    assert len(lines) > 8
+    for line in lines:
+        arguments = shlex.split(line)
+        command = main.get_command(main.make_context("genbench", ["list"]), arguments[0])
+        assert command is not None, line
+        command.make_context(arguments[0], arguments[1:], resilient_parsing=False)
