@@ -25,6 +25,7 @@ class Chosen:
     values: Mapping[Slot, Record]
     absent: Mapping[tuple[Key, str], Record]  # (row, score) -> why it was not measured
     protocols: Mapping[str, Protocol]  # first the one with most numbers, of equals the newest
+    anchors: frozenset[Key]  # rows that are yardsticks, not contenders
 
 
 def places(records: Sequence[Record]) -> dict[Place, list[Record]]:
@@ -54,13 +55,16 @@ def choose(records: Iterable[Record]) -> Chosen:
     """One record for each cell: the newest."""
     values: dict[Slot, Record] = {}
     absent: dict[tuple[Key, str], Record] = {}
+    anchors: set[Key] = set()
     for record in sorted(records, key=_time):
         row = (record.model, record.run)
+        if record.anchor:
+            anchors.add(row)
         if measured(record):
             values[row, record.score, record.protocol_id] = record
         else:
             absent[row, record.score] = record
-    return Chosen(values, absent, _protocols(values.values()))
+    return Chosen(values, absent, _protocols(values.values()), frozenset(anchors))
 
 
 def measured(record: Record) -> bool:

@@ -208,6 +208,7 @@ class Measured:
     spread: float | None = None
     spread_over: str | None = None  # "standard error over images", ...
     n: int | None = None  # rows it was taken over, where that is not the whole view
+    note: str | None = None  # what the number alone does not say
 
 
 @dataclass(frozen=True)

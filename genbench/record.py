@@ -27,6 +27,8 @@ class Record:
     spread_over: str | None = None  # "std over 5 sampling batches"
     n: int | None = None  # rows the number was taken over
     reason: str | None = None  # why there is no value
+    note: str | None = None  # what the number alone does not say
+    anchor: bool = False  # a yardstick, not a contender: real images, an untrained model
     protocol: str | None = None  # canonical JSON; None where nothing was measured
     protocol_id: str | None = None
     provenance: Mapping[str, Json] = field(default_factory=dict)  # code, versions, hardware, cost

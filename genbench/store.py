@@ -40,6 +40,8 @@ SCHEMA = pa.schema(
         pa.field("spread_over", pa.string()),
         pa.field("n", pa.int64()),
         pa.field("reason", pa.string()),
+        pa.field("note", pa.string()),
+        pa.field("anchor", pa.bool_(), nullable=False),
         pa.field("protocol", pa.string()),
         pa.field("protocol_id", pa.string()),
         pa.field("provenance", pa.string(), nullable=False),  # JSON

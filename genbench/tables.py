@@ -119,11 +119,6 @@ def figure_file(figure: Figure) -> str:
     return f"figures/{slug}-{hashlib.sha256(figure.png).hexdigest()[:8]}.png"
 
 
-def is_anchor(model: str) -> bool:
-    """Whether a row is a yardstick, not a contender."""
-    return model == "real images" or model.endswith("(untrained)")
-
-
 def text(cell: Cell, column: TableColumn) -> str:
     """What stands in the cell, on one line, without the mark of a reason."""
     if cell.value is None:
@@ -165,13 +160,14 @@ def _fill(table: Table, records: Sequence[Record], columns: Callable[[str, str],
     chosen = choose(records)
     heads = _columns(records, chosen, columns)
     rows = _rows(list(dict.fromkeys((r.model, r.run) for r in records)), heads, chosen)
+    remarks = _remarks(heads, chosen)
     return dataclasses.replace(
         table,
         columns=heads,
         rows=rows,
         footnotes=_footnotes(heads, rows, chosen),
         reasons=tuple(dict.fromkeys(c.reason for row in rows for c in row.cells if c.reason)),
-        notes=(*_notes(heads, rows), *_common(chosen)),
+        notes=(*remarks, *_notes(heads, rows), *_common(chosen)),
     )
 
 
@@ -210,10 +206,10 @@ def _rows(keys: Sequence[Key], heads: Sequence[TableColumn], chosen: Chosen) -> 
     models = Counter(model for model, _ in keys)
     columns = [_cells(keys, head, chosen) for head in heads]
     rows = []
-    for key in sorted(keys, key=lambda key: is_anchor(key[0])):
+    for key in sorted(keys, key=chosen.anchors.__contains__):
         label = f"{key[0]} ({key[1]})" if models[key[0]] > 1 else key[0]
         cells = tuple(column[key] for column in columns)
-        rows.append(Row(label, key[1], is_anchor(key[0]), cells))
+        rows.append(Row(label, key[1], key in chosen.anchors, cells))
     return tuple(rows)
 
 
@@ -221,7 +217,7 @@ def _cells(keys: Sequence[Key], head: TableColumn, chosen: Chosen) -> Mapping[Ke
     """One column, by row."""
     slots = {key: (key, head.score, head.protocol_id) for key in keys}
     values = {slot: chosen.values[slot] for slot in slots.values() if slot in chosen.values}
-    contenders = {slot: record for slot, record in values.items() if not is_anchor(slot[0][0])}
+    contenders = {slot: record for slot, record in values.items() if not record.anchor}
     crowned = best(contenders, head.lower_is_better)
     cells = {}
     for key, slot in slots.items():
@@ -260,6 +256,16 @@ def _footnotes(
             Footnote(marker, titles, name, tuple(clauses), sum(apart, ()), fields(protocol))
         )
     return tuple(notes)
+
+
+def _remarks(heads: Sequence[TableColumn], chosen: Chosen) -> list[str]:
+    """What metrics had to say about their numbers, once for all rows that share it."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for head in heads:
+        for (key, score, protocol_id), record in chosen.values.items():
+            if (score, protocol_id) == (head.score, head.protocol_id) and record.note:
+                rows.setdefault((head.title, record.note), []).append(key[0])
+    return [f"{title} of {', '.join(names)}: {note}." for (title, note), names in rows.items()]
 
 
 def _notes(heads: Sequence[TableColumn], rows: Sequence[Row]) -> list[str]:

@@ -9,7 +9,6 @@ Checked against: scipy.linalg.sqrtm, the nuclear norm of centred data, and torch
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -31,7 +30,6 @@ OTHERS = ("64", "192", "768")
 EPS = torch.finfo(torch.float64).eps
 SINGULAR = 1e-10  # of the trace: below it, a Cholesky pivot is rounding more than data
 ROUNDING = 1e-6  # of both traces: a distance below minus this is a bug
-log = logging.getLogger(__name__)
 
 
 def frechet_distance(mean_a: Numbers, cov_a: Numbers, mean_b: Numbers, cov_b: Numbers) -> float:
@@ -120,21 +118,21 @@ def _root(cov: Tensor) -> Tensor:
 
 def _compute(layer: str, real: Tensors, generated: Tensors) -> Mapping[str, Measured]:
     distance = frechet_distance(real["mean"], real["cov"], generated["mean"], generated["cov"])
-    _remark(layer, real, generated)
-    return {_score(layer): Measured(distance)}
+    return {_score(layer): Measured(distance, note=_remark(real, generated))}
 
 
-def _remark(layer: str, real: Tensors, generated: Tensors) -> None:
-    """Say what the number alone does not."""
+def _remark(real: Tensors, generated: Tensors) -> str | None:
+    """What the number alone does not say."""
     if not generated["cov"].any():
-        log.warning("all generated images are identical: FID has nothing to compare but means")
+        return "all generated images are identical, so nothing is compared but means"
     counts, d = (int(real["n"]), int(generated["n"])), len(real["mean"])
-    if min(counts) <= d:
-        log.warning(
-            "FID of layer %s from %d real and %d generated images, no more than its %d features: "
-            "two such samples of the same images are about %.3g apart; raise --images",
-            layer, *counts, d, expected_bias(real["cov"], *counts),
-        )  # fmt: skip
+    if min(counts) > d:
+        return None
+    return (
+        f"{counts[0]} real and {counts[1]} generated images are no more than its {d} features; "
+        f"two such samples of the same images are about "
+        f"{expected_bias(real['cov'], *counts):.3g} apart, so raise --images"
+    )
 
 
 def _score(layer: str) -> str:

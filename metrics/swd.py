@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genbench.devices import full_float32
 from genbench.errors import BadInput
 from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
 from genbench.seeds import generator, permutation
@@ -75,10 +76,11 @@ def distance(a: Tensor, b: Tensor, directions: Tensor) -> float:
     toward_a, toward_b = directions * scale_a, directions * scale_b
     shift = toward_b.double() @ mean_b - toward_a.double() @ mean_a
     step = max(1, AT_ONCE // len(a))
-    gaps = [
-        _gaps(toward_a[rows] @ a.T, toward_b[rows] @ b.T, shift[rows])
-        for rows in (slice(i, i + step) for i in range(0, len(directions), step))
-    ]
+    with full_float32():
+        gaps = [
+            _gaps(toward_a[rows] @ a.T, toward_b[rows] @ b.T, shift[rows])
+            for rows in (slice(i, i + step) for i in range(0, len(directions), step))
+        ]
     return float(torch.cat(gaps).mean())
 
 
@@ -178,7 +180,7 @@ def _compute(real: Tensors, generated: Tensors) -> Mapping[str, Measured]:
     index = real["index"], generated["index"]
     scores = _compare(images, index, int(generated["seed"]), directions=4 * 128)
     n = min(map(len, images))
-    return {name: Measured(value, n=n) for name, value in scores.items() if name in COLUMNS}
+    return {name: Measured(scores[name], n=n) for name in COLUMNS if name in scores}
 
 
 # Sides that are no power of two have levels of other names: `swd` alone stands in a table then.

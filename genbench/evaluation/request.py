@@ -131,12 +131,13 @@ def measure(
         began = time.monotonic()
         subject = subjects.opened(candidate, data, device)
         gathered = passes.subject(candidate.name, subject, looks)
-        facts = circumstances | dict(candidate.facts) | {"anchor": candidate.anchor}
+        facts = circumstances | dict(candidate.facts)
         facts["seconds"] = round(time.monotonic() - began, 2)
         for name, metric in metrics.items():
             records += score(
                 name, metric, real, gathered, passes, missing,
                 {**common, "time": provenance.now(), "model": candidate.name,
+                    "anchor": candidate.anchor,
                  "run": candidate.run, "provenance": facts},
             )  # fmt: skip
     return records, left

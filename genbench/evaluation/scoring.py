@@ -46,6 +46,7 @@ def score(
             spread=number.spread,
             spread_over=number.spread_over,
             n=number.n if number.n is not None else size,
+            note=number.note,
             protocol=protocol.canonical(),
             protocol_id=protocol.id,
             **common,
@@ -108,6 +109,7 @@ def _over_repeats(numbers: Sequence[Measured]) -> Measured:
         statistics.stdev(values),
         f"std over {len(values)} sampling batches",
         numbers[0].n,
+        next((number.note for number in numbers if number.note), None),
     )
 
 

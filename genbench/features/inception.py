@@ -16,9 +16,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from genbench.devices import full_float32
 from genbench.errors import NotMeasurable
 from genbench.features._network import PLAN, build, convolutions
-from genbench.features._precision import full_float32
 from genbench.interfaces import Json
 from genbench.weights import WeightsFile, find
 

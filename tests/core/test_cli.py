@@ -129,8 +129,12 @@ def test_a_mistake_leaves_everything_as_it_was(place: Path) -> None:
         return {p: p.read_bytes() for p in sorted(place.rglob("*")) if p.is_file()}
 
     before = state()
-    for line in ("evaluate --models p,nobody --metrics rmse", "train pca --name p --data toyfaces:60",
-                 "evaluate --metrics rmse,nothing", "train --resume runs/p --seed 3"):  # fmt: skip
+    for line in (
+        "evaluate --models p,nobody --metrics rmse",
+        "train pca --name p --data toyfaces:60",
+        "evaluate --metrics rmse,nothing",
+        "train --resume runs/p --seed 3",
+    ):
         assert run(line).exit_code == 2
     assert state() == before
 

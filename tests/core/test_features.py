@@ -14,9 +14,9 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
 from genbench import features, files
+from genbench.devices import full_float32
 from genbench.errors import MissingWeights, NotMeasurable, UnknownName
 from genbench.features import inception
-from genbench.features._precision import full_float32
 from genbench.weights import WeightsFile
 
 CPU = torch.device("cpu")

@@ -275,8 +275,8 @@ def test_ties_within_the_error_bars_share_it(
 
 def test_anchors_are_last_and_never_best() -> None:
     table = only(
-        recorded(1.0, model="real images"),
-        recorded(0.5, model="a (untrained)"),
+        recorded(1.0, model="real images", anchor=True),
+        recorded(0.5, model="a (untrained)", anchor=True),
         recorded(8.0),
         recorded(9.0, model="b"),
     )
@@ -286,8 +286,21 @@ def test_anchors_are_last_and_never_best() -> None:
     assert winners(table) == {"a"}
 
 
+def test_a_name_does_not_make_an_anchor() -> None:
+    """Somebody's model may be called anything."""
+    table = only(recorded(1.0, model="real images"), recorded(8.0))
+
+    assert winners(table) == {"real images"}
+
+
+def test_a_remark_stands_under_the_table_once() -> None:
+    table = only(recorded(1.0, note="too few"), recorded(8.0, model="b", note="too few"))
+
+    assert table.notes[0] == "FID of a, b: too few."
+
+
 def test_nobody_is_best_alone() -> None:
-    assert winners(only(recorded(8.0), recorded(1.0, model="real images"))) == set()
+    assert winners(only(recorded(8.0), recorded(1.0, model="real images", anchor=True))) == set()
 
 
 def test_best_is_found_in_each_column_by_itself() -> None:

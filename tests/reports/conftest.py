@@ -199,6 +199,7 @@ def _record(model: str, score: str, value: float | None, samples: int = 10_000) 
         evaluation="e",
         time="2030-01-01T00:00:00+00:00",
         model=model,
+        anchor=model == "real images",
         run=f"run of {model}",
         dataset="faces",
         resolution=64,
