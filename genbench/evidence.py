@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -18,10 +18,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from genbench.errors import BadInput, GenbenchError
+from genbench.errors import BadInput, GenbenchError, NotMeasurable
 from genbench.files import new_file
 from genbench.images import to_bytes
-from genbench.interfaces import Accumulator, Extractor, Gather, Json, Pass, Tensors, View
+from genbench.interfaces import Accumulator, Extractor, Json, Look, Pass, Tensors, View
 
 CACHE_LIMIT = 256 << 20  # bytes of evidence worth keeping on disk: moments yes, patches no
 
@@ -31,56 +31,114 @@ Advance = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Stream:
-    """A view that can be produced, in order, as often as asked."""
+    """Images that can be produced in order, and the views that they are."""
 
-    view: View
     about: Pass
+    views: Mapping[View, tuple[int, ...]]  # which of the rows of a batch a view shows
     batches: Callable[[], Iterator[tuple[Rows, Tensor]]]  # (rows, global index on the CPU)
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one pass brought, and why some of it could not be had."""
+    """What passes brought, and why some of it could not be had."""
 
-    found: Mapping[Gather, Tensors]
-    failed: Mapping[Gather, GenbenchError]
+    found: Mapping[Look, Tensors] = field(default_factory=dict)
+    failed: Mapping[Look, GenbenchError] = field(default_factory=dict)
+
+    def __or__(self, other: Evidence) -> Evidence:
+        """Both together."""
+        return Evidence({**self.found, **other.found}, {**self.failed, **other.failed})
 
 
 def collect(
-    stream: Stream,
-    gathers: Iterable[Gather],
-    networks: Mapping[str, Extractor],
-    advance: Advance,
+    stream: Stream, looks: Iterable[Look], networks: Mapping[str, Extractor], advance: Advance
 ) -> Evidence:
-    """Run one pass and keep what *gathers* ask for.
+    """Run one pass and keep what *looks* ask for.
 
     Args:
         stream: the images.
-        gathers: what to keep; equal ones are kept once.
-        networks: by name; must cover what *gathers* look through.
+        looks: what to keep, of views that the stream shows; equal ones are kept once.
+        networks: by name; must cover what *looks* look through.
         advance: told the number of images after each batch.
     """
-    running, failed = _start(gathers, stream.about)
+    running, failed = _start(looks, stream.about)
     if not running:
         return Evidence({}, failed)
-    layers = _layers(running)
+    wanted = _layers(running, stream.views)
     with torch.inference_mode():
         for rows, index in stream.batches():
-            looked = {name: networks[name](rows[-1], wanted) for name, wanted in layers.items()}
-            for gather, accumulator in running.items():
-                accumulator.update(_seen_by(gather, rows, looked), index)
+            seen = _Batch(rows, networks, wanted)
+            for look, accumulator in running.items():
+                accumulator.update(seen.through(look, stream.views[look.view]), index)
             advance(len(index))
-        found = {}
-        for gather, accumulator in running.items():
-            try:
-                found[gather] = accumulator.finish()
-            except GenbenchError as error:
-                failed[gather] = error
+    found = {}
+    for look, accumulator in running.items():
+        try:
+            found[look] = accumulator.finish()
+        except GenbenchError as error:
+            failed[look] = error
     return Evidence(found, failed)
 
 
+Place = tuple[str, int, bool]  # (network, row of the batch, face box only)
+
+
+class _Batch:
+    """A batch, and what networks make of it: each runs once per image, when first asked."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        networks: Mapping[str, Extractor],
+        wanted: Mapping[Place, tuple[str, ...]],
+    ) -> None:
+        self.rows, self.networks, self.wanted = rows, networks, wanted
+        self.features: dict[Place, dict[str, Tensor]] = {}
+
+    def through(self, look: Look, numbers: tuple[int, ...]) -> Rows:
+        """The rows *numbers* as *look* sees them."""
+        if look.gather.features is None:
+            return tuple(self._image(number, look.face) for number in numbers)
+        network, layer = look.gather.features
+        places = [(network, number, look.face) for number in numbers]
+        return tuple(self._features(place)[layer] for place in places)
+
+    def _features(self, place: Place) -> dict[str, Tensor]:
+        if place not in self.features:
+            network, number, face = place
+            images = self._image(number, face)
+            self.features[place] = self.networks[network](images, self.wanted[place])
+        return self.features[place]
+
+    def _image(self, number: int, face: bool) -> Tensor:
+        return face_box(self.rows[number]) if face else self.rows[number]
+
+
+def face_box(images: Tensor) -> Tensor:
+    """The box that StyleGAN measures of aligned faces: of 8 parts, rows 3..7, columns 2..6.
+
+    Raises:
+        NotMeasurable: a side that 8 does not divide.
+    """
+    height, width = images.shape[-2:]
+    if height % 8 or width % 8:
+        raise NotMeasurable(f"the face box needs sides divisible by 8, got {height}x{width}")
+    h, w = height // 8, width // 8
+    return images[..., 3 * h : 7 * h, 2 * w : 6 * w]
+
+
 def quantised(images: Tensor, first: int, resolution: int, who: str) -> Tensor:
-    """A model's floats as the uint8 images that are measured.
+    """A model's floats as the uint8 images that are measured; see `finite` for the rest."""
+    finite(images, first, resolution, who)
+    return images if images.dtype == torch.uint8 else to_bytes(images)
+
+
+def finite(images: Tensor, first: int, resolution: int, who: str) -> None:
+    """Check a batch of a model's images.
+
+    Args:
+        first: row of the stream at which the batch begins, for the message.
+        who: name of the model, likewise.
 
     Raises:
         BadInput: another shape than (n, 3, resolution, resolution), or values that are not finite.
@@ -91,13 +149,12 @@ def quantised(images: Tensor, first: int, resolution: int, who: str) -> Tensor:
             f"the data are (3, {resolution}, {resolution})"
         )
     if images.dtype == torch.uint8:
-        return images
+        return
     # One wait per batch, beside a forward pass of two networks; garbage would cost the whole pass.
-    finite = torch.isfinite(images).flatten(1).all(1)
-    if not bool(finite.all()):
-        bad = first + int(finite.logical_not().nonzero()[0])
+    sound = torch.isfinite(images).flatten(1).all(1)
+    if not bool(sound.all()):
+        bad = first + int(sound.logical_not().nonzero()[0])
         raise BadInput(f"{who} made an image that is not finite: row {bad} of its stream")
-    return to_bytes(images)
 
 
 class Cache:
@@ -107,9 +164,9 @@ class Cache:
         """*facts* must name everything the evidence depends on beside the gatherer."""
         self.folder, self.facts = folder, dict(facts)
 
-    def load(self, gather: Gather, network: Extractor | None) -> Tensors | None:
+    def load(self, look: Look, network: Extractor | None) -> Tensors | None:
         """The evidence if it is there and whole."""
-        key, file = self._place(gather, network)
+        key, file = self._place(look, network)
         if not file.is_file():
             return None
         try:
@@ -120,49 +177,56 @@ class Cache:
         except SafetensorError:
             return None
 
-    def save(self, gather: Gather, network: Extractor | None, tensors: Tensors) -> None:
+    def save(self, look: Look, network: Extractor | None, tensors: Tensors) -> None:
         """Keep the evidence, if it is small enough to be worth it."""
         if sum(tensor.nbytes for tensor in tensors.values()) > CACHE_LIMIT:
             return
-        key, file = self._place(gather, network)
+        key, file = self._place(look, network)
         with new_file(file) as temporary:
             save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, {"key": key})
 
-    def _place(self, gather: Gather, network: Extractor | None) -> tuple[str, Path]:
+    def _place(self, look: Look, network: Extractor | None) -> tuple[str, Path]:
         through = None if network is None else network.describe()
-        facts = {**self.facts, "gather": gather.describe(), "network": through}
+        facts = {**self.facts, "look": describe(look), "network": through}
         key = json.dumps(facts, sort_keys=True)
         return key, self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.safetensors"
 
 
+def describe(look: Look) -> dict[str, Json]:
+    """What a protocol must say about a look."""
+    said: dict[str, Json] = {"view": look.view.value, **look.gather.describe()}
+    if look.face:
+        said["crop"] = "face box: of 8 parts, rows 3 to 7, columns 2 to 6"
+    if look.step is not None:
+        where = "t = 0" if look.step.ends else "t uniform in [0, 1)"
+        said["step"] = f"epsilon {look.step.epsilon:g}, {where}"
+    return said
+
+
 def _start(
-    gathers: Iterable[Gather], about: Pass
-) -> tuple[dict[Gather, Accumulator], dict[Gather, GenbenchError]]:
-    running: dict[Gather, Accumulator] = {}
-    failed: dict[Gather, GenbenchError] = {}
-    for gather in dict.fromkeys(gathers):
+    looks: Iterable[Look], about: Pass
+) -> tuple[dict[Look, Accumulator], dict[Look, GenbenchError]]:
+    running: dict[Look, Accumulator] = {}
+    failed: dict[Look, GenbenchError] = {}
+    for look in dict.fromkeys(looks):
         try:
-            running[gather] = gather.start(about)
+            running[look] = look.gather.start(about)
         except GenbenchError as error:
-            failed[gather] = error
+            failed[look] = error
     return running, failed
 
 
-def _layers(gathers: Iterable[Gather]) -> dict[str, tuple[str, ...]]:
-    """Layers wanted of each network."""
-    wanted: dict[str, set[str]] = {}
-    for gather in gathers:
-        if gather.features is not None:
-            network, layer = gather.features
-            wanted.setdefault(network, set()).add(layer)
-    return {network: tuple(sorted(layers)) for network, layers in wanted.items()}
-
-
-def _seen_by(gather: Gather, rows: Rows, looked: Mapping[str, Mapping[str, Tensor]]) -> Rows:
-    if gather.features is None:
-        return rows
-    network, layer = gather.features
-    return (looked[network][layer],)
+def _layers(
+    looks: Iterable[Look], views: Mapping[View, tuple[int, ...]]
+) -> dict[Place, tuple[str, ...]]:
+    """Layers wanted of each network at each row, so that one forward pass gives them all."""
+    wanted: dict[Place, set[str]] = {}
+    for look in looks:
+        if look.gather.features is not None:
+            network, layer = look.gather.features
+            for number in views[look.view]:
+                wanted.setdefault((network, number, look.face), set()).add(layer)
+    return {place: tuple(sorted(layers)) for place, layers in wanted.items()}
 
 
 def batches_of(
@@ -174,6 +238,6 @@ def batches_of(
         yield produce(start, stop), torch.arange(start, stop)
 
 
-def networks_needed(gathers: Sequence[Gather]) -> list[str]:
-    """Names of the feature networks that *gathers* look through."""
-    return sorted({gather.features[0] for gather in gathers if gather.features is not None})
+def networks_needed(looks: Iterable[Look]) -> list[str]:
+    """Names of the feature networks that *looks* look through."""
+    return sorted({look.gather.features[0] for look in looks if look.gather.features is not None})

@@ -60,8 +60,14 @@ class Decodes(Protocol):
 class Interpolates(Protocol):
     """Knows the way between two of its latents."""
 
-    def interpolate(self, a: Tensor, b: Tensor, t: float) -> Tensor:
-        """(n, d), (n, d) -> (n, d); a at 0, b at 1: slerp on a sphere, lerp elsewhere."""
+    def interpolate(self, a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
+        """Slerp on a sphere, lerp elsewhere.
+
+        Args:
+            a: (n, d), float32 or float64.
+            b: (n, d).
+            t: share of the way, 0 gives a and 1 gives b; a number, or one for each row (n,).
+        """
 
 
 @dataclass(frozen=True)
@@ -142,9 +148,12 @@ class Learns(Protocol):
 class View(enum.StrEnum):
     """The streams of images a metric can look at. Each is produced once per evaluation."""
 
-    REAL = "real"  # images of the reference split
+    REAL = "real"  # training images: the reference of a distribution
+    HELD_OUT = "held out"  # test images: the inputs of reconstructions
     SAMPLES = "samples"  # what the model generates
-    PAIRS = "pairs"  # held-out images and their reconstructions, row by row
+    RECONSTRUCTIONS = "reconstructions"  # of the test images, in their order
+    PAIRS = "pairs"  # a test image and its reconstruction, row by row
+    PATHS = "paths"  # two generated images a small step apart in latent space; never quantised
 
 
 @dataclass(frozen=True)
@@ -165,9 +174,9 @@ class Accumulator(Protocol):
         """Take a batch.
 
         Args:
-            rows: uint8 images (n, 3, h, w), one tensor per view and two for PAIRS
-                (input, reconstruction); or float32 features (n, d) where the gatherer
-                names a network.
+            rows: one tensor, and two for PAIRS (input, reconstruction) and PATHS (start,
+                end): uint8 images (n, 3, h, w), for PATHS float32 in [-1, 1]; or float32
+                features (n, d) of each where the gatherer names a network.
             index: (n,) global row of each image, on the CPU.
         """
 
@@ -193,11 +202,21 @@ class Gather(Protocol):
 
 
 @dataclass(frozen=True)
+class Step:
+    """The step along a path in latent space whose two ends PATHS shows."""
+
+    epsilon: float = 1e-4  # share of the way between two latents of the prior
+    ends: bool = False  # start every step at a latent of the prior, t = 0; else t ~ U[0, 1)
+
+
+@dataclass(frozen=True)
 class Look:
-    """One thing a metric looks at."""
+    """One thing a metric looks at. Equal ones of several metrics are gathered once."""
 
     view: View
     gather: Gather
+    face: bool = False  # only the face box: of 8 parts, rows 3 to 7 and columns 2 to 6
+    step: Step | None = None  # for PATHS
 
 
 @dataclass(frozen=True)
@@ -243,7 +262,12 @@ class Extractor(Protocol):
     layers: tuple[str, ...]  # those these weights can give
 
     def __call__(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
-        """uint8 (n, 3, h, w) -> {layer: float32 (n, d)}, in one forward pass."""
+        """Images -> {layer: float32 (n, d)}, in one forward pass.
+
+        Args:
+            images: uint8 (n, 3, h, w); of PATHS float32 in [-1, 1].
+            layers: some of `layers`.
+        """
 
     def describe(self) -> dict[str, Json]:
         """Name, weights, resize rule: what the protocol must say."""

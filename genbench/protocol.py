@@ -14,6 +14,9 @@ from typing import Any
 
 from genbench.interfaces import Json
 
+QUANTISED = "uint8, floor(127.5 x + 128), clamped"
+UNQUANTISED = "float32 in [-1, 1], never quantised"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
@@ -28,7 +31,7 @@ class Protocol:
     fingerprint: str  # of the decoded data set
     recipe: Mapping[str, Json]  # crop, resize filter, split rule
     resolution: int
-    quantise: str = "uint8, floor(127.5 x + 128), clamped"
+    quantise: str = QUANTISED
     repeats: int = 1  # independent sets of samples
     seeds: str = "blocks of 64 rows, one generator each, from (seed, stream, repeat, block)"
     precision: str = "float32 network, TF32 off; float64 statistics"

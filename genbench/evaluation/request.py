@@ -15,7 +15,7 @@ import torch
 from genbench import devices, features, provenance, registry
 from genbench.data import Dataset, open_dataset
 from genbench.errors import BadSetting, NotEnoughData, NotMeasurable, nearest
-from genbench.evaluation import subjects
+from genbench.evaluation import anchors, subjects
 from genbench.evaluation.passes import Passes
 from genbench.evaluation.scoring import score
 from genbench.evaluation.subjects import Candidate
@@ -37,6 +37,7 @@ class Evaluation:
     metrics: tuple[str, ...]
     images: int | None = None  # real images, and samples; None: 10,000 or what there is
     pairs: int | None = None  # held-out images; None: 10,000 or what there is
+    paths: int | None = None  # steps in latent space; None: as many as images
     repeats: int = 3  # independent sets of samples, for the error bar
     seed: int = 0
     batch: int = 64
@@ -126,7 +127,7 @@ def measure(
     records: list[Record] = []
     wanted = dict.fromkeys(look for m in metrics.values() for look in m.looks.values())
     looks = [look for look in wanted if _visible(look.gather, networks)]
-    real = passes.real([look.gather for look in looks if look.view is View.REAL])
+    real = passes.real(looks)
     for candidate in kept:
         began = time.monotonic()
         subject = subjects.opened(candidate, data, device)
@@ -189,17 +190,24 @@ def _sizes(how: Evaluation, data: Dataset) -> dict[View, int]:
             f"--pairs {pairs} asks for more held-out images than {data.name} has; "
             f"lower it to {len(data.test)}"
         )
-    return {View.REAL: images, View.SAMPLES: images, View.PAIRS: pairs}
+    return {
+        View.REAL: images,
+        View.SAMPLES: images,
+        View.PATHS: how.paths if how.paths is not None else images,
+        View.PAIRS: pairs,
+        View.HELD_OUT: pairs,
+        View.RECONSTRUCTIONS: pairs,
+    }
 
 
 def _networks(
     metrics: Mapping[str, Metric], how: Evaluation, device: torch.device
 ) -> tuple[dict[str, Extractor], dict[str, str]]:
     """The feature networks that can be had, and the reasons for those that cannot."""
-    gathers = [look.gather for metric in metrics.values() for look in metric.looks.values()]
+    looks = [look for metric in metrics.values() for look in metric.looks.values()]
     networks: dict[str, Extractor] = {}
     missing: dict[str, str] = {}
-    for name in networks_needed(gathers):
+    for name in networks_needed(looks):
         try:
             networks[name] = features.load(
                 name, weights_dir=how.weights_dir, device=device, download=how.download
@@ -218,7 +226,7 @@ def _visible(gather: Gather, networks: Mapping[str, Extractor]) -> bool:
 
 def _anchors(kept: Sequence[Candidate], passes: Passes) -> list[Candidate]:
     before = [c.before_training for c in kept if c.before_training is not None]
-    return [subjects.real_images(passes.reference), subjects.mean_image(), *before]
+    return [anchors.real_images(passes.reference), anchors.mean_image(), *before]
 
 
 def shared_resolution(found: Sequence[Candidate]) -> int:

@@ -6,11 +6,12 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from genbench import evidence
 from genbench.errors import GenbenchError
 from genbench.evaluation.passes import Gathered, Passes
 from genbench.evidence import Evidence
 from genbench.interfaces import Json, Look, Measured, Metric, Tensors, View
-from genbench.protocol import Protocol
+from genbench.protocol import QUANTISED, UNQUANTISED, Protocol
 from genbench.record import Record
 
 
@@ -58,7 +59,8 @@ def score(
 def describe(name: str, metric: Metric, passes: Passes) -> Protocol:
     """The protocol of a metric under these passes."""
     views = [look.view for look in metric.looks.values()]
-    splits = {View.REAL: "train", View.PAIRS: "test"}
+    splits = {View.REAL: "train", View.HELD_OUT: "test", View.PAIRS: "test",
+              View.RECONSTRUCTIONS: "test"}  # fmt: skip
     return Protocol(
         metric=name,
         version=metric.version,
@@ -69,12 +71,13 @@ def describe(name: str, metric: Metric, passes: Passes) -> Protocol:
         fingerprint=passes.data.fingerprint,
         recipe=passes.data.recipe.describe(),
         resolution=passes.data.resolution,
+        quantise=UNQUANTISED if View.PATHS in views else QUANTISED,
         repeats=passes.how.repeats if View.SAMPLES in views else 1,
     )
 
 
 def _look(look: Look, passes: Passes) -> dict[str, Json]:
-    described: dict[str, Json] = {"view": look.view.value, **look.gather.describe()}
+    described = evidence.describe(look)
     if look.gather.features is not None:
         described["network"] = passes.networks[look.gather.features[0]].describe()
     return described
@@ -90,12 +93,10 @@ def _measure(
     """Call the metric once, or once for each set of samples."""
     views = {look.view for look in metric.looks.values()}
     _check(metric, gathered, passes, missing)
+    known = real | gathered.once
     if View.SAMPLES not in views:
-        return dict(metric.compute(**_arguments(metric, real, gathered, None)))
-    each = [
-        metric.compute(**_arguments(metric, real, gathered, samples))
-        for samples in gathered.samples
-    ]
+        return dict(metric.compute(**_arguments(metric, known)))
+    each = [metric.compute(**_arguments(metric, known | samples)) for samples in gathered.samples]
     return {score: _over_repeats([one[score] for one in each]) for score in each[0]}
 
 
@@ -132,21 +133,17 @@ def _check(metric: Metric, gathered: Gathered, passes: Passes, missing: Mapping[
             )
 
 
-def _arguments(
-    metric: Metric, real: Evidence, gathered: Gathered, samples: Evidence | None
-) -> dict[str, Tensors]:
-    sources = {View.REAL: real, View.SAMPLES: samples, View.PAIRS: gathered.pairs}
+def _arguments(metric: Metric, known: Evidence) -> dict[str, Tensors]:
     arguments = {}
     for name, look in metric.looks.items():
-        evidence = sources[look.view]
-        assert evidence is not None
-        if look.gather in evidence.failed:
-            raise evidence.failed[look.gather]
-        arguments[name] = evidence.found[look.gather]
+        if look in known.failed:
+            raise known.failed[look]
+        arguments[name] = known.found[look]
     return arguments
 
 
 def _main_view(metric: Metric) -> View:
     """The view whose size a reader takes for the n of the number."""
     views = [look.view for look in metric.looks.values()]
-    return next((view for view in views if view is not View.REAL), views[0])
+    data = (View.REAL, View.HELD_OUT)
+    return next((view for view in views if view not in data), views[0])

@@ -15,9 +15,10 @@ from genbench import runs, seeds
 from genbench.data import Dataset, read_images
 from genbench.errors import BadInput, GenbenchError
 from genbench.images import to_floats
-from genbench.interfaces import Decodes, Draws, Encodes, Generates, View
+from genbench.interfaces import Decodes, Draws, Encodes, Generates, Interpolates, Step, View
 
 Sampler = Callable[[int, int, int, int], Tensor]  # (start, stop, seed, repeat) -> images
+Walker = Callable[[int, int, int, Step], tuple[Tensor, Tensor]]  # (start, stop, seed, step)
 Reconstructor = Callable[[Tensor], Tensor]  # uint8 images -> images of any range to_bytes takes
 
 
@@ -27,6 +28,7 @@ class Subject:
 
     samples: Sampler | None = None
     reconstruct: Reconstructor | None = None
+    path: Walker | None = None
     missing: Mapping[View, str] = field(default_factory=dict)  # reasons
 
 
@@ -96,46 +98,6 @@ def _untrained(run: runs.Run) -> Candidate:
                      str(run.facts["fingerprint"]), anchor=True)  # fmt: skip
 
 
-def real_images(reference: Tensor) -> Candidate:
-    """Real against real, the floor: training images that are not in the *reference* rows."""
-
-    def load(data: Dataset, device: torch.device) -> Subject:
-        rest = torch.ones(len(data.train), dtype=torch.bool)
-        rest[reference] = False
-        pool = rest.nonzero().flatten()
-
-        def samples(start: int, stop: int, seed: int, repeat: int) -> Tensor:
-            order = seeds.permutation(len(pool), seed, "floor", repeat)
-            return data.train.take(pool[order[start:stop]])
-
-        reasons = {View.PAIRS: "real images are not reconstructed"}
-        if len(pool) < len(reference):
-            reasons[View.SAMPLES] = (
-                f"the floor needs {len(reference)} more training images than the reference uses, "
-                f"{len(pool)} are left; lower --images to {len(data.train) // 2}"
-            )
-            return Subject(missing=reasons)
-        return Subject(samples, missing=reasons)
-
-    return Candidate("real images", "real", load, anchor=True)
-
-
-def mean_image() -> Candidate:
-    """The mean training image for every input: the least that an encoder must beat."""
-
-    def load(data: Dataset, device: torch.device) -> Subject:
-        total = torch.zeros(3, data.resolution, data.resolution, dtype=torch.float64)
-        for start in range(0, len(data.train), 1024):
-            total += data.train.take(slice(start, start + 1024)).double().sum(0)
-        mean = to_floats(total / len(data.train)).to(device)
-        return Subject(
-            reconstruct=lambda images: mean.expand(len(images), -1, -1, -1),
-            missing={View.SAMPLES: "the mean image is not a generator"},
-        )
-
-    return Candidate("mean image", "mean", load, anchor=True)
-
-
 def from_model(model: Any, device: torch.device) -> Subject:
     """Any object with some of `sample`, `draw`, `encode`, `decode`; torch modules in eval mode."""
     if isinstance(model, torch.nn.Module):
@@ -156,7 +118,36 @@ def from_model(model: Any, device: torch.device) -> Subject:
 
     else:
         missing[View.PAIRS] = "it does not both encode and decode"
-    return Subject(samples, reconstruct, missing)
+    path = None
+    if isinstance(model, Draws) and isinstance(model, Decodes) and isinstance(model, Interpolates):
+        path = _walker(model, model, model, device)
+    return Subject(samples, reconstruct, path, missing)
+
+
+def _walker(prior: Draws, way: Interpolates, decoder: Decodes, device: torch.device) -> Walker:
+    """Both ends of small steps between latents of the prior.
+
+    Latents and their interpolation are float64: in float32 a step of 1e-4 is off by 1e-3 of
+    its length. Both ends are decoded in one batch, so that the same kernels run.
+    """
+
+    def path(start: int, stop: int, seed: int, step: Step) -> tuple[Tensor, Tensor]:
+        def rows(draw: Callable[[int, Generator], Tensor], end: str) -> Tensor:
+            return torch.cat(list(seeds.blocks(draw, start, stop, seed, "path", end)))
+
+        a, b = rows(prior.draw, "from").double(), rows(prior.draw, "to").double()
+        t = torch.zeros(stop - start) if step.ends else rows(_uniform, "t")
+        t = t.double()
+        ends = [way.interpolate(a, b, at) for at in (t, t + step.epsilon)]
+        latents = torch.cat(ends).float().to(device)
+        first, second = torch.split(decoder.decode(latents).float(), stop - start)
+        return first, second
+
+    return path
+
+
+def _uniform(n: int, rng: Generator) -> Tensor:
+    return torch.rand(n, generator=rng, dtype=torch.float64)
 
 
 def _latent_sampler(prior: Draws, decoder: Decodes, device: torch.device) -> Sampler:

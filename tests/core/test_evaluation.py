@@ -257,3 +257,32 @@ def test_all_leaves_out_runs_of_other_data_and_says_so(
 
     frame = genbench.evaluate("pca", data=other, metrics=["rmse"], runs_dir=folder, pairs=9)
     assert number(frame, "pca", "rmse").value > 0
+
+
+def test_a_path_has_both_ends_of_the_same_steps_whatever_the_batch(
+    data: Dataset, folder: Path
+) -> None:
+    """lerp: the step has the length epsilon |b - a|, and does not depend on how it is cut."""
+    from genbench.evaluation.subjects import from_model
+    from genbench.interfaces import Step
+
+    class Identity:
+        def draw(self, n: int, rng: Generator) -> Tensor:
+            return torch.randn(n, 5, generator=rng)
+
+        def decode(self, latents: Tensor) -> Tensor:
+            return latents
+
+        def interpolate(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+            return a + t[:, None] * (b - a)
+
+    path = from_model(Identity(), torch.device("cpu")).path
+    assert path is not None
+    first, second = path(0, 100, 0, Step(epsilon=0.5))
+    parts = [path(start, start + 10, 0, Step(epsilon=0.5)) for start in range(0, 100, 10)]
+
+    assert torch.equal(torch.cat([a for a, _ in parts]), first)
+    # |b - a| of two normal vectors in 5 dimensions: sqrt(2) times a chi of 5, mean 3.01
+    assert float((second - first).norm(dim=1).mean()) == pytest.approx(0.5 * 3.01, rel=0.1)
+    starts, _ = path(0, 100, 0, Step(ends=True))
+    assert not torch.equal(starts, first)

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from genbench.errors import BadInput, NotMeasurable
-from genbench.evidence import Cache, Stream, batches_of, collect, quantised
-from genbench.interfaces import Pass, View
+from genbench.evidence import Cache, Stream, batches_of, collect, face_box, quantised
+from genbench.interfaces import Look, Pass, View
 
 ABOUT = Pass(torch.device("cpu"), n=10, resolution=4, side=0, seed=0)
 
@@ -63,60 +63,94 @@ class Network:
         return {"name": self.name, "sha256": self.sha256}
 
 
+WHITE = torch.full((10, 3, 4, 4), 255, dtype=torch.uint8)
 IMAGES = torch.randint(0, 256, (10, 3, 4, 4), dtype=torch.uint8)
 
 
 def stream(size: int) -> Stream:
     def batches() -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
-        return batches_of(lambda start, stop: (IMAGES[start:stop],), 10, size)
+        return batches_of(lambda start, stop: (IMAGES[start:stop], WHITE[start:stop]), 10, size)
 
-    return Stream(View.REAL, ABOUT, batches)
+    views = {View.REAL: (0,), View.PAIRS: (0, 1), View.RECONSTRUCTIONS: (1,)}
+    return Stream(ABOUT, views, batches)
+
+
+def real(gather: Sum, **more: Any) -> Look:
+    return Look(View.REAL, gather, **more)
 
 
 def test_each_image_goes_through_a_network_once_for_all_layers_and_metrics() -> None:
     network = Network()
     shown: list[int] = []
+    looks = [real(Sum("a")), real(Sum("b")), real(Sum("a")), real(Sum())]
 
-    found = collect(
-        stream(4), [Sum("a"), Sum("b"), Sum("a"), Sum()], {"net": network}, shown.append
-    )
+    found = collect(stream(4), looks, {"net": network}, shown.append).found
 
     assert network.calls == 3  # 10 images in batches of 4
     assert shown == [4, 4, 2]
-    assert len(found.found) == 3  # equal statements are kept once
+    assert len(found) == 3  # equal looks are kept once
     total = IMAGES.double().sum()
-    assert found.found[Sum()]["total"] == total
-    assert found.found[Sum("b")]["total"] == 2 * total
-    assert found.found[Sum()]["rows"].tolist() == list(range(10))
+    assert found[real(Sum())]["total"] == total
+    assert found[real(Sum("b"))]["total"] == 2 * total
+    assert found[real(Sum())]["rows"].tolist() == list(range(10))
+
+
+def test_one_pass_shows_pairs_and_their_sides() -> None:
+    """Pixels and features, of both rows and of one: still one forward pass an image."""
+    network = Network()
+    looks = [Look(View.PAIRS, Sum("a")), Look(View.RECONSTRUCTIONS, Sum("a")),
+             Look(View.RECONSTRUCTIONS, Sum()), real(Sum("a"))]  # fmt: skip
+
+    found = collect(stream(10), looks, {"net": network}, lambda n: None).found
+
+    assert network.calls == 2  # the image and its reconstruction
+    white, black = WHITE.double().sum(), IMAGES.double().sum()
+    assert found[looks[0]]["total"] == white  # the last row that Sum was given
+    assert found[looks[1]]["total"] == found[looks[2]]["total"] == white
+    assert found[looks[3]]["total"] == black
+
+
+def test_the_face_box_is_cut_before_anybody_looks() -> None:
+    """Of 8 parts, rows 3..7 and columns 2..6 (StyleGAN): at 16x16, rows 6..14, columns 4..12."""
+    images = torch.arange(16 * 16).reshape(1, 1, 16, 16)
+
+    box = face_box(images)
+
+    assert box.shape == (1, 1, 8, 8)
+    assert (int(box[0, 0, 0, 0]), int(box[0, 0, -1, -1])) == (6 * 16 + 4, 13 * 16 + 11)
+    with pytest.raises(NotMeasurable, match="divisible by 8, got 12x12"):
+        face_box(torch.zeros(1, 3, 12, 12))
 
 
 def test_what_cannot_start_does_not_spoil_the_rest() -> None:
-    found = collect(stream(4), [Sum(refuse=True), Sum()], {}, lambda n: None)
+    found = collect(stream(4), [real(Sum(refuse=True)), real(Sum())], {}, lambda n: None)
 
-    assert str(found.failed[Sum(refuse=True)]) == "not today"
-    assert found.found[Sum()]["total"] == IMAGES.double().sum()
+    assert str(found.failed[real(Sum(refuse=True))]) == "not today"
+    assert found.found[real(Sum())]["total"] == IMAGES.double().sum()
 
 
 def test_the_cache_knows_content_and_network(tmp_path: Path) -> None:
     cache = Cache(tmp_path, {"fingerprint": "a", "n": 10})
+    other_data = Cache(tmp_path, {"fingerprint": "b", "n": 10})
     other = Network()
     other.sha256 = "0" * 64
-    cache.save(Sum("a"), Network(), {"x": torch.arange(3)})
+    cache.save(real(Sum("a")), Network(), {"x": torch.arange(3)})
 
-    found = cache.load(Sum("a"), Network())
+    found = cache.load(real(Sum("a")), Network())
     assert found is not None
     assert torch.equal(found["x"], torch.arange(3))
-    assert cache.load(Sum("b"), Network()) is None
-    assert cache.load(Sum("a"), other) is None
-    assert Cache(tmp_path, {"fingerprint": "b", "n": 10}).load(Sum("a"), Network()) is None
+    assert cache.load(real(Sum("b")), Network()) is None
+    assert cache.load(real(Sum("a")), other) is None
+    assert cache.load(real(Sum("a"), face=True), Network()) is None
+    assert other_data.load(real(Sum("a")), Network()) is None
 
 
 def test_a_damaged_cache_file_is_no_file(tmp_path: Path) -> None:
     cache = Cache(tmp_path, {})
-    cache.save(Sum(), None, {"x": torch.arange(3)})
+    cache.save(real(Sum()), None, {"x": torch.arange(3)})
     next(tmp_path.iterdir()).write_bytes(b"half")
 
-    assert cache.load(Sum(), None) is None
+    assert cache.load(real(Sum()), None) is None
 
 
 def test_quantisation_rounds_half_up_and_clamps() -> None:

@@ -1,0 +1,52 @@
+"""Yardsticks for a table: what any model should be held against."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from genbench import seeds
+from genbench.data import Dataset
+from genbench.evaluation.subjects import Candidate, Subject
+from genbench.images import to_floats
+from genbench.interfaces import View
+
+
+def real_images(reference: Tensor) -> Candidate:
+    """Real against real, the floor: training images that are not in the *reference* rows."""
+
+    def load(data: Dataset, device: torch.device) -> Subject:
+        rest = torch.ones(len(data.train), dtype=torch.bool)
+        rest[reference] = False
+        pool = rest.nonzero().flatten()
+
+        def samples(start: int, stop: int, seed: int, repeat: int) -> Tensor:
+            order = seeds.permutation(len(pool), seed, "floor", repeat)
+            return data.train.take(pool[order[start:stop]])
+
+        reasons = {View.PAIRS: "real images are not reconstructed"}
+        if len(pool) < len(reference):
+            reasons[View.SAMPLES] = (
+                f"the floor needs {len(reference)} more training images than the reference uses, "
+                f"{len(pool)} are left; lower --images to {len(data.train) // 2}"
+            )
+            return Subject(missing=reasons)
+        return Subject(samples, missing=reasons)
+
+    return Candidate("real images", "real", load, anchor=True)
+
+
+def mean_image() -> Candidate:
+    """The mean training image for every input: the least that an encoder must beat."""
+
+    def load(data: Dataset, device: torch.device) -> Subject:
+        total = torch.zeros(3, data.resolution, data.resolution, dtype=torch.float64)
+        for start in range(0, len(data.train), 1024):
+            total += data.train.take(slice(start, start + 1024)).double().sum(0)
+        mean = to_floats(total / len(data.train)).to(device)
+        return Subject(
+            reconstruct=lambda images: mean.expand(len(images), -1, -1, -1),
+            missing={View.SAMPLES: "the mean image is not a generator"},
+        )
+
+    return Candidate("mean image", "mean", load, anchor=True)
