@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,7 +35,8 @@ class Stream:
 
     about: Pass
     views: Mapping[View, tuple[int, ...]]  # which of the rows of a batch a view shows
-    batches: Callable[[], Iterator[tuple[Rows, Tensor]]]  # (rows, global index on the CPU)
+    produce: Callable[[int, int], Rows]  # rows start to stop, the same however they are cut
+    batch: int  # rows at once, to begin with
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ def collect(
 ) -> Evidence:
     """Run one pass and keep what *looks* ask for.
 
+    A batch that does not fit on the device is halved, and all later ones with it.
+
     Args:
         stream: the images.
         looks: what to keep, of views that the stream shows; equal ones are kept once.
@@ -66,11 +69,21 @@ def collect(
         return Evidence({}, failed)
     wanted = _layers(running, stream.views)
     with torch.inference_mode():
-        for rows, index in stream.batches():
-            seen = _Batch(rows, networks, wanted)
+        start, size = 0, stream.batch
+        while start < stream.about.n:
+            stop = min(start + size, stream.about.n)
+            try:
+                seen = _Batch(stream.produce(start, stop), networks, wanted)
+                shown = {look: seen.through(look, stream.views[look.view]) for look in running}
+            except torch.OutOfMemoryError:
+                if size == 1:
+                    raise
+                size = max(1, min(size, stop - start) // 2)
+                continue
             for look, accumulator in running.items():
-                accumulator.update(seen.through(look, stream.views[look.view]), index)
-            advance(len(index))
+                accumulator.update(shown[look], torch.arange(start, stop))
+            advance(stop - start)
+            start = stop
     found = {}
     for look, accumulator in running.items():
         try:
@@ -158,11 +171,11 @@ def finite(images: Tensor, first: int, resolution: int, who: str) -> None:
 
 
 class Cache:
-    """Evidence of real images on disk, known by content: what was looked at, and through what."""
+    """Evidence on disk, known by content: what was looked at, and through what."""
 
-    def __init__(self, folder: Path, facts: Mapping[str, Json]) -> None:
-        """*facts* must name everything the evidence depends on beside the gatherer."""
-        self.folder, self.facts = folder, dict(facts)
+    def __init__(self, folder: Path, facts: Mapping[str, Json], limit: int = CACHE_LIMIT) -> None:
+        """*facts* must name everything the evidence depends on beside the look."""
+        self.folder, self.facts, self.limit = folder, dict(facts), limit
 
     def load(self, look: Look, network: Extractor | None) -> Tensors | None:
         """The evidence if it is there and whole."""
@@ -179,7 +192,7 @@ class Cache:
 
     def save(self, look: Look, network: Extractor | None, tensors: Tensors) -> None:
         """Keep the evidence, if it is small enough to be worth it."""
-        if sum(tensor.nbytes for tensor in tensors.values()) > CACHE_LIMIT:
+        if sum(tensor.nbytes for tensor in tensors.values()) > self.limit:
             return
         key, file = self._place(look, network)
         with new_file(file) as temporary:
@@ -227,15 +240,6 @@ def _layers(
             for number in views[look.view]:
                 wanted.setdefault((network, number, look.face), set()).add(layer)
     return {place: tuple(sorted(layers)) for place, layers in wanted.items()}
-
-
-def batches_of(
-    produce: Callable[[int, int], Rows], n: int, size: int
-) -> Iterator[tuple[Rows, Tensor]]:
-    """Rows 0..n in batches: ``produce(start, stop)`` with the index beside it."""
-    for start in range(0, n, size):
-        stop = min(start + size, n)
-        yield produce(start, stop), torch.arange(start, stop)
 
 
 def networks_needed(looks: Iterable[Look]) -> list[str]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import os
 import platform
 import subprocess
 import sys
 from functools import cache
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
 from genbench.interfaces import Json
+from genbench.registry import PACKAGES
 
 
 def now() -> str:
@@ -41,6 +44,18 @@ def device_name(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     level = torch.backends.cpu.get_cpu_capability()
     return f"{device.type} ({level}, {os.cpu_count()} cores)"
+
+
+@cache
+def code_digest() -> str:
+    """sha256 over the source of genbench and its rooms: evidence of other code is not reused."""
+    digest = hashlib.sha256()
+    for package in ("genbench", *PACKAGES.values()):
+        spec = find_spec(package)
+        for folder in (spec.submodule_search_locations or ()) if spec else ():
+            for file in sorted(Path(folder).rglob("*.py")):
+                digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 @cache

@@ -28,7 +28,10 @@ from genbench.cli.options import Names, device_option, runs_option, table_option
 @click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True,
               help="Independent sets of samples; their spread is the error bar.")  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--batch", type=click.IntRange(min=1), default=64, show_default=True)
+@click.option("--paths", type=click.IntRange(min=1),
+              help="Steps in latent space.  [default: as many as images]")  # fmt: skip
+@click.option("--batch", type=click.IntRange(min=1),
+              help="Images at once.  [default: 64 on a CPU, on a GPU what fits]")  # fmt: skip
 @click.option("--anchors", is_flag=True,
               help="Measure real images, the mean image and untrained models too.")  # fmt: skip
 @click.option("--weights-dir", type=click.Path(path_type=Path), help="Folder of network weights.")

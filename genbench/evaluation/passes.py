@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from genbench import places, progress, seeds
+from genbench import places, progress, provenance, seeds
 from genbench.data import Dataset
 from genbench.errors import GenbenchError
-from genbench.evaluation.subjects import Subject
+from genbench.evaluation.subjects import Reconstructor, Sampler, Subject, Walker
 from genbench.evidence import (
     Advance,
     Cache,
     Evidence,
     Rows,
     Stream,
-    batches_of,
     collect,
     finite,
     quantised,
@@ -29,12 +29,22 @@ from genbench.interfaces import Extractor, Look, Pass, Step, Tensors, View
 if TYPE_CHECKING:
     from genbench.evaluation.request import Evaluation
 
-Producer = Callable[[int, int], Rows]
-Work = Callable[[Advance], Evidence]
+BATCH = {"cpu": 64, "cuda": 1024}  # images at once, unless told; halved where they do not fit
+PENDING_LIMIT = 8 << 30  # bytes of one pass's evidence that are kept for a resume
 
 # What one pass shows: a single stream can be several views.
 ONE = (0,)
 PAIR_VIEWS = {View.PAIRS: (0, 1), View.RECONSTRUCTIONS: (1,)}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One pass over one of a subject's streams."""
+
+    view: View
+    stream: Stream
+    looks: Sequence[Look]
+    repeat: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,13 +66,19 @@ class Passes:
         sizes: Mapping[View, int],
         networks: Mapping[str, Extractor],
         device: torch.device,
+        pending: Path,
     ) -> None:
-        """Chooses the reference rows and the held-out rows; nothing is read yet."""
+        """Chooses the reference rows and the held-out rows; nothing is read yet.
+
+        Args:
+            pending: folder for what is finished, in case the evaluation is interrupted.
+        """
         self.data, self.how, self.sizes = data, how, sizes
         self.networks, self.device = networks, device
         # The reference must not change with the seed of the samples: it is part of the recipe.
         self.reference = seeds.permutation(len(data.train), 0, "reference")[: sizes[View.REAL]]
         self.held_out = seeds.permutation(len(data.test), 0, "held out")[: sizes[View.PAIRS]]
+        self.pending = pending
 
     def real(self, looks: Sequence[Look]) -> Evidence:
         """Evidence of the data's own images, from the cache where it is there."""
@@ -71,32 +87,32 @@ class Passes:
             View.HELD_OUT, test.take, self.held_out, looks
         )
 
-    def subject(self, name: str, subject: Subject, looks: Sequence[Look]) -> Gathered:
-        """Evidence of everything *subject* can do that somebody looks at."""
+    def subject(
+        self, name: str, subject: Subject, looks: Sequence[Look], identity: str | None
+    ) -> Gathered:
+        """Evidence of everything *subject* can do that somebody looks at.
+
+        Args:
+            name: for messages and the progress bar.
+            identity: what its images depend on, if that is known; passes of an evaluation that
+                was interrupted are then not repeated.
+        """
         missing = dict(subject.missing)
         if subject.path is None:
             missing.setdefault(View.PATHS, "it has not all of draw, decode and interpolate")
-        sampled = [look for look in looks if look.view is View.SAMPLES]
-        work: list[tuple[View, int, Work]] = []
-        for repeat in range(self.how.repeats if sampled and subject.samples else 0):
-            task = self._samples(name, subject, repeat, sampled)
-            work.append((View.SAMPLES, self.sizes[View.SAMPLES], task))
-        if paired := [look for look in looks if look.view in PAIR_VIEWS and subject.reconstruct]:
-            work.append((View.PAIRS, self.sizes[View.PAIRS], self._pairs(name, subject, paired)))
-        for step in dict.fromkeys(look.step for look in looks if look.step and subject.path):
-            walked = [look for look in looks if look.step == step]
-            task = self._paths(name, subject, step, walked)
-            work.append((View.PATHS, self.sizes[View.PATHS], task))
         found: dict[View, list[Evidence]] = {}
-        with progress.bar(name, sum(size for _, size, _ in work)) as advance:
-            for view, _, task in work:
-                if view in missing:
+        work = self._work(name, subject, looks)
+        with progress.bar(name, sum(task.stream.about.n for task in work)) as advance:
+            for task in work:
+                if task.view in missing:
                     continue  # an earlier repeat has failed
+                cache = None if identity is None else self._pending(identity, task)
                 try:
-                    found.setdefault(view, []).append(task(advance))
+                    evidence = self._pass(task.stream, task.looks, cache, advance)
+                    found.setdefault(task.view, []).append(evidence)
                 except GenbenchError as error:
-                    missing[view] = str(error)
-        samples = [] if View.SAMPLES in missing else found.pop(View.SAMPLES, [])
+                    missing[task.view] = str(error)
+        samples = [] if View.SAMPLES in missing else found.get(View.SAMPLES, [])
         once = Evidence()
         for view in (View.PAIRS, View.PATHS):
             for evidence in found.get(view, []):
@@ -105,6 +121,39 @@ class Passes:
             missing[View.RECONSTRUCTIONS] = missing[View.PAIRS]
         return Gathered(samples, once, missing)
 
+    def _work(self, who: str, subject: Subject, looks: Sequence[Look]) -> list[Task]:
+        """One task for each set of samples, for the pairs, and for each kind of path."""
+        sampled = [look for look in looks if look.view is View.SAMPLES]
+        paired = [look for look in looks if look.view in PAIR_VIEWS]
+        work = []
+        if sampled and subject.samples:
+            for repeat in range(self.how.repeats):
+                stream = self._samples(who, subject.samples, repeat)
+                work.append(Task(View.SAMPLES, stream, sampled, repeat))
+        if paired and subject.reconstruct:
+            work.append(Task(View.PAIRS, self._pairs(who, subject.reconstruct), paired))
+        for step in dict.fromkeys(look.step for look in looks if look.step):
+            if subject.path:
+                walked = [look for look in looks if look.step == step]
+                work.append(Task(View.PATHS, self._paths(who, subject.path, step), walked))
+        return work
+
+    def _pass(
+        self, stream: Stream, looks: Sequence[Look], cache: Cache | None, advance: Advance
+    ) -> Evidence:
+        """One pass for what *cache* does not know yet, which it then learns."""
+        kept = {look: cache.load(look, self._network(look)) for look in looks} if cache else {}
+        known: dict[Look, Tensors] = {look: t for look, t in kept.items() if t is not None}
+        wanted = [look for look in looks if look not in known]
+        if not wanted:
+            advance(stream.about.n)
+            return Evidence(known)
+        fresh = collect(stream, wanted, self.networks, advance)
+        for look, tensors in fresh.found.items():
+            if cache is not None:
+                cache.save(look, self._network(look), tensors)
+        return Evidence(known) | fresh
+
     def _data(
         self,
         view: View,
@@ -112,63 +161,54 @@ class Passes:
         rows: Tensor,
         looks: Sequence[Look],
     ) -> Evidence:
-        """One pass over rows of the data for what the cache does not know."""
-        cache = self._cache(view)
+        """Evidence of rows of the data, which every later evaluation finds in the cache."""
         mine = [look for look in looks if look.view is view]
-        kept = {look: cache.load(look, self._network(look)) for look in mine}
-        found: dict[Look, Tensors] = {k: v for k, v in kept.items() if v is not None}
-        wanted = [look for look in mine if look not in found]
-        if not wanted:
-            return Evidence(found)
+        if not mine:
+            return Evidence()
 
         def produce(start: int, stop: int) -> Rows:
             return (take(rows[start:stop]).to(self.device),)
 
-        stream = self._stream({view: ONE}, view, 0, produce)
+        facts = {
+            "code": provenance.code_digest(),
+            "fingerprint": self.data.fingerprint,
+            "rows": f"{view}, permutation of seed 0",
+            "n": self.sizes[view],
+        }
+        cache = Cache(places.cache_dir() / "evidence", facts)
         with progress.bar(f"{view} images", self.sizes[view]) as advance:
-            fresh = collect(stream, wanted, self.networks, advance)
-        for look, tensors in fresh.found.items():
-            cache.save(look, self._network(look), tensors)
-        return Evidence(found) | fresh
+            return self._pass(self._stream({view: ONE}, view, 0, produce), mine, cache, advance)
 
-    def _samples(self, who: str, subject: Subject, repeat: int, looks: Sequence[Look]) -> Work:
-        sampler = subject.samples
-        assert sampler is not None
-
+    def _samples(self, who: str, sampler: Sampler, repeat: int) -> Stream:
         def produce(start: int, stop: int) -> Rows:
             images = sampler(start, stop, self.how.seed, repeat)
             return (quantised(images, start, self.data.resolution, who).to(self.device),)
 
-        stream = self._stream({View.SAMPLES: ONE}, View.SAMPLES, repeat, produce)
-        return lambda advance: collect(stream, looks, self.networks, advance)
+        return self._stream({View.SAMPLES: ONE}, View.SAMPLES, repeat, produce)
 
-    def _pairs(self, who: str, subject: Subject, looks: Sequence[Look]) -> Work:
-        reconstruct = subject.reconstruct
-        assert reconstruct is not None
-
+    def _pairs(self, who: str, reconstruct: Reconstructor) -> Stream:
         def produce(start: int, stop: int) -> Rows:
             inputs = self.data.test.take(self.held_out[start:stop]).to(self.device)
             outputs = quantised(reconstruct(inputs), start, self.data.resolution, who)
             return inputs, outputs.to(self.device)
 
-        stream = self._stream(PAIR_VIEWS, View.PAIRS, 0, produce)
-        return lambda advance: collect(stream, looks, self.networks, advance)
+        return self._stream(PAIR_VIEWS, View.PAIRS, 0, produce)
 
-    def _paths(self, who: str, subject: Subject, step: Step, looks: Sequence[Look]) -> Work:
-        path = subject.path
-        assert path is not None
-
+    def _paths(self, who: str, path: Walker, step: Step) -> Stream:
         def produce(start: int, stop: int) -> Rows:
             ends = path(start, stop, self.how.seed, step)
             for images in ends:
                 finite(images, start, self.data.resolution, who)
             return ends
 
-        stream = self._stream({View.PATHS: (0, 1)}, View.PATHS, 0, produce)
-        return lambda advance: collect(stream, looks, self.networks, advance)
+        return self._stream({View.PATHS: (0, 1)}, View.PATHS, 0, produce)
 
     def _stream(
-        self, views: Mapping[View, tuple[int, ...]], main: View, repeat: int, produce: Producer
+        self,
+        views: Mapping[View, tuple[int, ...]],
+        main: View,
+        repeat: int,
+        produce: Callable[[int, int], Rows],
     ) -> Stream:
         data = main in (View.REAL, View.HELD_OUT)
         about = Pass(
@@ -178,19 +218,14 @@ class Passes:
             side=0 if data else 1,
             seed=seeds.derive(0 if data else self.how.seed, main, repeat),
         )
+        return Stream(about, views, produce, self.how.batch or BATCH[self.device.type])
 
-        def batches() -> Iterator[tuple[Rows, Tensor]]:
-            return batches_of(produce, self.sizes[main], self.how.batch)
-
-        return Stream(about, views, batches)
-
-    def _cache(self, view: View) -> Cache:
+    def _pending(self, identity: str, task: Task) -> Cache:
+        """Where finished passes of this evaluation wait until it is committed."""
         facts = {
-            "fingerprint": self.data.fingerprint,
-            "rows": f"{view}, permutation of seed 0",
-            "n": self.sizes[view],
-        }
-        return Cache(places.cache_dir() / "evidence", facts)
+            "identity": identity, "view": task.view.value, "repeat": task.repeat,
+        }  # fmt: skip
+        return Cache(self.pending, facts, limit=PENDING_LIMIT)
 
     def _network(self, look: Look) -> Extractor | None:
         features = look.gather.features

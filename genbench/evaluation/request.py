@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from genbench import devices, features, provenance, registry
+from genbench import devices, features, places, provenance, registry
 from genbench.data import Dataset, open_dataset
 from genbench.errors import BadSetting, NotEnoughData, NotMeasurable, nearest
 from genbench.evaluation import anchors, subjects
@@ -40,7 +42,7 @@ class Evaluation:
     paths: int | None = None  # steps in latent space; None: as many as images
     repeats: int = 3  # independent sets of samples, for the error bar
     seed: int = 0
-    batch: int = 64
+    batch: int | None = None  # images at once; None: 64 on a CPU, on a GPU what fits
     device: str = "auto"
     anchors: bool = False  # measure real images, the mean image and untrained models too
     weights_dir: Path | None = None
@@ -115,7 +117,8 @@ def measure(
         raise BadSetting("none of the models fits the data: " + "; ".join(left))
     device = devices.choose(how.device)
     networks, missing = _networks(metrics, how, device)
-    passes = Passes(data, how, sizes, networks, device)
+    pending = _pending(kept, data, how)
+    passes = Passes(data, how, sizes, networks, device, pending)
     if how.anchors:
         kept = [*kept, *_anchors(kept, passes)]
     common = {
@@ -131,7 +134,7 @@ def measure(
     for candidate in kept:
         began = time.monotonic()
         subject = subjects.opened(candidate, data, device)
-        gathered = passes.subject(candidate.name, subject, looks)
+        gathered = passes.subject(candidate.name, subject, looks, candidate.identity)
         facts = circumstances | dict(candidate.facts)
         facts["seconds"] = round(time.monotonic() - began, 2)
         for name, metric in metrics.items():
@@ -141,7 +144,15 @@ def measure(
                     "anchor": candidate.anchor,
                  "run": candidate.run, "provenance": facts},
             )  # fmt: skip
+    shutil.rmtree(pending, ignore_errors=True)
     return records, left
+
+
+def _pending(kept: Sequence[Candidate], data: Dataset, how: Evaluation) -> Path:
+    """Folder for the finished passes of this very evaluation, should it be interrupted."""
+    facts = [c.identity for c in kept], data.fingerprint, how, provenance.code_digest()
+    key = hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
+    return places.cache_dir() / "pending" / key
 
 
 def find_metrics(names: Iterable[str]) -> dict[str, Metric]:
@@ -178,8 +189,8 @@ def _sizes(how: Evaluation, data: Dataset) -> dict[View, int]:
     room = len(data.train) // (2 if how.anchors else 1)
     images = how.images if how.images is not None else min(DEFAULT_IMAGES, room)
     pairs = how.pairs if how.pairs is not None else min(DEFAULT_IMAGES, len(data.test))
-    if min(images, pairs, how.repeats, how.batch) < 1:
-        raise BadSetting("--images, --pairs, --repeats and --batch must be at least 1")
+    if min(images, pairs, how.repeats, how.batch or 1, how.paths or 1) < 1:
+        raise BadSetting("--images, --pairs, --paths, --repeats and --batch must be at least 1")
     if images > len(data.train):
         raise NotEnoughData(
             f"--images {images} asks for more real images than the training split of "

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from genbench import runs, seeds
+from genbench import checkpoints, runs, seeds
 from genbench.data import Dataset, read_images
 from genbench.errors import BadInput, GenbenchError
 from genbench.images import to_floats
@@ -44,6 +44,7 @@ class Candidate:
     data: Callable[[], Dataset] | None = None  # opens what it was trained on
     anchor: bool = False
     before_training: Candidate | None = None  # the same model, untrained
+    identity: str | None = None  # of its weights, where that is known before loading them
     facts: Mapping[str, Any] = field(default_factory=dict)  # for the provenance
 
 
@@ -81,11 +82,18 @@ def from_run(run: runs.Run) -> Candidate:
     def load(data: Dataset, device: torch.device) -> Subject:
         return from_model(runs.load(run.folder, device=str(device)), device)
 
+    newest = checkpoints.newest(run.checkpoints)
     return Candidate(
-        run.name, run.id, load, run.resolution, str(run.facts["fingerprint"]),
-        lambda: runs.data_of(run), before_training=_untrained(run),
+        run.name,
+        run.id,
+        load,
+        run.resolution,
+        str(run.facts["fingerprint"]),
+        lambda: runs.data_of(run),
+        before_training=_untrained(run),
+        identity=f"{run.id} {checkpoints.weights_digest(newest)}" if newest else None,
         facts={"model": run.model, "folder": run.name},
-    )  # fmt: skip
+    )
 
 
 def _untrained(run: runs.Run) -> Candidate:
@@ -95,7 +103,8 @@ def _untrained(run: runs.Run) -> Candidate:
         return from_model(runs.untrained(run, device=str(device)), device)
 
     return Candidate(f"{run.name} (untrained)", f"{run.id}-untrained", load, run.resolution,
-                     str(run.facts["fingerprint"]), anchor=True)  # fmt: skip
+                     str(run.facts["fingerprint"]), anchor=True,
+                     identity=f"{run.id} untrained")  # fmt: skip
 
 
 def from_model(model: Any, device: torch.device) -> Subject:

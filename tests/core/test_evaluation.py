@@ -286,3 +286,36 @@ def test_a_path_has_both_ends_of_the_same_steps_whatever_the_batch(
     assert float((second - first).norm(dim=1).mean()) == pytest.approx(0.5 * 3.01, rel=0.1)
     starts, _ = path(0, 100, 0, Step(ends=True))
     assert not torch.equal(starts, first)
+
+
+def test_an_interrupted_evaluation_goes_on_at_the_finished_passes(
+    data: Dataset, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped in the second of three repeats: the first is not sampled again."""
+    from genbench.evaluation import passes
+
+    straight = genbench.evaluate(
+        "pca", data=data, metrics=["swd", "rmse"], runs_dir=folder, **{**SMALL, "repeats": 3}
+    )
+    done: list[str] = []
+    collect = passes.collect
+
+    def interrupted(stream: Any, *rest: Any) -> Any:
+        if len(done) == limit:
+            raise KeyboardInterrupt
+        done.append(next(iter(stream.views)))
+        return collect(stream, *rest)
+
+    monkeypatch.setattr(passes, "collect", interrupted)
+    limit = 1
+    with pytest.raises(KeyboardInterrupt):
+        genbench.evaluate(
+            "pca", data=data, metrics=["swd", "rmse"], runs_dir=folder, **{**SMALL, "repeats": 3}
+        )
+    limit = 99
+    resumed = genbench.evaluate(
+        "pca", data=data, metrics=["swd", "rmse"], runs_dir=folder, **{**SMALL, "repeats": 3}
+    )
+
+    assert done == ["samples", "samples", "samples", "pairs"]
+    assert list(resumed.value) == list(straight.value)

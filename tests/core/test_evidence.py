@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
 from torch import Tensor
 
 from genbench.errors import BadInput, NotMeasurable
-from genbench.evidence import Cache, Stream, batches_of, collect, face_box, quantised
+from genbench.evidence import Cache, Stream, collect, face_box, quantised
 from genbench.interfaces import Look, Pass, View
 
 ABOUT = Pass(torch.device("cpu"), n=10, resolution=4, side=0, seed=0)
@@ -68,11 +67,8 @@ IMAGES = torch.randint(0, 256, (10, 3, 4, 4), dtype=torch.uint8)
 
 
 def stream(size: int) -> Stream:
-    def batches() -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
-        return batches_of(lambda start, stop: (IMAGES[start:stop], WHITE[start:stop]), 10, size)
-
     views = {View.REAL: (0,), View.PAIRS: (0, 1), View.RECONSTRUCTIONS: (1,)}
-    return Stream(ABOUT, views, batches)
+    return Stream(ABOUT, views, lambda i, j: (IMAGES[i:j], WHITE[i:j]), size)
 
 
 def real(gather: Sum, **more: Any) -> Look:
@@ -120,6 +116,35 @@ def test_the_face_box_is_cut_before_anybody_looks() -> None:
     assert (int(box[0, 0, 0, 0]), int(box[0, 0, -1, -1])) == (6 * 16 + 4, 13 * 16 + 11)
     with pytest.raises(NotMeasurable, match="divisible by 8, got 12x12"):
         face_box(torch.zeros(1, 3, 12, 12))
+
+
+def test_a_batch_that_does_not_fit_is_halved_and_nothing_is_counted_twice() -> None:
+    class Small(Network):
+        sizes: ClassVar[list[int]] = []
+
+        def __call__(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+            self.sizes.append(len(images))
+            if len(images) > 3:
+                raise torch.OutOfMemoryError("no")
+            return super().__call__(images, layers)
+
+    network, shown = Small(), []
+
+    found = collect(stream(10), [real(Sum("a"))], {"net": network}, shown.append).found
+
+    assert network.sizes == [10, 5, 2, 2, 2, 2, 2]
+    assert sum(shown) == 10
+    assert found[real(Sum("a"))]["total"] == IMAGES.double().sum()
+    assert found[real(Sum("a"))]["rows"].tolist() == list(range(10))
+
+
+def test_one_image_that_does_not_fit_is_an_error() -> None:
+    class Never(Network):
+        def __call__(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+            raise torch.OutOfMemoryError("no")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        collect(stream(4), [real(Sum("a"))], {"net": Never()}, lambda n: None)
 
 
 def test_what_cannot_start_does_not_spoil_the_rest() -> None:

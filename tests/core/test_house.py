@@ -28,6 +28,7 @@ FLOORS = (
 # Steps between neighbours of one floor, lower one first.
 STEPS = {
     "settings": {"registry"},
+    "provenance": {"registry"},
     "weights": {"places", "files", "progress"},
     "images": {"files"},
     "tables": {"record", "protocol", "comparable", "footnotes", "numbers"},
