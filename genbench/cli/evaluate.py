@@ -34,6 +34,7 @@ from genbench.cli.options import Names, device_option, runs_option, table_option
               help="Images at once.  [default: 64 on a CPU, on a GPU what fits]")  # fmt: skip
 @click.option("--anchors", is_flag=True,
               help="Measure real images, the mean image and untrained models too.")  # fmt: skip
+@click.option("--plan", "plan_only", is_flag=True, help="Say what would be done, and stop.")
 @click.option("--weights-dir", type=click.Path(path_type=Path), help="Folder of network weights.")
 @click.option("--download", is_flag=True, help="Fetch missing weights from their first address.")
 @device_option
@@ -42,7 +43,7 @@ from genbench.cli.options import Names, device_option, runs_option, table_option
 def evaluate_command(
     models: tuple[str, ...], metrics: tuple[str, ...], data: str | None,
     data_dir: Path | None, on_bad: Any, resolution: int | None, runs_dir: Path,
-    table_dir: Path, **options: Any,
+    table_dir: Path, plan_only: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Measure trained models and add one version to the results table.
 
@@ -51,24 +52,27 @@ def evaluate_command(
       genbench evaluate --models all --metrics fid,rmse,psnr,swd
       genbench evaluate --models pioneer-celeba-32 --metrics fid:768 --images 4000 --anchors
     """
-    from genbench.data import open_dataset  # torch loads here, not for --help
-    from genbench.evaluation import Evaluation, candidates, measure
-    from genbench.evaluation.request import default_data, find_metrics, shared_resolution
+    from genbench import evaluation  # torch loads here, not for --help
+    from genbench.data import open_dataset
     from genbench.reporting import to_text
     from genbench.store import Store
 
-    find_metrics(metrics)  # a wrong name should not wait for the data
+    evaluation.find_metrics(metrics)  # a wrong name should not wait for the data
     everything = models == ("all",)
-    found = candidates("all" if everything else list(models), runs_dir)
+    found = evaluation.candidates("all" if everything else list(models), runs_dir)
     if data is None:
-        dataset = default_data(found)
+        dataset = evaluation.default_data(found)
     else:
-        side = resolution or shared_resolution(found)
+        side = resolution or evaluation.shared_resolution(found)
         dataset = open_dataset(data, side, data_dir=data_dir, on_bad=on_bad)
-    how = Evaluation(metrics=metrics, **options)
-    records, left = measure(found, dataset, how, strict=everything)
-    for line in left:
+    how = evaluation.Evaluation(metrics=metrics, **options)
+    plan = evaluation.make_plan(found, dataset, how, strict=everything)
+    for line in plan.left_out:
         click.echo(f"left out: {line}", err=True)
+    if plan_only:
+        click.echo("\n".join(plan.describe()))
+        return
+    records = evaluation.carry_out(plan)
     version = Store(table_dir).append(records, " ".join(["evaluate", *models, *metrics]))
     click.echo(to_text(records))
     click.echo(f"version {version} of the table in {table_dir}", err=True)

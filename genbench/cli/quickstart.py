@@ -35,7 +35,7 @@ def quickstart_command(
     """
     from genbench import registry  # torch loads below, not for --help
     from genbench.data import open_dataset
-    from genbench.evaluation import Evaluation, candidates, measure
+    from genbench.evaluation import Evaluation, candidates, carry_out, make_plan
     from genbench.reporting import compose, write
     from genbench.store import Store
 
@@ -48,7 +48,7 @@ def quickstart_command(
     how = Evaluation(
         metrics=("all",), images=1000, pairs=1000, repeats=3, anchors=True, device=device
     )
-    records, _ = measure(candidates("all", out / "runs"), data, how, strict=True)
+    records = carry_out(make_plan(candidates("all", out / "runs"), data, how, strict=True))
     store = Store(out / "results")
     store.append(records, "quickstart")
     report = compose(

@@ -1,6 +1,20 @@
 """Evaluation: which models, which metrics, one pass per stream, records with their recipe."""
 
-from genbench.evaluation.request import Evaluation, evaluate, measure
+from genbench.evaluation.plan import Plan, find_metrics, make_plan
+from genbench.evaluation.request import default_data, evaluate, shared_resolution
+from genbench.evaluation.settings import Evaluation
 from genbench.evaluation.subjects import Candidate, candidates
+from genbench.evaluation.work import carry_out
 
-__all__ = ["Candidate", "Evaluation", "candidates", "evaluate", "measure"]
+__all__ = [
+    "Candidate",
+    "Evaluation",
+    "Plan",
+    "candidates",
+    "carry_out",
+    "default_data",
+    "evaluate",
+    "find_metrics",
+    "make_plan",
+    "shared_resolution",
+]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -13,6 +12,7 @@ from torch import Tensor
 from genbench import places, progress, provenance, seeds
 from genbench.data import Dataset
 from genbench.errors import GenbenchError
+from genbench.evaluation.settings import Evaluation
 from genbench.evaluation.subjects import Reconstructor, Sampler, Subject, Walker
 from genbench.evidence import (
     Advance,
@@ -25,9 +25,6 @@ from genbench.evidence import (
     quantised,
 )
 from genbench.interfaces import Extractor, Look, Pass, Step, Tensors, View
-
-if TYPE_CHECKING:
-    from genbench.evaluation.request import Evaluation
 
 BATCH = {"cpu": 64, "cuda": 1024}  # images at once, unless told; halved where they do not fit
 PENDING_LIMIT = 8 << 30  # bytes of one pass's evidence that are kept for a resume

@@ -1,52 +1,24 @@
-"""From models and metrics to records: plan, measure, commit."""
+"""From what a user asked for to records: open, plan, measure, commit."""
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-import shutil
 import sys
-import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from genbench import devices, features, places, provenance, registry
 from genbench.data import Dataset, open_dataset
-from genbench.errors import BadSetting, NotEnoughData, NotMeasurable, nearest
-from genbench.evaluation import anchors, subjects
-from genbench.evaluation.passes import Passes
-from genbench.evaluation.scoring import score
+from genbench.errors import BadSetting
+from genbench.evaluation import subjects
+from genbench.evaluation.plan import make_plan
+from genbench.evaluation.settings import Evaluation
 from genbench.evaluation.subjects import Candidate
-from genbench.evidence import networks_needed
-from genbench.interfaces import Extractor, Gather, Metric, View
-from genbench.record import Record
+from genbench.evaluation.work import carry_out
 from genbench.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
-
-DEFAULT_IMAGES = 10_000  # samples and real images, as in the tables of the Pioneer paper
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """How to measure. What of it changes a number is in the protocol."""
-
-    metrics: tuple[str, ...]
-    images: int | None = None  # real images, and samples; None: 10,000 or what there is
-    pairs: int | None = None  # held-out images; None: 10,000 or what there is
-    paths: int | None = None  # steps in latent space; None: as many as images
-    repeats: int = 3  # independent sets of samples, for the error bar
-    seed: int = 0
-    batch: int | None = None  # images at once; None: 64 on a CPU, on a GPU what fits
-    device: str = "auto"
-    anchors: bool = False  # measure real images, the mean image and untrained models too
-    weights_dir: Path | None = None
-    download: bool = False
 
 
 def evaluate(
@@ -86,158 +58,13 @@ def evaluate(
         data = default_data(found)
     elif isinstance(data, str):
         data = open_dataset(data, resolution or shared_resolution(found))
-    records, left = measure(found, data, how, strict=models == "all")
-    for line in left:
+    plan = make_plan(found, data, how, strict=models == "all")
+    for line in plan.left_out:
         sys.stderr.write(f"left out: {line}\n")
+    records = carry_out(plan)
     if table is not None:
         Store(table).append(records, "genbench.evaluate")
     return pd.DataFrame([{"id": record.id, **asdict(record)} for record in records])
-
-
-def measure(
-    found: Sequence[Candidate], data: Dataset, how: Evaluation, *, strict: bool
-) -> tuple[list[Record], list[str]]:
-    """Measure every candidate that fits *data*.
-
-    Args:
-        strict: leave out runs that were trained on other images.
-
-    Returns:
-        The records, and one line for each candidate that was left out.
-
-    Raises:
-        BadSetting: numbers that make no sense, or nothing that fits.
-        NotEnoughData: more real images asked for than there are.
-        WrongWeights: a weights file that is not what it should be.
-    """
-    metrics = find_metrics(how.metrics)
-    sizes = _sizes(how, data)
-    kept, left = subjects.fitting(found, data, strict=strict)
-    if not kept:
-        raise BadSetting("none of the models fits the data: " + "; ".join(left))
-    device = devices.choose(how.device)
-    networks, missing = _networks(metrics, how, device)
-    pending = _pending(kept, data, how)
-    passes = Passes(data, how, sizes, networks, device, pending)
-    if how.anchors:
-        kept = [*kept, *_anchors(kept, passes)]
-    common = {
-        "evaluation": secrets.token_hex(6),
-        "dataset": data.name,
-        "resolution": data.resolution,
-    }
-    circumstances = {**provenance.describe(device), "seed": how.seed, "batch": how.batch}
-    records: list[Record] = []
-    wanted = dict.fromkeys(look for m in metrics.values() for look in m.looks.values())
-    looks = [look for look in wanted if _visible(look.gather, networks)]
-    real = passes.real(looks)
-    for candidate in kept:
-        began = time.monotonic()
-        subject = subjects.opened(candidate, data, device)
-        gathered = passes.subject(candidate.name, subject, looks, candidate.identity)
-        facts = circumstances | dict(candidate.facts)
-        facts["seconds"] = round(time.monotonic() - began, 2)
-        for name, metric in metrics.items():
-            records += score(
-                name, metric, real, gathered, passes, missing,
-                {**common, "time": provenance.now(), "model": candidate.name,
-                    "anchor": candidate.anchor,
-                 "run": candidate.run, "provenance": facts},
-            )  # fmt: skip
-    shutil.rmtree(pending, ignore_errors=True)
-    return records, left
-
-
-def _pending(kept: Sequence[Candidate], data: Dataset, how: Evaluation) -> Path:
-    """Folder for the finished passes of this very evaluation, should it be interrupted."""
-    facts = [c.identity for c in kept], data.fingerprint, how, provenance.code_digest()
-    key = hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
-    return places.cache_dir() / "pending" / key
-
-
-def find_metrics(names: Iterable[str]) -> dict[str, Metric]:
-    """Metrics by the names users give them: "fid", "fid:768", "all".
-
-    Raises:
-        UnknownName: no such metric.
-        BadSetting: no such variant of it, or no metric at all.
-    """
-    found: dict[str, Metric] = {}
-    for name in names:
-        if name == "all":
-            for each, room in registry.rooms("metric").items():
-                metric: Metric = room.load()
-                found[each] = metric
-                found |= {f"{each}:{variant}": m for variant, m in metric.variants.items()}
-            continue
-        base, _, variant = name.partition(":")
-        metric = registry.room("metric", base).load()
-        if variant and variant not in metric.variants:
-            known = ", ".join(f"{base}:{v}" for v in metric.variants) or "none"
-            raise BadSetting(
-                f"{base} has no variant {variant!r}.{nearest(variant, metric.variants)} "
-                f"Known: {known}"
-            )
-        found[name] = metric.variants[variant] if variant else metric
-    if not found:
-        raise BadSetting("no metric was asked for; see: genbench list metric")
-    return found
-
-
-def _sizes(how: Evaluation, data: Dataset) -> dict[View, int]:
-    """Images of each view; what was asked for explicitly is never cut."""
-    room = len(data.train) // (2 if how.anchors else 1)
-    images = how.images if how.images is not None else min(DEFAULT_IMAGES, room)
-    pairs = how.pairs if how.pairs is not None else min(DEFAULT_IMAGES, len(data.test))
-    if min(images, pairs, how.repeats, how.batch or 1, how.paths or 1) < 1:
-        raise BadSetting("--images, --pairs, --paths, --repeats and --batch must be at least 1")
-    if images > len(data.train):
-        raise NotEnoughData(
-            f"--images {images} asks for more real images than the training split of "
-            f"{data.name} has; lower it to {len(data.train)}"
-        )
-    if pairs > len(data.test):
-        raise NotEnoughData(
-            f"--pairs {pairs} asks for more held-out images than {data.name} has; "
-            f"lower it to {len(data.test)}"
-        )
-    return {
-        View.REAL: images,
-        View.SAMPLES: images,
-        View.PATHS: how.paths if how.paths is not None else images,
-        View.PAIRS: pairs,
-        View.HELD_OUT: pairs,
-        View.RECONSTRUCTIONS: pairs,
-    }
-
-
-def _networks(
-    metrics: Mapping[str, Metric], how: Evaluation, device: torch.device
-) -> tuple[dict[str, Extractor], dict[str, str]]:
-    """The feature networks that can be had, and the reasons for those that cannot."""
-    looks = [look for metric in metrics.values() for look in metric.looks.values()]
-    networks: dict[str, Extractor] = {}
-    missing: dict[str, str] = {}
-    for name in networks_needed(looks):
-        try:
-            networks[name] = features.load(
-                name, weights_dir=how.weights_dir, device=device, download=how.download
-            )
-        except NotMeasurable as error:
-            missing[name] = str(error)
-    return networks, missing
-
-
-def _visible(gather: Gather, networks: Mapping[str, Extractor]) -> bool:
-    if gather.features is None:
-        return True
-    network, layer = gather.features
-    return network in networks and layer in networks[network].layers
-
-
-def _anchors(kept: Sequence[Candidate], passes: Passes) -> list[Candidate]:
-    before = [c.before_training for c in kept if c.before_training is not None]
-    return [anchors.real_images(passes.reference), anchors.mean_image(), *before]
 
 
 def shared_resolution(found: Sequence[Candidate]) -> int:

@@ -1,0 +1,25 @@
+"""How to measure: everything that an evaluation may be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_IMAGES = 10_000  # samples and real images, as in the tables of the Pioneer paper
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """How to measure. What of it changes a number is in the protocol."""
+
+    metrics: tuple[str, ...]
+    images: int | None = None  # real images, and samples; None: 10,000 or what there is
+    pairs: int | None = None  # held-out images; None: 10,000 or what there is
+    paths: int | None = None  # steps in latent space; None: as many as images
+    repeats: int = 3  # independent sets of samples, for the error bar
+    seed: int = 0
+    batch: int | None = None  # images at once; None: 64 on a CPU, on a GPU what fits
+    device: str = "auto"
+    anchors: bool = False  # measure real images, the mean image and untrained models too
+    weights_dir: Path | None = None
+    download: bool = False

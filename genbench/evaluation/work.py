@@ -1,0 +1,64 @@
+"""Carrying out a plan: every pass once, then every metric from what the passes brought."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import time
+from typing import Any
+
+from genbench import provenance
+from genbench.evaluation import subjects
+from genbench.evaluation.plan import Plan
+from genbench.evaluation.scoring import score
+from genbench.evaluation.subjects import Candidate
+from genbench.evidence import Evidence
+from genbench.record import Record
+
+
+def carry_out(plan: Plan) -> list[Record]:
+    """Measure, and return the records; nothing is committed."""
+    passes = plan.passes
+    shared = {
+        "evaluation": secrets.token_hex(6),
+        "dataset": passes.data.name,
+        "resolution": passes.data.resolution,
+    }
+    real = passes.real(plan.looks)
+    records = [
+        record
+        for candidate in plan.candidates
+        for record in _measured(plan, candidate, real, shared)
+    ]
+    shutil.rmtree(passes.pending, ignore_errors=True)
+    return records
+
+
+def _measured(
+    plan: Plan, candidate: Candidate, real: Evidence, shared: dict[str, Any]
+) -> list[Record]:
+    """Everything about one candidate."""
+    passes = plan.passes
+    began = time.monotonic()
+    subject = subjects.opened(candidate, passes.data, passes.device)
+    gathered = passes.subject(candidate.name, subject, plan.looks, candidate.identity)
+    circumstances = {
+        **provenance.describe(passes.device),
+        **candidate.facts,
+        "seed": passes.how.seed,
+        "batch": passes.how.batch,
+        "seconds": round(time.monotonic() - began, 2),
+    }
+    common = {
+        **shared,
+        "time": provenance.now(),
+        "model": candidate.name,
+        "run": candidate.run,
+        "anchor": candidate.anchor,
+        "provenance": circumstances,
+    }
+    return [
+        record
+        for name, metric in plan.metrics.items()
+        for record in score(name, metric, real, gathered, passes, plan.missing, common)
+    ]

@@ -1,0 +1,311 @@
+"""LPIPS as a place: features between which the squared distance is LPIPS v0.1.
+
+With f the map of layer l, divided at each position by its norm over channels, and w >= 0
+the weights of that layer's linear head,
+
+    phi(x) = all sqrt(w_c / (H W)) f_c(x) of all layers, one after another,
+    LPIPS(a, b) = |phi(a) - phi(b)|^2
+
+so one forward pass an image serves pairs of images, steps along a path, and neighbours.
+
+Paper: R. Zhang, P. Isola, A. Efros, E. Shechtman, O. Wang, "The Unreasonable Effectiveness
+    of Deep Features as a Perceptual Metric", CVPR 2018, arXiv:1801.03924.
+Checked against: lpips 0.1.4, with the same weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypeAlias
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from genbench import files
+from genbench.devices import full_float32
+from genbench.errors import BadInput, MissingWeights, NotMeasurable, WrongWeights
+from genbench.images import to_floats
+from genbench.interfaces import Json
+from genbench.weights import WeightsFile, find
+
+SHIFT = (-0.030, -0.088, -0.188)  # of red, green, blue in [-1, 1]
+SCALE = (0.458, 0.448, 0.450)
+EPS = 1e-10  # added to the norm of a position
+LARGEST = 256  # pixels: what StyleGAN measures of larger images, averaged down
+PIXELS = 1 << 16  # of a block of images: 67 MB of VGG16's first maps for each 2^18
+ALL, SMALL = "all", f"all-{LARGEST}"
+HEADS = "https://github.com/richzhang/PerceptualSimilarity/raw/master/lpips/weights/v0.1"
+
+
+@dataclass(frozen=True)
+class Conv:
+    """Convolution and ReLU; *index* is its place in torchvision's ``features``."""
+
+    index: int
+    stride: int = 1
+    padding: int = 1
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Maximum over *size* x *size*, stride 2."""
+
+    size: int
+
+
+Chain: TypeAlias = tuple[Conv | Pool, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A backbone: which layers count, and the files that hold its weights."""
+
+    name: str
+    chains: tuple[Chain, ...]  # one a layer, each from the layer before
+    least: int  # pixels, the smallest side that reaches the last layer
+    backbones: tuple[WeightsFile, ...]  # the first that is at hand is taken
+    heads: WeightsFile
+    packaged: str  # where the package lpips holds the heads
+
+
+def load(plan: Plan, weights_dir: Path | None, device: torch.device, download: bool) -> Lpips:
+    """The network of *plan*, with whatever files are at hand.
+
+    Raises:
+        MissingWeights: the backbone or the heads are not; the message says where to get them.
+        WrongWeights: a file has the right name and other content.
+    """
+    heads = _read(_heads(plan, weights_dir, download))
+    backbone, path = find(plan.backbones, weights_dir, download=download)
+    return Lpips(plan, _read(path), heads, backbone, device)
+
+
+class Lpips:
+    """An `Extractor`: layer "all" is phi, layers "1" to "5" are its parts.
+
+    Layer "all-256" is phi of the image averaged down as StyleGAN does it: side s becomes
+    s / k with k = s // 256. Up to 511 pixels it equals "all".
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        weights: Mapping[str, Tensor],
+        heads: Mapping[str, Tensor],
+        backbone: WeightsFile,
+        device: torch.device,
+    ) -> None:
+        """Backbone by torchvision's names, *heads* by those of the package lpips.
+
+        Raises:
+            WrongWeights: a head has a negative weight, so there is no such distance.
+        """
+        self.plan, self.backbone, self.name = plan, backbone, plan.name
+        digests = backbone.sha256 + plan.heads.sha256
+        self.sha256 = hashlib.sha256(digests.encode()).hexdigest()
+        numbers = range(len(plan.chains))
+        self.layers = (ALL, SMALL, *(str(number + 1) for number in numbers))
+        self.slices = [
+            _build(chain, weights).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types lack it
+            for chain in plan.chains
+        ]
+        self.heads = [heads[f"lin{i}.model.1.weight"].flatten().double() for i in numbers]
+        if any(bool((head < 0).any()) for head in self.heads):
+            raise WrongWeights(
+                f"{plan.heads.names[0]} holds negative weights; wanted the heads of LPIPS v0.1, "
+                f"from {plan.heads.url}"
+            )
+        self.shift = torch.tensor(SHIFT, device=device).view(1, 3, 1, 1)
+        self.scale = torch.tensor(SCALE, device=device).view(1, 3, 1, 1)
+
+    def __call__(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+        """Features of *images*, as long as all maps that count together.
+
+        Floats are taken as they are: models do not clamp, and the ends of a small step
+        must not be cut apart. For VGG16 d is 122 h w, 2 MB an image at 64x64 and 32 MB
+        at 256x256; AlexNet's is 15 times shorter.
+
+        Args:
+            images: uint8, or float32 in [-1, 1]; (n, 3, h, w), on the device of the network.
+            layers: of `layers`.
+
+        Returns:
+            {layer: float32 (n, d)}, position by position.
+
+        Raises:
+            BadInput: images of another type or shape.
+            NotMeasurable: sides too small or not divisible, or an unknown layer.
+        """
+        _check(images)
+        for layer in layers:
+            if layer not in self.layers:
+                raise NotMeasurable(
+                    f"{self.name} has no layer {layer!r}; it gives {', '.join(self.layers)}"
+                )
+        found: dict[str, Tensor] = {}
+        with torch.no_grad(), full_float32(), torch.autocast(images.device.type, enabled=False):
+            if whole := tuple(layer for layer in layers if layer != SMALL):
+                found = self._features(images, whole, 1)
+            if SMALL in layers:
+                factor = self._factor(images)
+                shared = found.get(ALL) if factor == 1 else None
+                found[SMALL] = (
+                    self._features(images, (ALL,), factor)[ALL] if shared is None else shared
+                )
+        return {layer: found[layer] for layer in layers}
+
+    def describe(self) -> dict[str, Json]:
+        """What the protocol must say."""
+        return {
+            "name": self.name,
+            "version": "LPIPS v0.1",
+            "weights": self.backbone.names[0],
+            "heads": self.plan.heads.names[0],
+            "sha256": self.sha256,
+            "sha256 of weights": self.backbone.sha256,
+            "sha256 of heads": self.plan.heads.sha256,
+            "resize": f"none; layer {SMALL}: averaged down to {LARGEST} or less than twice that",
+        }
+
+    def _features(self, images: Tensor, layers: Sequence[str], factor: int) -> dict[str, Tensor]:
+        """Some of the layers but SMALL, of images that *factor* shrinks first."""
+        numbers = range(len(self.slices))
+        kept = [i for i in numbers if ALL in layers or str(i + 1) in layers]
+        size = max(1, PIXELS * factor**2 // images[0, 0].numel())
+        phi, places = images.new_empty(0, dtype=torch.float32), dict[int, slice]()
+        for start in range(0, len(images), size):
+            block = images[start : start + size]
+            maps = self._maps(self._prepared(block, factor), kept)
+            if not places:
+                places = _places(maps)
+                # Written in place: to join the layers afterwards would take the memory twice.
+                phi = phi.resize_(len(images), max(place.stop for place in places.values()))
+            for i, place in places.items():
+                _write(maps[i], self.heads[i], phi[start : start + size, place])
+        return {
+            layer: phi if layer == ALL else phi[:, places[int(layer) - 1]] for layer in layers
+        }
+
+    def _prepared(self, images: Tensor, factor: int) -> Tensor:
+        """What the backbone looks at, float32."""
+        x = to_floats(images) if images.dtype == torch.uint8 else images
+        if factor > 1:
+            x = nn.functional.avg_pool2d(x, factor)
+        self._check_side(x)
+        return ((x - self.shift) / self.scale).contiguous(memory_format=torch.channels_last)
+
+    def _maps(self, x: Tensor, kept: Sequence[int]) -> dict[int, Tensor]:
+        """Maps of the layers *kept*, no deeper than the deepest of them."""
+        maps = {}
+        for i, chain in enumerate(self.slices[: kept[-1] + 1]):
+            x = chain(x)
+            if i in kept:
+                maps[i] = x
+        return maps
+
+    def _check_side(self, x: Tensor) -> None:
+        side = min(x.shape[-2:])
+        if side < self.plan.least:
+            raise NotMeasurable(
+                f"{self.name} needs sides of {self.plan.least} pixels or more, got {side}; "
+                "measure at a higher resolution"
+            )
+
+    def _factor(self, images: Tensor) -> int:
+        """How many pixels of a side become one."""
+        height, width = images.shape[-2:]
+        factor = max(1, min(height, width) // LARGEST)
+        if height % factor or width % factor:
+            raise NotMeasurable(
+                f"images of {height}x{width} cannot be averaged down by {factor}; "
+                f"use layer {ALL}, or sides that {LARGEST} divides"
+            )
+        return factor
+
+
+def _check(images: Tensor) -> None:
+    if images.dtype not in (torch.uint8, torch.float32):
+        raise BadInput(
+            f"images must be uint8 in 0..255 or float32 in [-1, 1], got {images.dtype}; convert "
+            "them first"
+        )
+    if images.ndim != 4 or images.shape[1] != 3 or len(images) == 0:
+        raise BadInput(f"images must be (n, 3, h, w) with n of 1 or more, got {_shape(images)}")
+
+
+def _shape(images: Tensor) -> str:
+    return str(tuple(images.shape))
+
+
+def _build(chain: Chain, weights: Mapping[str, Tensor]) -> nn.Sequential:
+    modules: list[nn.Module] = []
+    for step in chain:
+        if isinstance(step, Pool):
+            modules.append(nn.MaxPool2d(step.size, stride=2))
+            continue
+        kernel = weights[f"features.{step.index}.weight"]
+        out, into, side, _ = kernel.shape
+        with torch.device("meta"):  # nothing is drawn only to be replaced
+            conv = nn.Conv2d(into, out, side, step.stride, step.padding)
+        conv.weight = nn.Parameter(kernel, requires_grad=False)
+        conv.bias = nn.Parameter(weights[f"features.{step.index}.bias"], requires_grad=False)
+        modules += [conv, nn.ReLU(inplace=True)]
+    return nn.Sequential(*modules).eval()
+
+
+def _places(maps: Mapping[int, Tensor]) -> dict[int, slice]:
+    """Columns of phi that each layer fills."""
+    places, start = {}, 0
+    for i, found in maps.items():
+        stop = start + found[0].numel()
+        places[i], start = slice(start, stop), stop
+    return places
+
+
+def _write(found: Tensor, head: Tensor, out: Tensor) -> None:
+    """One layer's part of phi: map (n, c, h, w), head (c,), into *out* (n, h w c)."""
+    rows = found.permute(0, 2, 3, 1)  # as channels-last memory has them: no copy
+    norm = torch.linalg.vector_norm(rows, dim=-1, keepdim=True) + EPS
+    target = out.unflatten(1, rows.shape[1:])
+    torch.div(rows, norm, out=target)
+    target *= (head / (found.shape[2] * found.shape[3])).sqrt().to(found)
+
+
+def _heads(plan: Plan, weights_dir: Path | None, download: bool) -> Path:
+    """The file of the heads: from a folder of weights, the package lpips, or the network."""
+    try:
+        return find((plan.heads,), weights_dir)[1]
+    except MissingWeights as error:
+        path = _packaged(plan)
+        if path is not None:
+            return path
+        if download:
+            return find((plan.heads,), weights_dir, download=True)[1]
+        raise MissingWeights(f"{error}; or: pip install lpips, which carries it") from None
+
+
+def _packaged(plan: Plan) -> Path | None:
+    """The heads inside the package lpips, which is not imported: it would load torchvision."""
+    spec = find_spec("lpips")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(folder) / plan.packaged
+        if path.is_file():
+            if (digest := files.sha256(path)) != plan.heads.sha256:
+                raise WrongWeights(
+                    f"{plan.packaged} of the package lpips has sha256 {digest}, wanted "
+                    f"{plan.heads.sha256}; pip install --force-reinstall lpips==0.1.4"
+                )
+            return path
+    return None
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return weights
