@@ -96,7 +96,7 @@ class Pioneer(nn.Module):
         "cifar10-32": {"growing": False, "images": 7_000_000},
         "tiny": TINY,
         "smoke": {**TINY, "phase_images": 2_048},
-        "quickstart": {**TINY, "latent": 32, "phase_images": 2_500, "images": 24_000},
+        "quickstart": {**TINY, "phase_images": 3_000, "images": 15_000},
     }
     PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
         "celeba-64": 64,

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from genbench import seeds
 from genbench.data import Dataset
-from genbench.images import grid, pairs, png, to_bytes, to_floats
+from genbench.images import enlarged, grid, pairs, png, to_bytes, to_floats
 from genbench.interfaces import Decodes, Encodes, Generates, Interpolates
 from genbench.tables import Figure
 
@@ -24,7 +24,8 @@ def draw(name: str, model: object, data: Dataset, device: torch.device) -> list[
     zoom = max(1, SIDE // data.resolution)
     figures = []
     if isinstance(model, Generates):
-        images = to_bytes(model.sample(4 * COLUMNS, seeds.generator(0, "figure", device=device)))
+        sampled = model.sample(4 * COLUMNS, seeds.generator(0, "figure", device=device))
+        images = _shown(sampled, data.resolution)
         figures.append(
             Figure(
                 f"{name}: samples",
@@ -37,10 +38,16 @@ def draw(name: str, model: object, data: Dataset, device: torch.device) -> list[
         rows = seeds.permutation(len(data.test), 0, "figure")
         inputs = data.test.take(rows[: 2 * COLUMNS]).to(device)
         latents = model.encode(to_floats(inputs))
-        figures.append(_reconstructions(name, inputs, to_bytes(model.decode(latents)), zoom))
+        outputs = _shown(model.decode(latents), data.resolution)
+        figures.append(_reconstructions(name, inputs, outputs, zoom))
         if isinstance(model, Interpolates):
             figures.append(_interpolations(name, model, model, inputs, latents, zoom))
     return figures
+
+
+def _shown(images: Tensor, resolution: int) -> Tensor:
+    """uint8, and at the size of the data where a model has not grown up yet."""
+    return to_bytes(enlarged(images, resolution))
 
 
 def _reconstructions(name: str, inputs: Tensor, outputs: Tensor, zoom: int) -> Figure:
@@ -61,7 +68,7 @@ def _interpolations(
     for start in range(0, 8, 2):
         a, b = latents[start : start + 1], latents[start + 1 : start + 2]
         between = torch.cat([way.interpolate(a, b, t) for t in steps])
-        rows += [inputs[start : start + 1], to_bytes(decoder.decode(between))]
+        rows += [inputs[start : start + 1], _shown(decoder.decode(between), inputs.shape[-1])]
         rows.append(inputs[start + 1 : start + 2])
     return Figure(
         f"{name}: interpolations",

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
 from genbench.files import new_file
 
@@ -24,6 +25,13 @@ def to_bytes(images: Tensor) -> Tensor:
 def to_floats(images: Tensor) -> Tensor:
     """uint8 in 0..255 -> float32 in [-1, 1], any shape."""
     return images.float().div(127.5).sub(1)
+
+
+def enlarged(images: Tensor, resolution: int) -> Tensor:
+    """A growing model's small images at the size of the others, pixel by pixel."""
+    if images.shape[-1] == resolution:
+        return images
+    return functional.interpolate(images, size=(resolution, resolution), mode="nearest")
 
 
 def grid(images: Tensor, columns: int, gap: int = 2) -> Tensor:

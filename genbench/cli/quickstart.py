@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from genbench.cli.options import Names, device_option
+from genbench.settings import Layer
+
+if TYPE_CHECKING:
+    from genbench.data import Dataset
 
 DATA = "toyfaces:6000"
 RESOLUTION = 32
@@ -72,20 +76,30 @@ def _train(name: str, runs_dir: Path, minutes: float, device: str) -> None:
     from genbench.training import resume, train
 
     folder = runs_dir / name
-    if not (folder / "checkpoints").is_dir():
+    if folder.is_dir() and not (folder / "checkpoints").is_dir():
+        runs.discard(runs.read(folder))  # it was stopped before its first checkpoint
+    if not folder.is_dir():
         presets = registry.room("model", name).load().PRESETS
-        training: dict[str, Any] = {
-            "data": DATA, "resolution": RESOLUTION, "minutes": minutes, "device": device,
-        }  # fmt: skip
-        if folder.is_dir():  # stopped before its first checkpoint
-            runs.discard(runs.read(folder))
         preset = next((preset for preset in PRESETS if preset in presets), None)
-        train(name, preset=preset, training=training, runs_dir=runs_dir, name=name)
-    elif runs.read(folder).facts["state"] == "training":
-        resume(folder, {"minutes": minutes})
+        training = Layer(
+            "quickstart",
+            {"data": DATA, "resolution": RESOLUTION, "minutes": minutes, "device": device},
+        )
+        run = train(name, preset=preset, training=training, runs_dir=runs_dir, name=name)
+    else:
+        run = runs.read(folder)
+        if run.facts["state"] == "training" or interrupted(run.facts["state"]):
+            run, _ = resume(folder, {"minutes": minutes, "device": device})
+    if interrupted(run.facts["state"]):
+        raise KeyboardInterrupt
 
 
-def _lead(data: Any, names: list[str]) -> str:
+def interrupted(state: str) -> bool:
+    """Whether a signal ended the training, not its length or its time."""
+    return state.startswith("stopped by")
+
+
+def _lead(data: Dataset, names: list[str]) -> str:
     return (
         f"{', '.join(names)}: trained for minutes on a CPU on {len(data.train)} drawn faces at "
         f"{RESOLUTION}x{RESOLUTION}, measured on {len(data.test)} held-out ones. "

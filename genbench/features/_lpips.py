@@ -37,7 +37,7 @@ SHIFT = (-0.030, -0.088, -0.188)  # of red, green, blue in [-1, 1]
 SCALE = (0.458, 0.448, 0.450)
 EPS = 1e-10  # added to the norm of a position
 LARGEST = 256  # pixels: what StyleGAN measures of larger images, averaged down
-PIXELS = 1 << 16  # of a block of images: 67 MB of VGG16's first maps for each 2^18
+PIXELS = 1 << 17  # of images that go through together: VGG16's widest map is then 34 MB
 ALL, SMALL = "all", f"all-{LARGEST}"
 HEADS = "https://github.com/richzhang/PerceptualSimilarity/raw/master/lpips/weights/v0.1"
 
@@ -111,10 +111,12 @@ class Lpips:
         numbers = range(len(plan.chains))
         self.layers = (ALL, SMALL, *(str(number + 1) for number in numbers))
         self.slices = [
-            _build(chain, weights).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types lack it
+            _build(chain, weights).to(memory_format=torch.channels_last).to(device)
             for chain in plan.chains
         ]
-        self.heads = [heads[f"lin{i}.model.1.weight"].flatten().double() for i in numbers]
+        self.heads = [
+            heads[f"lin{i}.model.1.weight"].flatten().double().to(device) for i in numbers
+        ]
         if any(bool((head < 0).any()) for head in self.heads):
             raise WrongWeights(
                 f"{plan.heads.names[0]} holds negative weights; wanted the heads of LPIPS v0.1, "
@@ -177,19 +179,18 @@ class Lpips:
         numbers = range(len(self.slices))
         kept = [i for i in numbers if ALL in layers or str(i + 1) in layers]
         size = max(1, PIXELS * factor**2 // images[0, 0].numel())
-        phi, places = images.new_empty(0, dtype=torch.float32), dict[int, slice]()
+        phi: Tensor | None = None
         for start in range(0, len(images), size):
-            block = images[start : start + size]
-            maps = self._maps(self._prepared(block, factor), kept)
-            if not places:
+            rows = slice(start, start + size)
+            maps = self._maps(self._prepared(images[rows], factor), kept)
+            if phi is None:
+                # Filled a block at a time: joining finished layers would take the memory twice.
                 places = _places(maps)
-                # Written in place: to join the layers afterwards would take the memory twice.
-                phi = phi.resize_(len(images), max(place.stop for place in places.values()))
+                phi = images.new_empty((len(images), places[kept[-1]].stop), dtype=torch.float32)
             for i, place in places.items():
-                _write(maps[i], self.heads[i], phi[start : start + size, place])
-        return {
-            layer: phi if layer == ALL else phi[:, places[int(layer) - 1]] for layer in layers
-        }
+                _write(maps[i], self.heads[i], phi[rows, place])
+        assert phi is not None  # there is at least one image
+        return {layer: phi if layer == ALL else phi[:, places[int(layer) - 1]] for layer in layers}
 
     def _prepared(self, images: Tensor, factor: int) -> Tensor:
         """What the backbone looks at, float32."""
@@ -231,15 +232,13 @@ class Lpips:
 def _check(images: Tensor) -> None:
     if images.dtype not in (torch.uint8, torch.float32):
         raise BadInput(
-            f"images must be uint8 in 0..255 or float32 in [-1, 1], got {images.dtype}; convert "
-            "them first"
+            f"images must be uint8 in 0..255 or float32 in [-1, 1], got {images.dtype}; "
+            "convert them first"
         )
     if images.ndim != 4 or images.shape[1] != 3 or len(images) == 0:
-        raise BadInput(f"images must be (n, 3, h, w) with n of 1 or more, got {_shape(images)}")
-
-
-def _shape(images: Tensor) -> str:
-    return str(tuple(images.shape))
+        raise BadInput(
+            f"images must be (n, 3, h, w) with n of 1 or more, got {tuple(images.shape)}"
+        )
 
 
 def _build(chain: Chain, weights: Mapping[str, Tensor]) -> nn.Sequential:
@@ -271,7 +270,7 @@ def _write(found: Tensor, head: Tensor, out: Tensor) -> None:
     """One layer's part of phi: map (n, c, h, w), head (c,), into *out* (n, h w c)."""
     rows = found.permute(0, 2, 3, 1)  # as channels-last memory has them: no copy
     norm = torch.linalg.vector_norm(rows, dim=-1, keepdim=True) + EPS
-    target = out.unflatten(1, rows.shape[1:])
+    target = out.view(rows.shape)
     torch.div(rows, norm, out=target)
     target *= (head / (found.shape[2] * found.shape[3])).sqrt().to(found)
 

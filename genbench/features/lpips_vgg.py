@@ -52,8 +52,6 @@ PLAN = Plan(
 )
 
 
-def load(
-    *, weights_dir: Path | None, device: torch.device, download: bool = False
-) -> _lpips.Lpips:
+def load(*, weights_dir: Path | None, device: torch.device, download: bool = False) -> _lpips.Lpips:
     """The network with the files that are at hand; see `genbench.features.load`."""
     return _lpips.load(PLAN, weights_dir, device, download)

@@ -18,7 +18,7 @@ from genbench import checkpoints, progress, seeds
 from genbench.data import Dataset
 from genbench.errors import Diverged
 from genbench.files import full_disk_is_an_error
-from genbench.interfaces import Learns, Tensors
+from genbench.interfaces import Learns, Stage, Tensors
 from genbench.runs import Run, restore
 from genbench.training import pictures
 from genbench.training.averages import Averages
@@ -87,7 +87,8 @@ class Trainer:
             progress.bar(title, total, start=model.seen) as advance,
         ):
             started = saved = time.monotonic()
-            logged, steps, note = (model.seen, started), 0, ""
+            logged, steps = (model.seen, started), 0
+            note = _where(model.stage(model.seen))
             self._draw()
             drawn = self._grid_number()
             while model.seen < total and not stop.reason:
@@ -98,7 +99,7 @@ class Trainer:
                     rate = (model.seen - logged[0]) / max(now - logged[1], 1e-9)
                     note = self._log(log, scalars, rate)
                     logged = (model.seen, now)
-                advance(shown, note=note or model.stage(model.seen).name)
+                advance(shown, note=note)
                 if self._grid_number() > drawn:
                     drawn = self._grid_number()
                     self._draw()
@@ -138,7 +139,7 @@ class Trainer:
             for name, value in row.items():
                 log.add_scalar(name, value, self.model.seen)
         shown = [f"{n} {row[n]:.3f}" for n in names[:3]]
-        return "  ".join([stage.name, f"alpha {stage.alpha:.2f}", *shown])
+        return "  ".join([_where(stage), *shown])
 
     def _grid_number(self) -> int:
         return self.model.seen * self.settings.grids // max(self.total, 1)
@@ -166,6 +167,11 @@ class Trainer:
         if newest is None or int(newest.name) != self.model.seen:
             self._draw()
             self.save()
+
+
+def _where(stage: Stage) -> str:
+    """Phase and fade, for the progress bar."""
+    return f"{stage.name}  alpha {stage.alpha:.2f}"
 
 
 @contextlib.contextmanager

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import Tensor
-from torch.nn import functional
 
 from genbench import seeds
 from genbench.data import Split
-from genbench.images import grid, pairs, save_png, to_bytes, to_floats
+from genbench.images import enlarged, grid, pairs, save_png, to_bytes, to_floats
 from genbench.interfaces import Decodes, Encodes, Learns
 
 SAMPLES = 64
@@ -25,19 +23,12 @@ def draw(model: Learns, held_out: Split, folder: Path, seed: int, device: torch.
     """
     zoom = max(1, SIDE // model.resolution)
     samples = model.sample(SAMPLES, seeds.generator(seed, "grid", device=device))
-    sheet = grid(to_bytes(full_size(samples, model.resolution)), columns=16)
+    sheet = grid(to_bytes(enlarged(samples, model.resolution)), columns=16)
     save_png(sheet, folder / f"samples-{model.seen:010d}.png", zoom)
     if isinstance(model, Encodes) and isinstance(model, Decodes):
         rows = seeds.permutation(len(held_out), seed, "grid")[:PAIRS]
         inputs = held_out.take(rows).to(device)
         outputs = to_bytes(
-            full_size(model.decode(model.encode(to_floats(inputs))), model.resolution)
+            enlarged(model.decode(model.encode(to_floats(inputs))), model.resolution)
         )
         save_png(pairs(inputs, outputs), folder / f"reconstructions-{model.seen:010d}.png", zoom)
-
-
-def full_size(images: Tensor, resolution: int) -> Tensor:
-    """A growing model's small images, enlarged so that grids over time line up."""
-    if images.shape[-1] == resolution:
-        return images
-    return functional.interpolate(images, size=(resolution, resolution), mode="nearest")
