@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Generator, Tensor, device
     from torch.nn import Module
     from torch.optim import Optimizer
@@ -165,6 +167,7 @@ class Pass:
     resolution: int
     side: int  # 0 for the real side, 1 for the generated one: independent random numbers
     seed: int
+    weights_dir: Path | None = None  # where the user keeps weights, for a gatherer's own network
 
 
 class Accumulator(Protocol):
@@ -248,6 +251,7 @@ class Metric:
     looks: Mapping[str, Look]  # argument of `compute` -> what fills it
     compute: Callable[..., Mapping[str, Measured]]  # score name -> number
     columns: Mapping[str, Column]  # score name -> how it is printed; the main score first
+    parameters: Mapping[str, Json] = field(default_factory=dict)  # of `compute`, for the protocol
     variants: Mapping[str, Metric] = field(default_factory=dict)  # "768" for `--metrics fid:768`
 
 

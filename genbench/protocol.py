@@ -24,6 +24,7 @@ class Protocol:
 
     metric: str  # "fid:768"
     version: int  # of the metric's code
+    parameters: Mapping[str, Json]  # of the metric: neighbours, kernel, directions
     looks: Mapping[str, Json]  # argument -> view, what is gathered, network and its sha256
     images: Mapping[str, int]  # view -> number of images
     splits: Mapping[str, str]  # view -> split of the data set; empty for samples

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genbench.errors import GenbenchError, NotEnoughData
+from genbench.errors import NotEnoughData
 from genbench.interfaces import Json, Pass, Tensors
 
-SIDES = ("real", "generated")
-NEVER = torch.iinfo(torch.int64).max  # index of the first bad image where there is none
+from ._finite import SIDES, FiniteCheck
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,8 @@ class Moments:
         """
         if about.n < 2:
             raise NotEnoughData(
-                f"a covariance needs 2 {SIDES[about.side]} images, got {about.n}; raise --images"
+                f"a covariance needs 2 {SIDES[about.side]} images, got {about.n}; raise --images, "
+                "or --pairs for reconstructions"
             )
         return Sums(about.device, SIDES[about.side])
 
@@ -53,10 +53,10 @@ class Sums:
 
     def __init__(self, device: torch.device, side: str) -> None:
         """Empty; *side* is for messages."""
-        self.side, self.n = side, 0
+        self.n = 0
         self.total = torch.zeros((), dtype=torch.float64, device=device)
         self.products = torch.zeros((), dtype=torch.float64, device=device)
-        self.first_bad = torch.tensor(NEVER, device=device)
+        self.check = FiniteCheck(device, side)
 
     def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
         """Take features (n, d)."""
@@ -68,10 +68,7 @@ class Sums:
         self.n += len(features)
         self.total += features.sum(0)
         self.products.addmm_(features.T, features)
-        # Looked at when all is done: asking the device now would make every batch wait.
-        sound = features.isfinite().all(1)
-        place = index.to(features.device, non_blocking=True)
-        self.first_bad = torch.minimum(self.first_bad, place.masked_fill(sound, NEVER).min())
+        self.check.watch(features, index)
 
     def finish(self) -> Tensors:
         """``n`` (), ``mean`` (d,), ``cov`` (d, d), float64 but for n.
@@ -79,12 +76,7 @@ class Sums:
         Raises:
             GenbenchError: a feature is not finite.
         """
-        bad = int(self.first_bad)
-        if bad != NEVER:
-            raise GenbenchError(
-                f"the features of {self.side} image {bad} are not finite; "
-                "look at that image, and at the weights of the network"
-            )
+        self.check.conclude()
         mean = self.total / self.n
         cov = (self.products - self.n * torch.outer(mean, mean)) / (self.n - 1)
         return {"n": torch.tensor(self.n), "mean": mean.cpu(), "cov": cov.cpu()}

@@ -1,7 +1,8 @@
-"""Errors of reconstructions, image by image, in one pass."""
+"""Reconstructions against their images, pair by pair, in one pass."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -22,33 +23,34 @@ class SquaredErrors:
         """Looks at pixels."""
         return
 
-    def start(self, about: Pass) -> Errors:
+    def start(self, about: Pass) -> PerPair:
         """Nothing yet."""
         del about
-        return Errors()
+        return PerPair("mse", squared_error)
 
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
         return {"kept": "mean squared error of each pair, grey levels of 0..255"}
 
 
-class Errors:
-    """One number an image, in the order of the images."""
+class PerPair:
+    """One number a pair, in the order of the images."""
 
-    def __init__(self) -> None:
-        """Empty."""
-        self.errors: list[Tensor] = []
+    def __init__(self, name: str, score: Callable[[Tensor, Tensor], Tensor]) -> None:
+        """Empty; *score* takes uint8 images (n, 3, h, w) twice and gives (n,) float64."""
+        self.name, self.score = name, score
+        self.values: list[Tensor] = []
         self.index: list[Tensor] = []
 
     def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
         """Take images and their reconstructions, uint8 (n, 3, h, w)."""
-        self.errors.append(squared_error(*rows))
+        self.values.append(self.score(*rows))
         self.index.append(index)
 
     def finish(self) -> Tensors:
-        """``mse``, (n,) float64, sorted by image so that batches leave no trace."""
+        """The numbers, (n,) float64, sorted by image so that batches leave no trace."""
         order = torch.cat(self.index).argsort()
-        return {"mse": torch.cat(self.errors).cpu()[order]}
+        return {self.name: torch.cat(self.values).cpu()[order]}
 
 
 def squared_error(a: Tensor, b: Tensor) -> Tensor:
@@ -61,21 +63,25 @@ def squared_error(a: Tensor, b: Tensor) -> Tensor:
     Raises:
         BadInput: another type, or two shapes.
     """
+    check_pairs(a, b)
+    difference = a.int() - b.int()  # in uint8 it would wrap around
+    return difference.square().flatten(1).sum(1).double() / a[0].numel()
+
+
+def check_pairs(a: Tensor, b: Tensor) -> None:
+    """Raise `BadInput` where two batches are not uint8 images of one shape."""
     if a.dtype != torch.uint8 or b.dtype != torch.uint8:
         raise BadInput(f"pairs must be uint8 images of 0..255, got {a.dtype} and {b.dtype}")
     if a.shape != b.shape or a.ndim != 4:
         raise BadInput(
             f"pairs must have one shape (n, 3, h, w), got {tuple(a.shape)} and {tuple(b.shape)}"
         )
-    difference = a.int() - b.int()  # in uint8 it would wrap around
-    return difference.square().flatten(1).sum(1).double() / a[0].numel()
 
 
-def mean_over_images(values: Tensor) -> Measured:
-    """Mean of (n,) float64 with its standard error; one image has no error bar."""
+def mean_over_images(values: Tensor, rows: str = "images", note: str | None = None) -> Measured:
+    """Mean of (n,) float64 with its standard error over *rows*; one row has no error bar."""
     n = len(values)
     if n < 2:
-        return Measured(float(values.mean()), n=n)
-    return Measured(
-        float(values.mean()), float(values.std()) / n**0.5, "standard error over images", n
-    )
+        return Measured(float(values.mean()), n=n, note=note)
+    error = float(values.std()) / n**0.5
+    return Measured(float(values.mean()), error, f"standard error over {rows}", n, note)

@@ -196,4 +196,5 @@ ROOM = Metric(
     looks={"real": Look(View.REAL, Patches()), "generated": Look(View.SAMPLES, Patches())},
     compute=_compute,
     columns=COLUMNS,
+    parameters={"directions": 4 * 128},
 )

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from genbench.cli.options import Names, device_option, runs_option, table_option
+from genbench.errors import BadSetting
 
 
 @click.command()
@@ -15,6 +16,9 @@ from genbench.cli.options import Names, device_option, runs_option, table_option
               help="all, or runs and folders of images, separated by commas.")  # fmt: skip
 @click.option("--metrics", type=Names(), default="fid,swd,rmse,psnr", show_default=True,
               help="all, or names, separated by commas; fid:768 is a variant of fid.")  # fmt: skip
+@click.option(
+    "--preset", help="Metrics and numbers of images of a paper: pioneer-table1, quick, ..."
+)
 @click.option("--data", help="Data set; by default the one the runs were trained on.")
 @click.option("--data-dir", type=click.Path(path_type=Path),
               help="Where data sets lie.  [env: GENBENCH_DATA]")  # fmt: skip
@@ -43,7 +47,7 @@ from genbench.cli.options import Names, device_option, runs_option, table_option
 def evaluate_command(
     models: tuple[str, ...], metrics: tuple[str, ...], data: str | None,
     data_dir: Path | None, on_bad: Any, resolution: int | None, runs_dir: Path,
-    table_dir: Path, plan_only: bool, **options: Any,
+    table_dir: Path, plan_only: bool, preset: str | None, **options: Any,
 ) -> None:  # fmt: skip
     """Measure trained models and add one version to the results table.
 
@@ -51,12 +55,16 @@ def evaluate_command(
     Examples:
       genbench evaluate --models all --metrics fid,rmse,psnr,swd
       genbench evaluate --models pioneer-celeba-32 --metrics fid:768 --images 4000 --anchors
+      genbench evaluate --preset pioneer-table1 --plan
     """
     from genbench import evaluation  # torch loads here, not for --help
     from genbench.data import open_dataset
     from genbench.reporting import to_text
     from genbench.store import Store
 
+    fixed = [name for name in ("images", "pairs", "paths") if options[name] is not None]
+    if preset is not None and fixed:
+        raise BadSetting(f"--preset {preset} fixes --{fixed[0]}; leave one of the two out")
     evaluation.find_metrics(metrics)  # a wrong name should not wait for the data
     everything = models == ("all",)
     found = evaluation.candidates("all" if everything else list(models), runs_dir)
@@ -66,13 +74,15 @@ def evaluate_command(
         side = resolution or evaluation.shared_resolution(found)
         dataset = open_dataset(data, side, data_dir=data_dir, on_bad=on_bad)
     how = evaluation.Evaluation(metrics=metrics, **options)
-    plan = evaluation.make_plan(found, dataset, how, strict=everything)
-    for line in plan.left_out:
+    hows = [how] if preset is None else evaluation.parts(preset, how)
+    plans = [evaluation.make_plan(found, dataset, part, strict=everything) for part in hows]
+    for line in plans[0].left_out:
         click.echo(f"left out: {line}", err=True)
     if plan_only:
-        click.echo("\n".join(plan.describe()))
+        click.echo("\n\n".join("\n".join(plan.describe()) for plan in plans))
         return
-    records = evaluation.carry_out(plan)
-    version = Store(table_dir).append(records, " ".join(["evaluate", *models, *metrics]))
+    records = [record for plan in plans for record in evaluation.carry_out(plan)]
+    asked = [f"--preset {preset}"] if preset else metrics
+    version = Store(table_dir).append(records, " ".join(["evaluate", *models, *asked]))
     click.echo(to_text(records))
     click.echo(f"version {version} of the table in {table_dir}", err=True)

@@ -64,6 +64,7 @@ def describe(name: str, metric: Metric, passes: Passes) -> Protocol:
     return Protocol(
         metric=name,
         version=metric.version,
+        parameters=metric.parameters,
         looks={argument: _look(look, passes) for argument, look in metric.looks.items()},
         images={view.value: passes.sizes[view] for view in views},
         splits={view.value: splits[view] for view in views if view in splits},

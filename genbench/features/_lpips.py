@@ -17,18 +17,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeAlias
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from genbench import files
 from genbench.devices import full_float32
-from genbench.errors import BadInput, MissingWeights, NotMeasurable, WrongWeights
+from genbench.errors import BadInput, NotMeasurable, WrongWeights
+from genbench.features._lpips_plan import Plan, build, find_heads, read
 from genbench.images import to_floats
 from genbench.interfaces import Json
 from genbench.weights import WeightsFile, find
@@ -39,38 +35,6 @@ EPS = 1e-10  # added to the norm of a position
 LARGEST = 256  # pixels: what StyleGAN measures of larger images, averaged down
 PIXELS = 1 << 17  # of images that go through together: VGG16's widest map is then 34 MB
 ALL, SMALL = "all", f"all-{LARGEST}"
-HEADS = "https://github.com/richzhang/PerceptualSimilarity/raw/master/lpips/weights/v0.1"
-
-
-@dataclass(frozen=True)
-class Conv:
-    """Convolution and ReLU; *index* is its place in torchvision's ``features``."""
-
-    index: int
-    stride: int = 1
-    padding: int = 1
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Maximum over *size* x *size*, stride 2."""
-
-    size: int
-
-
-Chain: TypeAlias = tuple[Conv | Pool, ...]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A backbone: which layers count, and the files that hold its weights."""
-
-    name: str
-    chains: tuple[Chain, ...]  # one a layer, each from the layer before
-    least: int  # pixels, the smallest side that reaches the last layer
-    backbones: tuple[WeightsFile, ...]  # the first that is at hand is taken
-    heads: WeightsFile
-    packaged: str  # where the package lpips holds the heads
 
 
 def load(plan: Plan, weights_dir: Path | None, device: torch.device, download: bool) -> Lpips:
@@ -80,9 +44,9 @@ def load(plan: Plan, weights_dir: Path | None, device: torch.device, download: b
         MissingWeights: the backbone or the heads are not; the message says where to get them.
         WrongWeights: a file has the right name and other content.
     """
-    heads = _read(_heads(plan, weights_dir, download))
+    heads = read(find_heads(plan, weights_dir, download))
     backbone, path = find(plan.backbones, weights_dir, download=download)
-    return Lpips(plan, _read(path), heads, backbone, device)
+    return Lpips(plan, read(path), heads, backbone, device)
 
 
 class Lpips:
@@ -111,7 +75,7 @@ class Lpips:
         numbers = range(len(plan.chains))
         self.layers = (ALL, SMALL, *(str(number + 1) for number in numbers))
         self.slices = [
-            _build(chain, weights).to(memory_format=torch.channels_last).to(device)
+            build(chain, weights).to(memory_format=torch.channels_last).to(device)
             for chain in plan.chains
         ]
         self.heads = [
@@ -241,22 +205,6 @@ def _check(images: Tensor) -> None:
         )
 
 
-def _build(chain: Chain, weights: Mapping[str, Tensor]) -> nn.Sequential:
-    modules: list[nn.Module] = []
-    for step in chain:
-        if isinstance(step, Pool):
-            modules.append(nn.MaxPool2d(step.size, stride=2))
-            continue
-        kernel = weights[f"features.{step.index}.weight"]
-        out, into, side, _ = kernel.shape
-        with torch.device("meta"):  # nothing is drawn only to be replaced
-            conv = nn.Conv2d(into, out, side, step.stride, step.padding)
-        conv.weight = nn.Parameter(kernel, requires_grad=False)
-        conv.bias = nn.Parameter(weights[f"features.{step.index}.bias"], requires_grad=False)
-        modules += [conv, nn.ReLU(inplace=True)]
-    return nn.Sequential(*modules).eval()
-
-
 def _places(maps: Mapping[int, Tensor]) -> dict[int, slice]:
     """Columns of phi that each layer fills."""
     places, start = {}, 0
@@ -273,38 +221,3 @@ def _write(found: Tensor, head: Tensor, out: Tensor) -> None:
     target = out.view(rows.shape)
     torch.div(rows, norm, out=target)
     target *= (head / (found.shape[2] * found.shape[3])).sqrt().to(found)
-
-
-def _heads(plan: Plan, weights_dir: Path | None, download: bool) -> Path:
-    """The file of the heads: from a folder of weights, the package lpips, or the network."""
-    try:
-        return find((plan.heads,), weights_dir)[1]
-    except MissingWeights as error:
-        path = _packaged(plan)
-        if path is not None:
-            return path
-        if download:
-            return find((plan.heads,), weights_dir, download=True)[1]
-        raise MissingWeights(f"{error}; or: pip install lpips, which carries it") from None
-
-
-def _packaged(plan: Plan) -> Path | None:
-    """The heads inside the package lpips, which is not imported: it would load torchvision."""
-    spec = find_spec("lpips")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(folder) / plan.packaged
-        if path.is_file():
-            if (digest := files.sha256(path)) != plan.heads.sha256:
-                raise WrongWeights(
-                    f"{plan.packaged} of the package lpips has sha256 {digest}, wanted "
-                    f"{plan.heads.sha256}; pip install --force-reinstall lpips==0.1.4"
-                )
-            return path
-    return None
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return weights

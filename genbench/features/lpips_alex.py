@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from genbench.features import _lpips
-from genbench.features._lpips import Conv, Plan, Pool
+from genbench.features._lpips_plan import HEADS, Conv, Plan, Pool
 from genbench.weights import WeightsFile
 
 PLAN = Plan(
@@ -43,7 +43,7 @@ PLAN = Plan(
     heads=WeightsFile(
         names=("lpips_v0.1_alex.pth", "alex.pth"),
         sha256="df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
-        url=f"{_lpips.HEADS}/alex.pth",
+        url=f"{HEADS}/alex.pth",
         size=6_009,
         origin="LPIPS v0.1 of R. Zhang et al., BSD-2-Clause",
         gives="the heads of LPIPS (AlexNet)",

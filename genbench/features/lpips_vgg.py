@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from genbench.features import _lpips
-from genbench.features._lpips import Conv, Plan, Pool
+from genbench.features._lpips_plan import HEADS, Conv, Plan, Pool
 from genbench.weights import WeightsFile
 
 PLAN = Plan(
@@ -43,7 +43,7 @@ PLAN = Plan(
     heads=WeightsFile(
         names=("lpips_v0.1_vgg.pth", "vgg.pth"),
         sha256="a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
-        url=f"{_lpips.HEADS}/vgg.pth",
+        url=f"{HEADS}/vgg.pth",
         size=7_289,
         origin="LPIPS v0.1 of R. Zhang et al., BSD-2-Clause",
         gives="the heads of LPIPS (VGG16)",

@@ -73,6 +73,15 @@ def test_history_and_diff_of_versions() -> None:
     assert run(f"table --version {newest - 1}").stdout != run("table").stdout
 
 
+def test_a_plan_says_what_would_be_done_and_does_nothing() -> None:
+    versions = run("table history").stdout
+    text = run("evaluate --metrics swd,rmse --images 30 --repeats 4 --plan").stdout
+
+    assert "real images: 30, once for all models" in text
+    assert "p: 4 x 30 samples, 20 reconstructions" in text
+    assert run("table history").stdout == versions
+
+
 def test_a_report_is_files_and_text() -> None:
     result = run("report --format terminal,md,html --out out")
 
@@ -107,6 +116,8 @@ def test_a_report_is_files_and_text() -> None:
         ("evaluate --runs empty", "no trained runs in empty"),
         ("evaluate --images 5000", "lower it to 100"),
         ("evaluate --data mnist --data-dir . --resolution 16", "mnist"),
+        ("evaluate --preset pioner-table1", "Did you mean pioneer-table1?"),
+        ("evaluate --preset quick --images 3", "--preset quick fixes --images"),
         ("table --table empty", "empty holds no results table"),
         ("table --version 99", "not 99"),
         ("table diff 0 99", "not 99"),

@@ -22,8 +22,9 @@ from torch import Tensor
 
 from genbench import features, files
 from genbench.errors import BadInput, MissingWeights, NotMeasurable, WrongWeights
-from genbench.features import _lpips, lpips_alex, lpips_vgg
-from genbench.features._lpips import Conv, Lpips, Plan
+from genbench.features import _lpips, _lpips_plan, lpips_alex, lpips_vgg
+from genbench.features._lpips import Lpips
+from genbench.features._lpips_plan import Conv, Plan
 from genbench.images import to_floats
 from genbench.interfaces import Extractor
 from genbench.weights import WeightsFile
@@ -255,8 +256,8 @@ def test_heads_below_zero_are_refused(case: Case) -> None:
 @pytest.mark.parametrize("net", NAMES)
 def test_published_heads_come_with_the_package_lpips(net: str, tmp_path: Path) -> None:
     """Found without a folder of weights; 1,152 and 1,472 numbers, none negative."""
-    path = _lpips._heads(PLANS[net], tmp_path, download=False)
-    heads = _lpips._read(path)
+    path = _lpips_plan.find_heads(PLANS[net], tmp_path, download=False)
+    heads = _lpips_plan.read(path)
 
     assert files.sha256(path) == PLANS[net].heads.sha256
     assert sum(head.numel() for head in heads.values()) == {"alex": 1152, "vgg": 1472}[net]
@@ -264,16 +265,18 @@ def test_published_heads_come_with_the_package_lpips(net: str, tmp_path: Path) -
 
 
 def test_heads_in_a_folder_come_before_those_of_the_package(tmp_path: Path) -> None:
-    packaged = _lpips._heads(lpips_alex.PLAN, None, download=False)
+    packaged = _lpips_plan.find_heads(lpips_alex.PLAN, None, download=False)
     (tmp_path / "alex.pth").write_bytes(packaged.read_bytes())
 
-    assert _lpips._heads(lpips_alex.PLAN, tmp_path, download=False) == tmp_path / "alex.pth"
+    assert (
+        _lpips_plan.find_heads(lpips_alex.PLAN, tmp_path, download=False) == tmp_path / "alex.pth"
+    )
 
 
 def test_missing_heads_say_where_to_get_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_lpips, "find_spec", lambda name: None)
+    monkeypatch.setattr(_lpips_plan, "find_spec", lambda name: None)
     monkeypatch.delenv("GENBENCH_WEIGHTS", raising=False)
 
     with pytest.raises(
@@ -294,7 +297,7 @@ def test_heads_of_another_package_are_refused(
     monkeypatch.delitem(sys.modules, "lpips")
 
     with pytest.raises(WrongWeights, match=r"alex.pth of the package lpips has sha256 \w+, wanted"):
-        _lpips._packaged(plan)
+        _lpips_plan.packaged(plan)
 
 
 def test_missing_backbone_says_where_to_get_it(
@@ -310,8 +313,8 @@ def test_neither_torchvision_nor_lpips_is_loaded() -> None:
     """They are no dependencies: the package is only looked into."""
     code = (
         "import sys\n"
-        "from genbench.features import _lpips, lpips_alex, lpips_vgg\n"
-        "_lpips._heads(lpips_alex.PLAN, None, download=False)\n"
+        "from genbench.features import _lpips_plan, lpips_alex, lpips_vgg\n"
+        "_lpips_plan.find_heads(lpips_alex.PLAN, None, download=False)\n"
         "assert not {'torchvision', 'lpips'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ})
@@ -335,7 +338,7 @@ def test_real_weights_agree_with_the_package(net: str, weights: Path, pictures: 
     plan = PLANS[net]
     a, b = torch.split(_faces(pictures, 4), 2)
     backbone = load_file(weights / plan.backbones[0].names[0])
-    heads = _lpips._read(_lpips._heads(plan, weights, download=False))
+    heads = _lpips_plan.read(_lpips_plan.find_heads(plan, weights, download=False))
 
     found = gap(features.load(plan.name, weights_dir=weights, device=CPU), a, b)
 

@@ -28,6 +28,7 @@ from genbench.tables import (
 RECIPE = Protocol(
     metric="fid",
     version=1,
+    parameters={},
     looks={
         "real": {"view": "real", "network": {"name": "inception", "sha256": "67" * 32}},
         "fake": {"view": "samples", "network": {"name": "inception", "sha256": "67" * 32}},

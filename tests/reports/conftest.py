@@ -187,6 +187,7 @@ def _record(model: str, score: str, value: float | None, samples: int = 10_000) 
     protocol = Protocol(
         metric=score,
         version=1,
+        parameters={},
         looks={"fake": {"view": "samples", "network": {"name": "net", "sha256": "ab" * 32}}},
         images={"samples": samples},
         splits={},

@@ -1,0 +1,95 @@
+"""Feature vectors of every image, for what cannot be had from sums."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genbench.errors import BadInput
+from genbench.interfaces import Json, Pass, Tensors
+
+from ._finite import SIDES, FiniteCheck
+
+COLLAPSED = "all generated images are identical"
+
+
+@dataclass(frozen=True)
+class FeatureRows:
+    """Keeps one layer's features of every image: 4 d bytes each, 410 MB for 50 000 of 2048."""
+
+    network: str
+    layer: str
+
+    @property
+    def features(self) -> tuple[str, str]:
+        """What it looks through."""
+        return self.network, self.layer
+
+    def start(self, about: Pass) -> Kept:
+        """Nothing yet."""
+        return Kept(about)
+
+    def describe(self) -> dict[str, Json]:
+        """What the protocol must say."""
+        return {"layer": self.layer, "kept": "features of every image, float32"}
+
+
+class Kept:
+    """float32 features on the device that made them, with their index."""
+
+    def __init__(self, about: Pass) -> None:
+        """Room for *about.n* images, taken when the first batch tells how wide a row is."""
+        self.rows = torch.empty((about.n, 0), device=about.device)
+        self.index = torch.empty(about.n, dtype=torch.int64)
+        self.n = 0
+        self.check = FiniteCheck(about.device, SIDES[about.side])
+
+    def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
+        """Take features (n, d)."""
+        features = rows[0]
+        if self.n == 0:
+            self.rows = self.rows.new_empty((len(self.index), features.shape[1]))
+        stop = self.n + len(index)
+        self.rows[self.n : stop] = features
+        self.index[self.n : stop] = index
+        self.n = stop
+        self.check.watch(features, index)
+
+    def finish(self) -> Tensors:
+        """``features`` (n, d) float32, in the order of the images.
+
+        Raises:
+            GenbenchError: a feature is not finite.
+        """
+        self.check.conclude()
+        rows, index = self.rows[: self.n].cpu(), self.index[: self.n]
+        return {"features": rows[index.argsort()] if bool((index.diff() < 0).any()) else rows}
+
+
+def check_rows(real: Tensor, generated: Tensor) -> None:
+    """See that two sets of features can be compared.
+
+    Raises:
+        BadInput: not (n, d) and (m, d) of floats, or values that are not finite.
+    """
+    for side, rows in zip(SIDES, (real, generated), strict=True):
+        if rows.ndim != 2 or not rows.is_floating_point():
+            raise BadInput(
+                f"the {side} features must be floats of shape (n, d), "
+                f"got {rows.dtype} of shape {tuple(rows.shape)}; give one row for each image"
+            )
+        if not rows.isfinite().all():
+            bad = int(rows.isfinite().all(1).logical_not().nonzero()[0])
+            raise BadInput(f"the features of {side} image {bad} are not finite; look at that image")
+    if real.shape[1] != generated.shape[1]:
+        raise BadInput(
+            f"real images have {real.shape[1]} features and generated ones "
+            f"{generated.shape[1]}; take both from one layer"
+        )
+
+
+def collapsed(rows: Tensor) -> bool:
+    """Whether all of (n, d) are one row, as of a generator that makes a single image."""
+    return bool((rows == rows[:1]).all())

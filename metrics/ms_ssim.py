@@ -1,0 +1,203 @@
+"""Multi-scale structural similarity: how alike samples are, or how good reconstructions.
+
+Paper: Z. Wang, E. P. Simoncelli, A. C. Bovik, "Multi-scale Structural Similarity for Image
+    Quality Assessment", Asilomar 2003; between samples: T. Karras, T. Aila, S. Laine,
+    J. Lehtinen, "Progressive Growing of GANs for Improved Quality, Stability, and
+    Variation", ICLR 2018, arXiv:1710.10196, whose order of means is kept.
+Differs: an odd side loses its last row or column before it is halved.
+Checked against: a literal reading of the definition in numpy; pytorch-msssim on similar images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genbench.errors import NotEnoughData
+from genbench.interfaces import Column, Json, Look, Measured, Metric, Pass, Tensors, View
+
+from ._pairs import PerPair, check_pairs, mean_over_images
+from ._windows import by_planes, check_sides, contrast, luminance, moments
+
+WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the scales; they add up to 1.0001
+SMALLEST = 16  # one pixel is left at the fifth scale
+DEFINITION = {
+    "window": "Gaussian, side s = min(11, h, w), sigma 1.5 s / 11, inside the image",
+    "scales": "5 with weights 0.0448, 0.2856, 0.3001, 0.2363, 0.1333",
+    "between": "means of 2x2 pixels; an odd side loses its last row or column",
+    "order": "mean over positions and channels, clipped at 0, then the product",
+    "constants": "k1 0.01, k2 0.03, range 255, population variance",
+}
+
+
+def ms_ssim(a: Tensor, b: Tensor) -> Tensor:
+    """Multi-scale structural similarity of each pair, by the definition of PGGAN.
+
+        ∏ cs_j^w_j · (l · cs)_5^w_5,  j = 1..4
+
+    Each factor is the mean over positions and channels, clipped at 0. Libraries that clip
+    and multiply channel by channel agree on similar images, and are up to a tenth away on
+    unrelated ones.
+
+    Args:
+        a: uint8, (n, 3, h, w).
+        b: uint8, (n, 3, h, w).
+
+    Returns:
+        (n,) float64, 0 to 1; 1 for equal images.
+
+    Raises:
+        BadInput: another type, or two shapes.
+        NotMeasurable: a side below 16.
+    """
+    check_pairs(a, b)
+    check_sides("MS-SSIM", tuple(a.shape[-2:]), SMALLEST)
+    weights = torch.tensor(WEIGHTS, dtype=torch.float64, device=a.device)
+    # A negative mean has no root. It stands for nothing alike, and counts as 0.
+    factors = by_planes(_scales, a, b).mean(1).clamp_min(0) ** weights
+    return factors.prod(1)
+
+
+def _scales(both: Tensor) -> Tensor:
+    """Mean cs of four scales, mean l · cs of the fifth, channel by channel: (k, 5)."""
+    # Halving is linear, so the sum and the difference stand for both images at all scales.
+    means = []
+    for _ in WEIGHTS[:-1]:
+        means.append(contrast(moments(both)[1]).mean((1, 2)))
+        both = _halved(both)
+    squares, variances = moments(both)
+    means.append((luminance(squares) * contrast(variances)).mean((1, 2)))
+    return torch.stack(means, 1)
+
+
+def _halved(images: Tensor) -> Tensor:
+    """Means of 2x2 pixels; the last row or column of an odd side is dropped."""
+    height, width = (side // 2 * 2 for side in images.shape[-2:])
+    rows = images[..., 0:height:2, :] + images[..., 1:height:2, :]
+    return (rows[..., 0:width:2] + rows[..., 1:width:2]).div_(4)
+
+
+# --- between samples --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Keeps the MS-SSIM of rows 0 and 1, of rows 2 and 3, and so on."""
+
+    @property
+    def features(self) -> None:
+        """Looks at pixels."""
+        return
+
+    def start(self, about: Pass) -> Couples:
+        """No couple yet.
+
+        Raises:
+            NotEnoughData: one image has no neighbour.
+            NotMeasurable: images below 16 pixels.
+        """
+        check_sides("MS-SSIM", (about.resolution,) * 2, SMALLEST)
+        if about.n < 2:
+            raise NotEnoughData(
+                f"MS-SSIM between samples needs 2 images, got {about.n}; raise --images"
+            )
+        return Couples()
+
+    def describe(self) -> dict[str, Json]:
+        """What the protocol must say."""
+        return {"kept": "MS-SSIM of rows 0 and 1, 2 and 3, and so on", **DEFINITION}
+
+
+class Couples:
+    """One number for each two rows, wherever batches begin and end."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self.values: list[Tensor] = []
+        self.couples: list[Tensor] = []
+        self.images: Tensor | None = None  # rows whose neighbour has not come yet
+        self.index = torch.empty(0, dtype=torch.int64)
+
+    def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
+        """Take images, uint8 (n, 3, h, w)."""
+        images = rows[0] if self.images is None else torch.cat([self.images, rows[0]])
+        index, order = torch.cat([self.index, index]).sort()
+        met = (index[:-1] // 2 == index[1:] // 2).nonzero().flatten()
+        alone = torch.ones(len(index), dtype=torch.bool).index_fill(0, torch.cat([met, met + 1]), 0)
+        if len(met):
+            left, right = (images[order[at].to(images.device)] for at in (met, met + 1))
+            self.values.append(ms_ssim(left, right))
+            self.couples.append(index[met] // 2)
+        self.images, self.index = images[order[alone].to(images.device)], index[alone]
+
+    def finish(self) -> Tensors:
+        """``ms_ssim``, (n // 2,) float64 in the order of rows, and ``left_out``, rows without."""
+        order = torch.cat(self.couples).argsort()
+        return {
+            "ms_ssim": torch.cat(self.values).cpu()[order],
+            "left_out": torch.tensor(len(self.index)),
+        }
+
+
+def _diversity(samples: Tensors) -> Mapping[str, Measured]:
+    values, remarks = samples["ms_ssim"], []
+    if bool((values == 1).all()):
+        remarks.append("both images of every pair are identical")
+    if bool(samples["left_out"]):
+        remarks.append("the number of images is odd, so the last one is left out")
+    measured = mean_over_images(values, rows="pairs", note="; ".join(remarks) or None)
+    return {"ms_ssim_diversity": measured}
+
+
+# --- of reconstructions -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Similarities:
+    """Keeps the MS-SSIM of each image and its reconstruction."""
+
+    @property
+    def features(self) -> None:
+        """Looks at pixels."""
+        return
+
+    def start(self, about: Pass) -> PerPair:
+        """Nothing yet.
+
+        Raises:
+            NotMeasurable: images below 16 pixels.
+        """
+        check_sides("MS-SSIM", (about.resolution,) * 2, SMALLEST)
+        return PerPair("ms_ssim", ms_ssim)
+
+    def describe(self) -> dict[str, Json]:
+        """What the protocol must say."""
+        return {"kept": "MS-SSIM of each pair", **DEFINITION}
+
+
+def _reconstruction(pairs: Tensors) -> Mapping[str, Measured]:
+    return {"ms_ssim_reconstruction": mean_over_images(pairs["ms_ssim"])}
+
+
+# Better is low in one and high in the other, so neither is called by the bare name.
+ROOM = Metric(
+    version=1,
+    looks={"samples": Look(View.SAMPLES, Neighbours())},
+    compute=_diversity,
+    columns={"ms_ssim_diversity": Column("MS-SSIM between samples", lower_is_better=True)},
+    variants={
+        "reconstruction": Metric(
+            version=1,
+            looks={"pairs": Look(View.PAIRS, Similarities())},
+            compute=_reconstruction,
+            columns={
+                "ms_ssim_reconstruction": Column(
+                    "MS-SSIM of reconstructions", lower_is_better=False
+                )
+            },
+        )
+    },
+)

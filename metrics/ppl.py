@@ -1,0 +1,106 @@
+"""Perceptual path length: how much images change over a small step in latent space.
+
+    l = d(G(z(t)), G(z(t + ε))) / ε²,   d the LPIPS v0.1 over VGG16
+
+averaged over steps between pairs of latents, without the outermost hundredths of them.
+Latents go from one to the other as their model says: along the sphere, or straight.
+Sides of 512 pixels or more are averaged down to 256 before they are looked at.
+
+Paper: T. Karras, S. Laine, T. Aila, "A Style-Based Generator Architecture for Generative
+    Adversarial Networks", CVPR 2019, arXiv:1812.04948, section 4.1.
+Differs: no steps in W, the paper's second latent space, which an autoencoder has not.
+Checked against: the closed form of a linear decoder.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from genbench.errors import BadSetting, NotEnoughData
+from genbench.interfaces import Column, Look, Measured, Metric, Step, Tensors, View
+
+from ._pairs import mean_over_images
+from ._perceptual import Distances
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+EPSILON = 1e-4  # of the paper
+
+
+def path_length(
+    distances: Tensor, epsilon: float, *, low: float = 1.0, high: float = 99.0
+) -> dict[str, Measured]:
+    """Path length of steps, with and without the outermost of them.
+
+    Kept are the lengths between two percentiles. Where a percentile falls between two
+    lengths, it is the shorter one at the low end and the longer one at the high end, so
+    nothing is left out of 100 steps or fewer.
+
+    Args:
+        distances: squared perceptual distance over each step, (n,).
+        epsilon: length of the steps, as a share of the way between two latents.
+        low, high: percentiles, 0 to 100.
+
+    Returns:
+        ``ppl``, the mean of those kept, and ``ppl_untrimmed``, the mean of all; each with
+        its standard error, which one step alone has not.
+
+    Raises:
+        NotEnoughData: no step.
+        BadSetting: *epsilon* is not positive, or *low* exceeds *high*.
+    """
+    if len(distances) == 0:
+        raise NotEnoughData("a path length needs 1 step or more, got 0; raise --paths")
+    if not epsilon > 0 or not 0 <= low <= high <= 100:
+        raise BadSetting(
+            f"a path length needs epsilon > 0 and 0 <= low <= high <= 100, "
+            f"got epsilon {epsilon:g}, low {low:g}, high {high:g}"
+        )
+    lengths = distances.double() / epsilon**2
+    least = np.percentile(lengths.numpy(force=True), low, method="lower")
+    most = np.percentile(lengths.numpy(force=True), high, method="higher")
+    kept = lengths[(lengths >= float(least)) & (lengths <= float(most))]
+    return {
+        "ppl": mean_over_images(kept, "steps"),
+        "ppl_untrimmed": mean_over_images(lengths, "steps"),
+    }
+
+
+def _compute(suffix: str, paths: Tensors) -> Mapping[str, Measured]:
+    found = path_length(paths["distance"], EPSILON)
+    return {f"ppl{suffix}": found["ppl"], f"ppl{suffix}_untrimmed": found["ppl_untrimmed"]}
+
+
+def _metric(ends: bool, face: bool, variants: Mapping[str, Metric]) -> Metric:
+    words = [word for word, on in (("end", ends), ("face", face)) if on]
+    suffix = "".join(f"_{word}" for word in words)
+    title = f"PPL ({', '.join(words)})" if words else "PPL"
+    gather = Distances("lpips_vgg", "all-256", face)
+    step = Step(EPSILON, ends)
+    return Metric(
+        version=1,
+        looks={"paths": Look(View.PATHS, gather, face=face, step=step)},
+        compute=functools.partial(_compute, suffix),
+        columns={
+            f"ppl{suffix}": Column(title, lower_is_better=True, digits=2),
+            f"ppl{suffix}_untrimmed": Column(f"{title}, all", lower_is_better=True, digits=2),
+        },
+        parameters={"percentiles kept": "1 to 99"},
+        variants=variants,
+    )
+
+
+ROOM = _metric(
+    False,
+    False,
+    {
+        "end": _metric(True, False, {}),
+        "face": _metric(False, True, {}),
+        "end-face": _metric(True, True, {}),
+    },
+)

@@ -1,0 +1,89 @@
+"""Structural similarity of reconstructions.
+
+Paper: Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli, "Image Quality Assessment: From
+    Error Visibility to Structural Similarity", IEEE Trans. Image Processing 13(4), 2004.
+Checked against: skimage.metrics.structural_similarity with the paper's settings. Its
+    defaults, a flat window of 7x7 and sample covariances, give another number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from genbench.interfaces import Column, Json, Look, Measured, Metric, Pass, Tensors, View
+
+from ._pairs import PerPair, check_pairs, mean_over_images
+from ._windows import WIDEST, by_planes, check_sides, contrast, luminance, moments
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def ssim(a: Tensor, b: Tensor) -> Tensor:
+    """Structural similarity of each pair.
+
+    The mean of l · cs over channels and all windows of 11x11 inside the image, Gaussian
+    of deviation 1.5; images are not made smaller first.
+
+    Args:
+        a: images, uint8 (n, 3, h, w).
+        b: their reconstructions, in the same order and shape.
+
+    Returns:
+        (n,) float64, -1 to 1; 1 for equal images.
+
+    Raises:
+        BadInput: another type, or two shapes.
+        NotMeasurable: a side below 11.
+    """
+    check_pairs(a, b)
+    check_sides("SSIM", tuple(a.shape[-2:]), WIDEST)
+    return by_planes(_ssim, a, b).mean(1)
+
+
+def _ssim(both: Tensor) -> Tensor:
+    """One number a channel: (2, k, h, w) -> (k,)."""
+    squares, variances = moments(both)
+    return luminance(squares).mul_(contrast(variances)).mean((1, 2))
+
+
+@dataclass(frozen=True)
+class Similarities:
+    """Keeps the structural similarity of each pair of images."""
+
+    @property
+    def features(self) -> None:
+        """Looks at pixels."""
+        return
+
+    def start(self, about: Pass) -> PerPair:
+        """Nothing yet.
+
+        Raises:
+            NotMeasurable: images below 11 pixels.
+        """
+        check_sides("SSIM", (about.resolution,) * 2, WIDEST)
+        return PerPair("ssim", ssim)
+
+    def describe(self) -> dict[str, Json]:
+        """What the protocol must say."""
+        return {
+            "kept": "SSIM of each pair, mean over channels and positions",
+            "window": "Gaussian 11x11, sigma 1.5, inside the image",
+            "variance": "population",
+            "constants": "k1 0.01, k2 0.03, range 255",
+        }
+
+
+def _compute(pairs: Tensors) -> Mapping[str, Measured]:
+    return {"ssim": mean_over_images(pairs["ssim"])}
+
+
+ROOM = Metric(
+    version=1,
+    looks={"pairs": Look(View.PAIRS, Similarities())},
+    compute=_compute,
+    columns={"ssim": Column("SSIM", lower_is_better=False)},
+)

@@ -1,0 +1,163 @@
+"""LPIPS of pairs: distances of features, gathered pair by pair."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor
+
+from genbench.errors import BadInput, GenbenchError, NotMeasurable
+from genbench.evidence import Stream, collect
+from genbench.features import lpips_alex, lpips_vgg
+from genbench.interfaces import Json, Look, Metric, Pass, View
+from genbench.registry import room
+
+MODULE = room("metric", "lpips").open()
+ROOM: Metric = MODULE.ROOM
+METRICS = {"alex": ROOM, **ROOM.variants}
+ABOUT = Pass(torch.device("cpu"), n=6, resolution=64, side=1, seed=0)
+
+
+def noise(seed: int, *shape: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def look(metric: Metric) -> Look:
+    return metric.looks["pairs"]
+
+
+class Pixels:
+    """An `Extractor` whose features are the pixels, so that distances are known."""
+
+    name, sha256 = "pixels", "f" * 64
+    layers: tuple[str, ...] = ("all",)
+
+    def __call__(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+        return {layer: images.flatten(1).float() for layer in layers}
+
+    def describe(self) -> dict[str, Json]:
+        return {"name": self.name}
+
+
+def test_distance_is_the_squared_euclidean_one() -> None:
+    """3² + 4² = 25, and 0 for equal rows."""
+    a = torch.tensor([[1.0, 2.0], [5.0, 5.0]])
+    b = torch.tensor([[4.0, 6.0], [5.0, 5.0]])
+
+    found = MODULE.squared_distance(a, b)
+
+    assert found.tolist() == [25, 0]
+    assert found.dtype == torch.float64
+
+
+def test_distance_does_not_depend_on_its_blocks() -> None:
+    """Rows longer than a block and rows of which a block takes several; to 1e-13 of float64."""
+    for width in (7, 1 << 17):
+        a, b = noise(0, 5, width), noise(1, 5, width)
+        wanted = (a - b).double().square().sum(1)
+        torch.testing.assert_close(MODULE.squared_distance(a, b), wanted, rtol=1e-13, atol=0)
+
+
+def test_distance_keeps_the_digits_of_a_small_step() -> None:
+    """Features of size 1 that differ by 2^-20: squares of 2^-40 do not vanish beside them."""
+    a = torch.ones(1, 1000)
+
+    assert MODULE.squared_distance(a, a + 2**-20).item() == 1000 * 2**-40
+
+
+def test_features_of_two_layers_are_refused() -> None:
+    with pytest.raises(BadInput, match=r"got \(2, 3\) and \(2, 4\); take both from one layer"):
+        MODULE.squared_distance(torch.zeros(2, 3), torch.zeros(2, 4))
+
+
+def test_pairs_are_compared_through_one_pass_in_any_batches() -> None:
+    """Levels 1 and 3 of four pixels apart: 4·3·1 and 4·3·9, whatever the batches."""
+    inputs = torch.zeros(6, 3, 64, 64, dtype=torch.uint8)
+    outputs = inputs.clone()
+    outputs[::2, :, :2, :2] = 1
+    outputs[1::2, :, :2, :2] = 3
+    gather = look(ROOM)
+
+    for size in (1, 4, 6):
+        stream = Stream(ABOUT, {View.PAIRS: (0, 1)}, lambda i, j: (inputs[i:j], outputs[i:j]), size)
+        found = collect(stream, [gather], {"lpips_alex": Pixels()}, lambda n: None).found[gather]
+        assert found["distance"].tolist() == [12, 108, 12, 108, 12, 108]
+
+
+def test_order_of_batches_leaves_no_trace() -> None:
+    straight, shuffled = (look(ROOM).gather.start(ABOUT) for _ in range(2))
+    a, b = noise(0, 6, 10), noise(1, 6, 10)
+    index = torch.arange(6)
+
+    for rows in torch.split(index, 2):
+        straight.update((a[rows], b[rows]), rows)
+    for rows in torch.split(index.flip(0), 4):
+        shuffled.update((a[rows], b[rows]), rows)
+
+    assert torch.equal(straight.finish()["distance"], shuffled.finish()["distance"])
+
+
+def test_pair_that_is_not_finite_is_named() -> None:
+    pairs = look(ROOM).gather.start(ABOUT)
+    b = torch.zeros(3, 4)
+    b[1, 2] = torch.inf
+    pairs.update((torch.zeros(3, 4), b), torch.tensor([7, 8, 9]))
+
+    with pytest.raises(GenbenchError, match="lpips_alex distance of pair 8 is not finite"):
+        pairs.finish()
+
+
+def test_score_is_the_mean_with_its_standard_error() -> None:
+    """Of 0.1, 0.2, 0.6: mean 0.3, deviation √0.07, error √(0.07 / 3)."""
+    distances = torch.tensor([0.1, 0.2, 0.6], dtype=torch.float64)
+
+    for metric in METRICS.values():
+        (score,) = metric.columns
+        found = metric.compute(pairs={"distance": distances})[score]
+        assert found.value == pytest.approx(0.3)
+        assert found.spread == pytest.approx((0.07 / 3) ** 0.5)
+        assert (found.spread_over, found.n) == ("standard error over images", 3)
+
+
+def test_each_network_and_crop_has_a_score_of_its_own() -> None:
+    scores = {name: list(metric.columns) for name, metric in METRICS.items()}
+
+    assert scores == {
+        "alex": ["lpips_alex"],
+        "vgg": ["lpips_vgg"],
+        "alex-face": ["lpips_alex_face"],
+        "vgg-face": ["lpips_vgg_face"],
+    }
+    for name, metric in METRICS.items():
+        assert look(metric).face == name.endswith("face")
+        assert look(metric).gather.features == (f"lpips_{name.removesuffix('-face')}", "all")
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "words"),
+    [
+        ("alex", 30, "sides of 31 pixels or more, the images have 30"),
+        ("vgg", 15, "sides of 16 pixels or more, the images have 15"),
+        ("alex-face", 56, "sides of 31 pixels or more, the face box has 28"),
+        ("vgg-face", 24, "sides of 16 pixels or more, the face box has 12"),
+        ("vgg-face", 100, "divisible by 8, got 100x100; crop or resize to 96"),
+    ],
+)
+def test_small_images_are_refused_before_the_pass(name: str, side: int, words: str) -> None:
+    """In the middle of it they would take the other metrics of the view with them."""
+    with pytest.raises(NotMeasurable, match=words):
+        look(METRICS[name]).gather.start(dataclasses.replace(ABOUT, resolution=side))
+
+
+@pytest.mark.parametrize(("name", "side"), [("alex", 31), ("vgg", 16), ("alex-face", 64)])
+def test_smallest_images_are_taken(name: str, side: int) -> None:
+    look(METRICS[name]).gather.start(dataclasses.replace(ABOUT, resolution=side))
+
+
+def test_smallest_sides_are_those_of_the_networks() -> None:
+    """Rooms do not import networks, so the numbers stand in two places."""
+    for name, plan in (("alex", lpips_alex.PLAN), ("vgg", lpips_vgg.PLAN)):
+        with pytest.raises(NotMeasurable, match=f"sides of {plan.least} pixels"):
+            look(METRICS[name]).gather.start(dataclasses.replace(ABOUT, resolution=plan.least - 1))
