@@ -28,6 +28,15 @@ class Footnote:
         """The clauses in one sentence."""
         return "; ".join(self.clauses)
 
+    @property
+    def brief(self) -> str:
+        """What changes most: numbers of images and error bar, and the id of all the rest."""
+        known = dict(self.fields)
+        images = (f"{n} {name.removeprefix('images.')}" for name, n in known.items()
+                  if name.startswith("images."))  # fmt: skip
+        bars = (clause for clause in self.clauses if clause.startswith("±"))
+        return "; ".join([", ".join(images), *bars, f"protocol {self.protocol_id}"])
+
 
 def words(protocol: Protocol) -> tuple[str, ...]:
     """The recipe in clauses, digests shortened."""
@@ -41,7 +50,7 @@ def words(protocol: Protocol) -> tuple[str, ...]:
         f"{protocol.repeats} sets of samples" if protocol.repeats > 1 else "",
         f"data {protocol.dataset} at {side}×{side}, fingerprint {short(protocol.fingerprint)}",
         recipe and f"images: {recipe}",
-        f"quantised to {protocol.quantise}",
+        f"pixels: {protocol.quantise}",
         f"precision: {protocol.precision}",
         f"weights: {protocol.weights}",
         f"checkpoint: {protocol.checkpoint}",

@@ -259,13 +259,17 @@ def _footnotes(
 
 
 def _remarks(heads: Sequence[TableColumn], chosen: Chosen) -> list[str]:
-    """What metrics had to say about their numbers, once for all rows that share it."""
-    rows: dict[tuple[str, str], list[str]] = {}
+    """What metrics had to say about their numbers, once for all numbers that share it."""
+    shared_by: dict[str, tuple[dict[str, None], dict[str, None]]] = {}  # titles, models
     for head in heads:
         for (key, score, protocol_id), record in chosen.values.items():
             if (score, protocol_id) == (head.score, head.protocol_id) and record.note:
-                rows.setdefault((head.title, record.note), []).append(key[0])
-    return [f"{title} of {', '.join(names)}: {note}." for (title, note), names in rows.items()]
+                titles, models = shared_by.setdefault(record.note, ({}, {}))
+                titles[head.title] = models[key[0]] = None
+    return [
+        f"{', '.join(titles)} of {', '.join(models)}: {note}."
+        for note, (titles, models) in shared_by.items()
+    ]
 
 
 def _notes(heads: Sequence[TableColumn], rows: Sequence[Row]) -> list[str]:

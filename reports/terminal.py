@@ -73,8 +73,10 @@ def _table(table: Table, width: int) -> Iterator[Text | Grid | Padding]:
     yield from (_indented("", note) for note in table.notes)
     for note in table.footnotes:
         titles = ", ".join(note.titles)
-        yield _indented(f"[{note.marker}]", f"{titles}: {note.text}")
+        yield _indented(f"[{note.marker}]", f"{titles}: {note.brief}")
         yield from (_indented("", f"[{note.marker}] differs: {line}") for line in note.differs)
+    if table.footnotes:
+        yield _indented("", "The whole recipe behind a number: genbench table protocol ID")
 
 
 def _blocks(table: Table, width: int) -> Iterator[list[int]]:

@@ -72,6 +72,31 @@ def diff(store: Any, before: int, after: int) -> None:
         click.echo("no number changed", err=True)
 
 
+@table_command.command()
+@click.argument("protocol_id")
+@click.pass_obj
+def protocol(store: Any, protocol_id: str) -> None:
+    """Print the recipe with this id, or with an id that begins so, field by field.
+
+    \b
+    Example:
+      genbench table protocol 3f2a
+    """
+    from genbench.errors import BadInput
+    from genbench.footnotes import fields
+    from genbench.protocol import from_json
+
+    known = {r.protocol_id: r.protocol for r in store.read() if r.protocol_id and r.protocol}
+    found = [name for name in known if name.startswith(protocol_id)]
+    if len(found) != 1:
+        raise BadInput(
+            f"{len(found)} protocols of the table begin with {protocol_id!r}; "
+            f"there are: {', '.join(sorted(known))}"
+        )
+    for name, value in fields(from_json(known[found[0]])):
+        click.echo(f"{name}: {value}")
+
+
 def _number(record: Any) -> str:
     if record is None:
         return "nothing"

@@ -58,7 +58,7 @@ def test_the_table_has_models_and_anchors() -> None:
 
     for name in ("pca-toyfaces-120-16", "p (untrained)", "real images", "mean image"):
         assert name in text
-    assert "std over 2 sampling batches" in text
+    assert "± is std over 2 sampling batches" in text
 
 
 def test_history_and_diff_of_versions() -> None:
@@ -71,6 +71,14 @@ def test_history_and_diff_of_versions() -> None:
     diff = run(f"table diff {newest - 1} {newest}").stdout
     assert re.search(r"^added +toyfaces:120 16 +p +rmse +nothing -> [\d.]+ ±", diff)
     assert run(f"table --version {newest - 1}").stdout != run("table").stdout
+
+
+def test_the_whole_recipe_of_a_number_can_be_printed() -> None:
+    ids = re.findall(r"protocol ([0-9a-f]{12})", run("table").stdout)
+    text = run(f"table protocol {ids[0][:8]}").stdout
+
+    assert "resolution: 16" in text
+    assert "recipe.crop: none, drawn at the resolution" in text
 
 
 def test_a_plan_says_what_would_be_done_and_does_nothing() -> None:
@@ -120,6 +128,7 @@ def test_a_report_is_files_and_text() -> None:
         ("evaluate --preset quick --images 3", "--preset quick fixes --images"),
         ("table --table empty", "empty holds no results table"),
         ("table --version 99", "not 99"),
+        ("table protocol zzz", "0 protocols of the table begin with 'zzz'"),
         ("table diff 0 99", "not 99"),
         ("report --format pfd", "no report is called 'pfd'"),
     ],
