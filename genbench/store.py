@@ -121,7 +121,8 @@ class Store:
         """
         table = self._open(version)
         rows = table.to_pyarrow_table().to_pylist()
-        return sorted((_record(row) for row in rows), key=lambda r: (r.time, r.id))
+        # Rows of one commit lie in the order in which they were measured; the sort keeps it.
+        return sorted(map(_record, rows), key=lambda record: record.time)
 
     def version(self) -> int:
         """Number of the newest version."""

@@ -158,7 +158,10 @@ def build(records: Sequence[Record], columns: Callable[[str, str], Column]) -> l
 
 def _fill(table: Table, records: Sequence[Record], columns: Callable[[str, str], Column]) -> Table:
     chosen = choose(records)
-    heads = _columns(records, chosen, columns)
+    every = _columns(records, chosen, columns)
+    # A column without a number says no more than its reason, so it gives way to a note.
+    heads = tuple(head for head in every if head.protocol_id) or every
+    nowhere = _nowhere([head for head in every if head not in heads], chosen)
     rows = _rows(list(dict.fromkeys((r.model, r.run) for r in records)), heads, chosen)
     remarks = _remarks(heads, chosen)
     return dataclasses.replace(
@@ -167,7 +170,7 @@ def _fill(table: Table, records: Sequence[Record], columns: Callable[[str, str],
         rows=rows,
         footnotes=_footnotes(heads, rows, chosen),
         reasons=tuple(dict.fromkeys(c.reason for row in rows for c in row.cells if c.reason)),
-        notes=(*remarks, *_notes(heads, rows), *_common(chosen)),
+        notes=(*nowhere, *remarks, *_notes(heads, rows), *_common(chosen)),
     )
 
 
@@ -256,6 +259,16 @@ def _footnotes(
             Footnote(marker, titles, name, tuple(clauses), sum(apart, ()), fields(protocol))
         )
     return tuple(notes)
+
+
+def _nowhere(heads: Sequence[TableColumn], chosen: Chosen) -> list[str]:
+    """Scores that no model has, once for each reason."""
+    titles: dict[str, dict[str, None]] = {}
+    for head in heads:
+        for (_, score), record in chosen.absent.items():
+            if score == head.score:
+                titles.setdefault(why(record), {})[head.title] = None
+    return [f"Not measured: {', '.join(names)}: {reason}." for reason, names in titles.items()]
 
 
 def _remarks(heads: Sequence[TableColumn], chosen: Chosen) -> list[str]:

@@ -32,6 +32,13 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
     assert sorted(found, key=lambda r: r.id) == sorted(rows, key=lambda r: r.id)
 
 
+def test_records_come_back_in_the_order_in_which_they_were_measured(tmp_path: Path) -> None:
+    rows = [record(float(k), score=f"score {k}") for k in range(40)]
+    Store(tmp_path / "t").append(rows)
+
+    assert [r.score for r in Store(tmp_path / "t").read()] == [r.score for r in rows]
+
+
 def test_one_append_is_one_version_and_old_versions_stay(tmp_path: Path) -> None:
     store = Store(tmp_path / "t")
 

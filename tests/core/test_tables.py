@@ -374,3 +374,21 @@ def test_equal_titles_of_different_pictures_do_not_meet() -> None:
     one, two = (figure_file(Figure("samples", "", png, "")) for png in (b"1", b"2"))
 
     assert one != two
+
+
+def test_a_score_that_nobody_has_is_a_note_and_not_a_column() -> None:
+    absent = {"metric": "kid", "score": "kid", "reason": "no weights"}
+    table = only(
+        recorded(8.0), recorded(None, **absent), recorded(9.0, model="b"),
+        recorded(None, model="b", **absent),
+    )  # fmt: skip
+
+    assert [column.score for column in table.columns] == ["fid"]
+    assert table.notes[0] == "Not measured: KID: no weights."
+
+
+def test_where_nothing_was_measured_the_columns_stay() -> None:
+    table = only(recorded(None, reason="no weights"))
+
+    assert [column.score for column in table.columns] == ["fid"]
+    assert table.rows[0].cells[0].reason == "no weights"
