@@ -252,6 +252,7 @@ class Metric:
     compute: Callable[..., Mapping[str, Measured]]  # score name -> number
     columns: Mapping[str, Column]  # score name -> how it is printed; the main score first
     parameters: Mapping[str, Json] = field(default_factory=dict)  # of `compute`, for the protocol
+    check: Callable[[int], object] | None = None  # of the resolution, before any pass: may raise
     variants: Mapping[str, Metric] = field(default_factory=dict)  # "768" for `--metrics fid:768`
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from genbench.interfaces import Json, Pass, Tensors
 from genbench.seeds import derive
 
 from . import _pyramid
@@ -22,63 +20,6 @@ PER_IMAGE = 128  # patches of each level
 LENGTH = 3 * SIZE * SIZE  # numbers in a patch
 Words: TypeAlias = "NDArray[np.uint64]"
 AT_ONCE = 256  # images cut together: their patches fill 19 MB
-
-
-@dataclass(frozen=True)
-class Patches:
-    """Keeps the images, of which patches are cut at the end.
-
-    An image at 64x64 takes 12 kB, its patches 226 kB; one at 512x512 takes 0.8 MB, its
-    patches 0.5 MB. So memory grows by 3 h² bytes an image until the end, and then by
-    150 kB an image for the one level that is being compared.
-    """
-
-    @property
-    def features(self) -> None:
-        """Looks at pixels."""
-        return
-
-    def start(self, about: Pass) -> Kept:
-        """Room for all images.
-
-        Raises:
-            NotMeasurable: images of this size have no pyramid.
-        """
-        _pyramid.sides(about.resolution)
-        return Kept(about)
-
-    def describe(self) -> dict[str, Json]:
-        """What the protocol must say."""
-        return {
-            "kept": f"{PER_IMAGE} patches of {SIZE}x{SIZE} an image, "
-            f"of each level of a Laplacian pyramid down to {_pyramid.COARSEST}"
-        }
-
-
-class Kept:
-    """uint8 images on the device that made them, with their index."""
-
-    def __init__(self, about: Pass) -> None:
-        """Room for *about.n* images."""
-        shape = (about.n, 3, about.resolution, about.resolution)
-        self.images = torch.empty(shape, dtype=torch.uint8, device=about.device)
-        self.index = torch.empty(about.n, dtype=torch.int64)
-        self.seed, self.n = about.seed, 0
-
-    def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
-        """Take uint8 images (n, 3, h, h)."""
-        stop = self.n + len(index)
-        self.images[self.n : stop] = rows[0]
-        self.index[self.n : stop] = index
-        self.n = stop
-
-    def finish(self) -> Tensors:
-        """``images`` (n, 3, h, h) uint8 sorted by ``index`` (n,), and the ``seed``."""
-        images, index = self.images[: self.n].cpu(), self.index[: self.n]
-        if bool((index.diff() < 0).any()):
-            order = index.argsort()
-            images, index = images[order], index[order]
-        return {"images": images, "index": index, "seed": torch.tensor(self.seed)}
 
 
 def positions(index: Tensor, side: int, seed: int, *names: object) -> Tensor:

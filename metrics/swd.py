@@ -23,8 +23,9 @@ from genbench.errors import BadInput
 from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
 from genbench.seeds import generator, permutation
 
-from ._patches import LENGTH, Patches, patches_of, positions
-from ._pyramid import sides
+from ._images import AllImages
+from ._patches import LENGTH, PER_IMAGE, SIZE, patches_of, positions
+from ._pyramid import COARSEST, sides
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -193,8 +194,13 @@ COLUMNS = {
 }
 ROOM = Metric(
     version=1,
-    looks={"real": Look(View.REAL, Patches()), "generated": Look(View.SAMPLES, Patches())},
+    looks={"real": Look(View.REAL, AllImages()), "generated": Look(View.SAMPLES, AllImages())},
     compute=_compute,
     columns=COLUMNS,
-    parameters={"directions": 4 * 128},
+    check=sides,
+    parameters={
+        "patches": f"{PER_IMAGE} of {SIZE}x{SIZE} an image and level",
+        "levels": f"Laplacian pyramid down to {COARSEST}",
+        "directions": 4 * 128,
+    },
 )

@@ -29,6 +29,7 @@ class Plan:
     left_out: Sequence[str]  # one line for each candidate that does not fit the data
     looks: Sequence[Look]  # each once, and only those whose network is at hand
     missing: Mapping[str, str]  # network -> why it is not
+    refused: Mapping[str, str]  # metric -> why images of this size cannot have it
     passes: Passes
 
     def describe(self) -> list[str]:
@@ -49,6 +50,7 @@ class Plan:
             lines.append(f"{candidate.name}: {', '.join(parts) or 'nothing'}")
         for network, images in self.forward_passes().items():
             lines.append(f"{network}: {images} images to look at in all")
+        lines += [f"{metric}: cannot be had; {reason}" for metric, reason in self.refused.items()]
         lines += [f"{network}: not at hand; {reason}" for network, reason in self.missing.items()]
         return lines
 
@@ -92,7 +94,9 @@ def make_plan(found: Sequence[Candidate], data: Dataset, how: Evaluation, *, str
     if not kept:
         raise BadSetting("none of the models fits the data: " + "; ".join(left))
     device = devices.choose(how.device)
-    looks = list(dict.fromkeys(look for m in metrics.values() for look in m.looks.values()))
+    refused = _refused(metrics, data.resolution)
+    able = [metric for name, metric in metrics.items() if name not in refused]
+    looks = list(dict.fromkeys(look for metric in able for look in metric.looks.values()))
     networks, missing = _networks(looks, how, device)
     passes = Passes(data, how, sizes, networks, device, _pending(kept, data, how))
     if how.anchors:
@@ -100,7 +104,19 @@ def make_plan(found: Sequence[Candidate], data: Dataset, how: Evaluation, *, str
         floor = anchors.real_images(passes.reference)
         kept = [*kept, floor, anchors.mean_image(), *before]
     visible = [look for look in looks if _visible(look.gather, networks)]
-    return Plan(metrics, kept, left, visible, missing, passes)
+    return Plan(metrics, kept, left, visible, missing, refused, passes)
+
+
+def _refused(metrics: Mapping[str, Metric], resolution: int) -> dict[str, str]:
+    """Metrics that images of this size cannot have, with the reason."""
+    refused = {}
+    for name, metric in metrics.items():
+        try:
+            if metric.check is not None:
+                metric.check(resolution)
+        except NotMeasurable as error:
+            refused[name] = str(error)
+    return refused
 
 
 def find_metrics(names: Iterable[str]) -> dict[str, Metric]:

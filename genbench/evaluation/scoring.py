@@ -34,9 +34,7 @@ def score(
     try:
         measured = _measure(metric, real, gathered, passes, missing)
     except GenbenchError as error:
-        # One row says it; which further scores there would be depends on the images.
-        main = next(iter(metric.columns))
-        return [Record(metric=name, score=main, value=None, reason=str(error), **common)]
+        return not_measured(name, metric, str(error), common)
     protocol = describe(name, metric, passes)
     size = passes.sizes[_main_view(metric)]
     return [
@@ -54,6 +52,12 @@ def score(
         )
         for score, number in measured.items()
     ]
+
+
+def not_measured(name: str, metric: Metric, reason: str, common: Mapping[str, Any]) -> list[Record]:
+    """One record says it: which further scores there would be depends on the images."""
+    main = next(iter(metric.columns))
+    return [Record(metric=name, score=main, value=None, reason=reason, **common)]
 
 
 def describe(name: str, metric: Metric, passes: Passes) -> Protocol:

@@ -10,7 +10,7 @@ from typing import Any
 from genbench import provenance
 from genbench.evaluation import subjects
 from genbench.evaluation.plan import Plan
-from genbench.evaluation.scoring import score
+from genbench.evaluation.scoring import not_measured, score
 from genbench.evaluation.subjects import Candidate
 from genbench.evidence import Evidence
 from genbench.record import Record
@@ -60,5 +60,9 @@ def _measured(
     return [
         record
         for name, metric in plan.metrics.items()
-        for record in score(name, metric, real, gathered, passes, plan.missing, common)
+        for record in (
+            not_measured(name, metric, plan.refused[name], common)
+            if name in plan.refused
+            else score(name, metric, real, gathered, passes, plan.missing, common)
+        )
     ]

@@ -319,3 +319,19 @@ def test_an_interrupted_evaluation_goes_on_at_the_finished_passes(
 
     assert done == ["samples", "samples", "samples", "pairs"]
     assert list(resumed.value) == list(straight.value)
+
+
+def test_a_metric_that_the_size_forbids_is_refused_before_any_image_is_made(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from genbench.evaluation import passes
+
+    def never(*_: Any) -> Any:
+        raise AssertionError("a pass was made")
+
+    monkeypatch.setattr(passes, "collect", never)
+    small = open_dataset("toyfaces:60", 8)
+
+    frame = genbench.evaluate({"g": Inverse()}, data=small, metrics=["swd"], images=10)
+
+    assert "images of 8x8 have no pyramid" in frame.reason.iloc[0]

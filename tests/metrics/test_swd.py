@@ -241,7 +241,7 @@ def test_unequal_counts_are_cut_to_the_smaller(caplog: pytest.LogCaptureFixture)
 )
 def test_sides_that_do_not_halve_are_refused_before_the_pass(side: int, message: str) -> None:
     with pytest.raises(NotMeasurable, match=message):
-        ROOM.looks["real"].gather.start(Pass(torch.device("cpu"), 4, side, 0, 0))
+        ROOM.check(side)
 
 
 def test_sides_that_halve_need_not_be_powers_of_two() -> None:
