@@ -86,12 +86,12 @@ def spread(record: Record) -> float | None:
     return abs(record.spread)
 
 
-def best(records: Mapping[Slot, Record], lower_is_better: bool) -> set[Slot]:
+def best(records: Mapping[Slot, Record], lower_is_better: bool | None) -> set[Slot]:
     """The best, and those that do not differ from it by more than both error bars together.
 
     A missing error bar counts as 0. Nobody is best alone.
     """
-    if len(records) < 2:
+    if len(records) < 2 or lower_is_better is None:
         return set()
     sign = 1 if lower_is_better else -1
     top = min(records.values(), key=lambda record: sign * (record.value or 0.0))

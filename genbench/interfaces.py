@@ -238,7 +238,7 @@ class Column:
     """How a score stands in a table."""
 
     title: str
-    lower_is_better: bool
+    lower_is_better: bool | None  # None: neither way is better, so nobody is best
     unit: str = ""
     digits: int = 3
 

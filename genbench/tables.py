@@ -43,14 +43,16 @@ class TableColumn:
     score: str
     title: str
     unit: str
-    lower_is_better: bool
+    lower_is_better: bool | None
     digits: int
     protocol_id: str | None  # None where no model could be measured
     marker: str = ""  # of the footnote
 
     @property
     def arrow(self) -> str:
-        """Which way is better."""
+        """Which way is better, if one is."""
+        if self.lower_is_better is None:
+            return ""
         return "↓" if self.lower_is_better else "↑"
 
     @property

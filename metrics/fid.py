@@ -123,7 +123,7 @@ def _compute(layer: str, real: Tensors, generated: Tensors) -> Mapping[str, Meas
 
 def _remark(real: Tensors, generated: Tensors) -> str | None:
     """What the number alone does not say."""
-    if not generated["cov"].any():
+    if generated["cov"].trace() <= SINGULAR * real["cov"].trace():
         return "all generated images are identical, so nothing is compared but means"
     counts, d = (int(real["n"]), int(generated["n"])), len(real["mean"])
     if min(counts) > d:

@@ -84,8 +84,8 @@ ROOM = Metric(
     },
     compute=_compute,
     columns={
-        "neighbours": Column("nearest training image", lower_is_better=False, unit="grey levels"),
-        "neighbours_ratio": Column("as far as unseen", lower_is_better=False),
+        "neighbours": Column("nearest training image", lower_is_better=None, unit="grey levels"),
+        "neighbours_ratio": Column("times as far as unseen", lower_is_better=None),
     },
     parameters={"distance": "mean absolute difference of pixels"},
 )

@@ -60,6 +60,8 @@ def sliced_wasserstein(
         NotMeasurable: sides below 16 or not divisible as often as there are levels.
     """
     _check(real, fake)
+    if remark := _remark(real, fake):
+        log.warning("SWD: %s", remark)
     index = torch.arange(len(real)), torch.arange(len(fake))
     return _compare((real, fake), index, seed, repeats * directions)
 
@@ -123,8 +125,6 @@ def _draw(n: int, images: Tensor, index: Tensor, seed: int) -> tuple[Tensor, Ten
 def _normaliser(a: Tensor, b: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """(1/σ, μ) of each set, (147,) each: one μ and σ a channel, over patches and pixels."""
     (mean_a, std_a), (mean_b, std_b) = _statistics(a), _statistics(b)
-    if bool(((std_a == 0) != (std_b == 0)).any()):
-        log.warning("SWD: a channel has no contrast at all on one side; it is 0 there")
     return _spread_out(mean_a, std_a), _spread_out(mean_b, std_b)
 
 
@@ -165,6 +165,14 @@ def _gap(a: NDArray[np.float32], b: NDArray[np.float32], shift: float) -> float:
     return float(np.abs(a, out=a).mean(dtype=np.float64))
 
 
+def _remark(real: Tensor, fake: Tensor) -> str | None:
+    """What the number alone does not say."""
+    flat = [(i.amax((2, 3)) == i.amin((2, 3))).all(0) for i in (real, fake)]
+    if bool((flat[0] != flat[1]).any()):
+        return "a channel has no contrast at all on one side, where it counts as 0"
+    return None
+
+
 def _check(real: Tensor, fake: Tensor) -> None:
     if real.dtype != torch.uint8 or fake.dtype != torch.uint8:
         raise BadInput(f"swd needs uint8 images of 0..255, got {real.dtype} and {fake.dtype}")
@@ -180,8 +188,8 @@ def _compute(real: Tensors, generated: Tensors) -> Mapping[str, Measured]:
     images = real["images"], generated["images"]
     index = real["index"], generated["index"]
     scores = _compare(images, index, int(generated["seed"]), directions=4 * 128)
-    n = min(map(len, images))
-    return {name: Measured(scores[name], n=n) for name in COLUMNS if name in scores}
+    n, note = min(map(len, images)), _remark(*images)
+    return {name: Measured(scores[name], n=n, note=note) for name in COLUMNS if name in scores}
 
 
 # Sides that are no power of two have levels of other names: `swd` alone stands in a table then.

@@ -50,7 +50,7 @@ def quickstart_command(
         budget = minutes - (time.monotonic() - began) / 60
         _train(name, out / "runs", max(budget, 0.1) / left, device)
     how = Evaluation(
-        metrics=("all",), images=1000, pairs=1000, repeats=3, anchors=True, device=device
+        metrics=_without_networks(), images=500, pairs=1000, repeats=3, anchors=True, device=device
     )
     records = carry_out(make_plan(candidates("all", out / "runs"), data, how, strict=True))
     store = Store(out / "results")
@@ -97,6 +97,17 @@ def _train(name: str, runs_dir: Path, minutes: float, device: str) -> None:
 def interrupted(state: str) -> bool:
     """Whether a signal ended the training, not its length or its time."""
     return state.startswith("stopped by")
+
+
+def _without_networks() -> tuple[str, ...]:
+    """Every metric that looks through no feature network, so that nothing has to be fetched."""
+    from genbench.evaluation import find_metrics
+
+    return tuple(
+        name
+        for name, metric in find_metrics(["all"]).items()
+        if all(look.gather.features is None for look in metric.looks.values())
+    )
 
 
 def _lead(data: Dataset, names: list[str]) -> str:

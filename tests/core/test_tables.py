@@ -392,3 +392,11 @@ def test_where_nothing_was_measured_the_columns_stay() -> None:
 
     assert [column.score for column in table.columns] == ["fid"]
     assert table.rows[0].cells[0].reason == "no weights"
+
+
+def test_where_neither_way_is_better_nobody_is_best() -> None:
+    records = [recorded(8.0), recorded(9.0, model="b")]
+    (table,) = build(records, lambda _, score: Column(score, lower_is_better=None))
+
+    assert winners(table) == set()
+    assert table.columns[0].arrow == ""
