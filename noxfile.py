@@ -66,6 +66,12 @@ def wheel(session: nox.Session) -> None:
             silent=True,
         )  # fmt: skip
         session.run("genbench", "list")
+        # Templates are data, which a wheel can lose without losing a room.
+        session.run(
+            "python", "-c",
+            "from genbench.registry import rooms; from genbench.tables import Report;"
+            "[room.load().render(Report(title='t')) for room in rooms('report').values()]",
+        )  # fmt: skip
     in_tree = {
         "model": rooms_in("baselines"),
         "metric": rooms_in("metrics"),
