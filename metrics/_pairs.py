@@ -15,29 +15,33 @@ TOP = 255.0  # white; MAX of pSNR
 
 
 @dataclass(frozen=True)
-class SquaredErrors:
-    """Keeps the mean squared error of each pair of images."""
+class PerPair:
+    """Keeps one number of each pair of images."""
+
+    name: str  # of the numbers in the evidence
+    score: Callable[[Tensor, Tensor], Tensor]  # uint8 (n, 3, h, w) twice -> (n,) float64
+    kept: str  # what it is, for the protocol
 
     @property
     def features(self) -> None:
         """Looks at pixels."""
         return
 
-    def start(self, about: Pass) -> PerPair:
+    def start(self, about: Pass) -> Numbers:
         """Nothing yet."""
         del about
-        return PerPair("mse", squared_error)
+        return Numbers(self.name, self.score)
 
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
-        return {"kept": "mean squared error of each pair, grey levels of 0..255"}
+        return {"kept": self.kept}
 
 
-class PerPair:
+class Numbers:
     """One number a pair, in the order of the images."""
 
     def __init__(self, name: str, score: Callable[[Tensor, Tensor], Tensor]) -> None:
-        """Empty; *score* takes uint8 images (n, 3, h, w) twice and gives (n,) float64."""
+        """Empty."""
         self.name, self.score = name, score
         self.values: list[Tensor] = []
         self.index: list[Tensor] = []
@@ -66,6 +70,12 @@ def squared_error(a: Tensor, b: Tensor) -> Tensor:
     check_pairs(a, b)
     difference = a.int() - b.int()  # in uint8 it would wrap around
     return difference.square().flatten(1).sum(1).double() / a[0].numel()
+
+
+# Shared by RMSE and pSNR, which therefore share the work.
+SQUARED_ERRORS = PerPair(
+    "mse", squared_error, "mean squared error of each pair, grey levels of 0..255"
+)
 
 
 def check_pairs(a: Tensor, b: Tensor) -> None:

@@ -97,9 +97,7 @@ class Neighbours:
 
         Raises:
             NotEnoughData: one image has no neighbour.
-            NotMeasurable: images below 16 pixels.
         """
-        check_sides("MS-SSIM", (about.resolution,) * 2, SMALLEST)
         if about.n < 2:
             raise NotEnoughData(
                 f"MS-SSIM between samples needs 2 images, got {about.n}; raise --images"
@@ -108,7 +106,7 @@ class Neighbours:
 
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
-        return {"kept": "MS-SSIM of rows 0 and 1, 2 and 3, and so on", **DEFINITION}
+        return {"kept": "MS-SSIM of rows 0 and 1, 2 and 3, and so on"}
 
 
 class Couples:
@@ -155,31 +153,12 @@ def _diversity(samples: Tensors) -> Mapping[str, Measured]:
 # --- of reconstructions -----------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Similarities:
-    """Keeps the MS-SSIM of each image and its reconstruction."""
-
-    @property
-    def features(self) -> None:
-        """Looks at pixels."""
-        return
-
-    def start(self, about: Pass) -> PerPair:
-        """Nothing yet.
-
-        Raises:
-            NotMeasurable: images below 16 pixels.
-        """
-        check_sides("MS-SSIM", (about.resolution,) * 2, SMALLEST)
-        return PerPair("ms_ssim", ms_ssim)
-
-    def describe(self) -> dict[str, Json]:
-        """What the protocol must say."""
-        return {"kept": "MS-SSIM of each pair", **DEFINITION}
-
-
 def _reconstruction(pairs: Tensors) -> Mapping[str, Measured]:
     return {"ms_ssim_reconstruction": mean_over_images(pairs["ms_ssim"])}
+
+
+def _check(side: int) -> None:
+    check_sides("MS-SSIM", (side, side), SMALLEST)
 
 
 # Better is low in one and high in the other, so neither is called by the bare name.
@@ -188,11 +167,15 @@ ROOM = Metric(
     looks={"samples": Look(View.SAMPLES, Neighbours())},
     compute=_diversity,
     columns={"ms_ssim_diversity": Column("MS-SSIM between samples", lower_is_better=True)},
+    parameters=DEFINITION,
+    check=_check,
     variants={
         "reconstruction": Metric(
             version=1,
-            looks={"pairs": Look(View.PAIRS, Similarities())},
+            looks={"pairs": Look(View.PAIRS, PerPair("ms_ssim", ms_ssim, "MS-SSIM of each pair"))},
             compute=_reconstruction,
+            parameters=DEFINITION,
+            check=_check,
             columns={
                 "ms_ssim_reconstruction": Column(
                     "MS-SSIM of reconstructions", lower_is_better=False

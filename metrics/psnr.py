@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from genbench.errors import NotMeasurable
 from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
 
-from ._pairs import TOP, SquaredErrors, mean_over_images, squared_error
+from ._pairs import SQUARED_ERRORS, TOP, mean_over_images, squared_error
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,7 +53,7 @@ def _compute(pairs: Tensors) -> Mapping[str, Measured]:
 
 ROOM = Metric(
     version=1,
-    looks={"pairs": Look(View.PAIRS, SquaredErrors())},
+    looks={"pairs": Look(View.PAIRS, SQUARED_ERRORS)},
     compute=_compute,
     columns={"psnr": Column("pSNR", lower_is_better=False, unit="dB", digits=2)},
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
 
-from ._pairs import SquaredErrors, mean_over_images, squared_error
+from ._pairs import SQUARED_ERRORS, mean_over_images, squared_error
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,7 +40,7 @@ def _compute(pairs: Tensors) -> Mapping[str, Measured]:
 
 ROOM = Metric(
     version=1,
-    looks={"pairs": Look(View.PAIRS, SquaredErrors())},
+    looks={"pairs": Look(View.PAIRS, SQUARED_ERRORS)},
     compute=_compute,
     columns={"rmse": Column("RMSE", lower_is_better=True, unit="grey levels of 255", digits=2)},
 )

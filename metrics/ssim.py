@@ -9,10 +9,9 @@ Checked against: skimage.metrics.structural_similarity with the paper's settings
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from genbench.interfaces import Column, Json, Look, Measured, Metric, Pass, Tensors, View
+from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
 
 from ._pairs import PerPair, check_pairs, mean_over_images
 from ._windows import WIDEST, by_planes, check_sides, contrast, luminance, moments
@@ -49,32 +48,8 @@ def _ssim(both: Tensor) -> Tensor:
     return luminance(squares).mul_(contrast(variances)).mean((1, 2))
 
 
-@dataclass(frozen=True)
-class Similarities:
-    """Keeps the structural similarity of each pair of images."""
-
-    @property
-    def features(self) -> None:
-        """Looks at pixels."""
-        return
-
-    def start(self, about: Pass) -> PerPair:
-        """Nothing yet.
-
-        Raises:
-            NotMeasurable: images below 11 pixels.
-        """
-        check_sides("SSIM", (about.resolution,) * 2, WIDEST)
-        return PerPair("ssim", ssim)
-
-    def describe(self) -> dict[str, Json]:
-        """What the protocol must say."""
-        return {
-            "kept": "SSIM of each pair, mean over channels and positions",
-            "window": "Gaussian 11x11, sigma 1.5, inside the image",
-            "variance": "population",
-            "constants": "k1 0.01, k2 0.03, range 255",
-        }
+def _check(side: int) -> None:
+    check_sides("SSIM", (side, side), WIDEST)
 
 
 def _compute(pairs: Tensors) -> Mapping[str, Measured]:
@@ -83,7 +58,14 @@ def _compute(pairs: Tensors) -> Mapping[str, Measured]:
 
 ROOM = Metric(
     version=1,
-    looks={"pairs": Look(View.PAIRS, Similarities())},
+    looks={"pairs": Look(View.PAIRS, PerPair("ssim", ssim, "SSIM of each pair"))},
     compute=_compute,
     columns={"ssim": Column("SSIM", lower_is_better=False)},
+    parameters={
+        "window": "Gaussian 11x11, sigma 1.5, inside the image",
+        "variance": "population",
+        "constants": "k1 0.01, k2 0.03, range 255",
+        "order": "mean over channels and positions",
+    },
+    check=_check,
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -20,15 +19,6 @@ least_kl: Any = import_module("genbench.baselines._losses").least_kl
 Pioneer: Any = room("model", "pioneer").load()
 S = 32  # images a phase, in these tests
 SMALL = {"latent": 16, "phase_images": S, "batches": (8,) * 9, "buffer": 12}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Two threads on a shared machine can be 30 times slower on such small networks."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def build(resolution: int = 8, seen: int = 0, seed: int = 0, **changes: Any) -> Any:

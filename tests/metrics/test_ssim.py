@@ -104,7 +104,7 @@ def test_number_is_the_mean_over_images_with_its_standard_error() -> None:
 
 
 def test_protocol_tells_it_from_other_readings() -> None:
-    said = ROOM.looks["pairs"].gather.describe()
+    said = ROOM.parameters
 
     assert "Gaussian 11x11, sigma 1.5" in said["window"]
     assert said["variance"] == "population"
@@ -116,7 +116,7 @@ def test_images_without_room_for_the_window_are_refused() -> None:
     with pytest.raises(NotMeasurable, match=message.format("32x10")):
         ssim(noise(1, 32, 10), noise(1, 32, 10))
     with pytest.raises(NotMeasurable, match=message.format("8x8")):
-        ROOM.looks["pairs"].gather.start(about(5, 8))
+        ROOM.check(8)
 
 
 @pytest.mark.parametrize(
