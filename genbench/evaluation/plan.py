@@ -153,7 +153,8 @@ def _sizes(how: Evaluation, data: Dataset) -> dict[View, int]:
     room = len(data.train) // (2 if how.anchors else 1)
     images = how.images if how.images is not None else min(DEFAULT_IMAGES, room)
     pairs = how.pairs if how.pairs is not None else min(DEFAULT_IMAGES, len(data.test))
-    if min(images, pairs, how.repeats, how.batch or 1, how.paths or 1) < 1:
+    given = [n for n in (images, pairs, how.paths, how.repeats, how.batch) if n is not None]
+    if min(given) < 1:
         raise BadSetting("--images, --pairs, --paths, --repeats and --batch must be at least 1")
     if images > len(data.train):
         raise NotEnoughData(

@@ -275,4 +275,5 @@ def opened(candidate: Candidate, data: Dataset, device: torch.device) -> Subject
     try:
         return candidate.open(data, device)
     except GenbenchError as error:
-        return Subject(missing=dict.fromkeys((View.SAMPLES, View.PAIRS), str(error)))
+        reasons = dict.fromkeys((View.SAMPLES, View.PAIRS, View.PATHS), str(error))
+        return Subject(missing=reasons)

@@ -62,10 +62,18 @@ class Trainer:
         return damaged
 
     def save(self) -> None:
-        """Write a checkpoint of this moment."""
+        """Write a checkpoint of this moment.
+
+        Raises:
+            Diverged: there is nothing worth keeping; the checkpoints that are there stay.
+        """
+        state = self.model.state_dict()
+        # Scalars are looked at now and then, and before the update: weights can be gone by now.
+        floats = {name: value for name, value in state.items() if value.is_floating_point()}
+        self._refuse([name for name, value in floats.items() if not value.isfinite().all()])
         checkpoint = checkpoints.Checkpoint(
             seen=self.model.seen,
-            model=self.model.state_dict(),
+            model=state,
             average=self.averages.state(),
             optimizers={n: o.state_dict() for n, o in self.model.optimizers().items()},
             random={"training": self.rng.get_state(), "torch": torch.get_rng_state()},
@@ -125,13 +133,7 @@ class Trainer:
         names = list(scalars)
         # One transfer for all of them: a wait per scalar would stall a GPU.
         values = torch.stack([scalars[n].detach().float() for n in names]).tolist() if names else []
-        bad = [name for name, value in zip(names, values, strict=True) if not math.isfinite(value)]
-        if bad:
-            raise Diverged(
-                f"{self.run.name}: {', '.join(bad)} stopped being finite after {self.model.seen} "
-                f"images; the last good checkpoint is kept in {self.run.checkpoints}; "
-                "try a smaller --set lr=..., or another --seed"
-            )
+        self._refuse([n for n, v in zip(names, values, strict=True) if not math.isfinite(v)])
         stage = self.model.stage(self.model.seen)
         row = dict(zip(names, values, strict=True))
         row |= {"alpha": stage.alpha, "resolution": stage.resolution, "images_per_second": rate}
@@ -140,6 +142,16 @@ class Trainer:
                 log.add_scalar(name, value, self.model.seen)
         shown = [f"{n} {row[n]:.3f}" for n in names[:3]]
         return "  ".join([_where(stage), *shown])
+
+    def _refuse(self, bad: list[str]) -> None:
+        """Raise `Diverged` if anything stands in *bad*, the names of what is not finite."""
+        if bad:
+            named = ", ".join(bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
+            raise Diverged(
+                f"{self.run.name}: {named} stopped being finite after {self.model.seen} "
+                f"images; the last good checkpoint is kept in {self.run.checkpoints}; "
+                "try a smaller --set lr=..., or another --seed"
+            )
 
     def _grid_number(self) -> int:
         return self.model.seen * self.settings.grids // max(self.total, 1)

@@ -6,40 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from small_pioneer import Pioneer, S, build, images, rng, same, weights
+from torch import Tensor
 
 from genbench.errors import BadSetting
-from genbench.interfaces import Batch, Decodes, Draws, Encodes, Generates, Interpolates
-from genbench.registry import room
+from genbench.interfaces import Decodes, Draws, Encodes, Generates, Interpolates
 from genbench.settings import Layer, resolve
-
-Pioneer: Any = room("model", "pioneer").load()
-S = 32  # images a phase, in these tests
-SMALL = {"latent": 16, "phase_images": S, "batches": (8,) * 9, "buffer": 12}
-
-
-def build(resolution: int = 8, seen: int = 0, seed: int = 0, **changes: Any) -> Any:
-    torch.manual_seed(seed)
-    model = Pioneer(Pioneer.Settings(**{**SMALL, **changes}), resolution)
-    model.seen = seen
-    return model.train()
-
-
-def images(n: int = 8, resolution: int = 8, seed: int = 5) -> Batch:
-    rng = torch.Generator().manual_seed(seed)
-    return Batch(torch.rand(n, 3, resolution, resolution, generator=rng) * 2 - 1, torch.arange(n))
-
-
-def rng(seed: int = 7) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def weights(net: nn.Module) -> list[Tensor]:
-    return [weight.detach().clone() for weight in net.parameters()]
-
-
-def same(a: list[Tensor], b: list[Tensor]) -> bool:
-    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
 def test_it_has_every_capability() -> None:

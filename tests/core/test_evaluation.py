@@ -233,6 +233,7 @@ def test_missing_weights_are_a_reason_with_the_next_step(data: Dataset, tmp_path
         ({"images": 999}, NotEnoughData, "lower it to 250"),
         ({"pairs": 999}, NotEnoughData, "lower it to 50"),
         ({"repeats": 0}, BadSetting, "must be at least 1"),
+        ({"paths": 0}, BadSetting, "must be at least 1"),
         ({"models": "nothing"}, BadInput, "neither a run in"),
         ({"models": object()}, BadInput, "object cannot be measured"),
         ({"device": "cuda:9"}, BadSetting, "cuda:9 was asked for"),
@@ -335,3 +336,25 @@ def test_a_metric_that_the_size_forbids_is_refused_before_any_image_is_made(
     frame = genbench.evaluate({"g": Inverse()}, data=small, metrics=["swd"], images=10)
 
     assert "images of 8x8 have no pyramid" in frame.reason.iloc[0]
+
+
+def test_a_run_that_cannot_be_loaded_says_so_for_every_metric(
+    data: Dataset, folder: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    shutil.copytree(folder / "pca", tmp_path / "pca")
+    for weights in (tmp_path / "pca").glob("checkpoints/*/model.safetensors"):
+        weights.write_bytes(b"lost")
+
+    frame = genbench.evaluate("pca", data=data, metrics=["swd", "rmse"], runs_dir=tmp_path, **SMALL)
+
+    assert len(frame) == 2
+    assert all("damaged or missing" in reason for reason in frame.reason)
+    from genbench.evaluation import candidates
+    from genbench.evaluation.subjects import opened
+    from genbench.interfaces import View
+
+    (broken,) = candidates("pca", tmp_path)
+    missing = opened(broken, data, torch.device("cpu")).missing
+    assert "damaged or missing" in missing[View.PATHS]

@@ -194,6 +194,21 @@ def test_a_number_that_is_not_finite_stops_and_keeps_the_good_checkpoint(tmp_pat
     assert runs.read(run.folder).facts["state"].startswith("failed")
 
 
+def test_weights_that_are_not_finite_never_become_a_checkpoint(tmp_path: Path) -> None:
+    """Between two rows of scalars nobody looks at them, so the checkpoint must."""
+    run = train(tmp_path, minutes=0)
+    good = {entry.name for entry in run.checkpoints.iterdir()}
+    state = checkpoints.latest(run.checkpoints, training=True)[0]
+    for optimizer in state.optimizers.values():
+        optimizer["param_groups"][0]["lr"] = float("inf")
+    checkpoints.write(run.checkpoints, state, keep=2)
+
+    with pytest.raises(Diverged, match=r"and \d+ more stopped being finite after 16 images"):
+        genbench.resume(run.folder, {"minutes": 0, "log_every": 1000})
+
+    assert {entry.name for entry in run.checkpoints.iterdir()} == good
+
+
 def test_the_order_of_images_does_not_depend_on_the_batch() -> None:
     split = open_dataset("toyfaces:60", 8).train
     one, two = (Feed(split, 3, torch.device("cpu"), flip=True) for _ in range(2))
