@@ -16,7 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from genbench.errors import UnknownName, unknown
+from genbench.errors import BadSetting, UnknownName, nearest, unknown
+from genbench.interfaces import Metric
 
 PACKAGES = {
     "model": "genbench.baselines",
@@ -76,6 +77,25 @@ def room(kind: str, name: str) -> Room:
     if name not in known:
         raise unknown(kind, name, known)
     return known[name]
+
+
+def metric(name: str) -> Metric:
+    """A metric by the name users give it: "fid", or "fid:768" for a variant.
+
+    Raises:
+        UnknownName: no such metric.
+        BadSetting: no such variant of it.
+    """
+    base, _, variant = name.partition(":")
+    found: Metric = room("metric", base).load()
+    if not variant:
+        return found
+    if variant not in found.variants:
+        known = ", ".join(f"{base}:{each}" for each in found.variants) or "none"
+        raise BadSetting(
+            f"{base} has no variant {variant!r}.{nearest(variant, found.variants)} Known: {known}"
+        )
+    return found.variants[variant]
 
 
 def _own(kind: str) -> list[Room]:

@@ -7,19 +7,17 @@ from pathlib import Path
 
 from genbench import devices, figures, files, registry, runs
 from genbench.data import Dataset
-from genbench.errors import GenbenchError, UnknownName
-from genbench.interfaces import Column, Form, Metric
+from genbench.errors import BadSetting, GenbenchError, UnknownName
+from genbench.interfaces import Column, Form
 from genbench.record import Record
 from genbench.tables import Figure, Report, build, figure_file
 
 
 def column(metric: str, score: str) -> Column:
     """How a score is printed: as its metric says, or plainly if that metric is gone."""
-    base, _, variant = metric.partition(":")
     try:
-        found: Metric = registry.room("metric", base).load()
-        return (found.variants[variant] if variant else found).columns[score]
-    except (UnknownName, KeyError):
+        return registry.metric(metric).columns[score]
+    except (UnknownName, BadSetting, KeyError):
         return Column(title=score, lower_is_better=True)
 
 

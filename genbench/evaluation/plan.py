@@ -11,7 +11,7 @@ import torch
 
 from genbench import devices, features, places, provenance, registry
 from genbench.data import Dataset
-from genbench.errors import BadSetting, NotEnoughData, NotMeasurable, nearest
+from genbench.errors import BadSetting, NotEnoughData, NotMeasurable
 from genbench.evaluation import anchors, subjects
 from genbench.evaluation.passes import Passes
 from genbench.evaluation.settings import DEFAULT_IMAGES, Evaluation
@@ -134,15 +134,7 @@ def find_metrics(names: Iterable[str]) -> dict[str, Metric]:
                 found[each] = metric
                 found |= {f"{each}:{variant}": m for variant, m in metric.variants.items()}
             continue
-        base, _, variant = name.partition(":")
-        metric = registry.room("metric", base).load()
-        if variant and variant not in metric.variants:
-            known = ", ".join(f"{base}:{v}" for v in metric.variants) or "none"
-            raise BadSetting(
-                f"{base} has no variant {variant!r}.{nearest(variant, metric.variants)} "
-                f"Known: {known}"
-            )
-        found[name] = metric.variants[variant] if variant else metric
+        found[name] = registry.metric(name)
     if not found:
         raise BadSetting("no metric was asked for; see: genbench list metric")
     return found
