@@ -102,6 +102,28 @@ def frozen(network: nn.Module) -> Iterator[None]:
             weight.requires_grad_(True)
 
 
+@contextlib.contextmanager
+def batch_statistics(network: nn.Module) -> Iterator[None]:
+    """Batch norms of *network* go by the batch at hand, and their running statistics rest.
+
+    For passes over images that the network will not be evaluated on. In evaluation mode too:
+    there the running statistics would otherwise be used.
+    """
+    norms = [
+        part
+        for part in network.modules()
+        if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.track_running_stats
+    ]
+    modes = [norm.training for norm in norms]
+    for norm in norms:
+        norm.track_running_stats, norm.training = False, True
+    try:
+        yield
+    finally:
+        for norm, mode in zip(norms, modes, strict=True):
+            norm.track_running_stats, norm.training = True, mode
+
+
 def _zero_bias(conv: nn.Conv2d) -> None:
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)

@@ -99,3 +99,29 @@ def test_frozen_lets_gradients_through_but_not_in() -> None:
     assert layer.weight.grad is None
     assert layer.weight.requires_grad
     assert not layer.bias.requires_grad  # was frozen before
+
+
+def test_batch_statistics_leave_the_running_ones_alone() -> None:
+    """Same numbers as training mode gives, in either mode, and nothing is remembered."""
+    norm = nn.BatchNorm2d(3)
+    x = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0)) * 3 + 1
+    expected = nn.BatchNorm2d(3)(x)
+    before = {name: value.clone() for name, value in norm.state_dict().items()}
+    for mode in (True, False):
+        norm.train(mode)
+        with layers.batch_statistics(nn.Sequential(norm)):
+            assert torch.equal(norm(x), expected)
+
+        assert norm.training is mode
+        assert norm.track_running_stats
+        assert all(torch.equal(value, before[name]) for name, value in norm.state_dict().items())
+    norm.train()(x)
+    assert norm.num_batches_tracked == 1
+
+
+def test_a_norm_without_running_statistics_keeps_having_none() -> None:
+    norm = nn.BatchNorm2d(3, track_running_stats=False)
+    with layers.batch_statistics(norm):
+        pass
+
+    assert not norm.track_running_stats
