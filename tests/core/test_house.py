@@ -19,7 +19,8 @@ FLOORS = (
     ("errors", "interfaces"),
     (
         "files", "places", "images", "progress", "registry", "settings", "protocol", "record",
-        "seeds", "devices", "weights", "provenance", "numbers", "comparable", "footnotes", "tables",
+        "seeds", "devices", "weights", "provenance", "numbers", "significance", "comparable",
+        "footnotes", "tables",
     ),
     ("data", "features", "evidence", "store", "checkpoints", "runs", "figures"),
     ("training", "evaluation", "contracts", "reporting"),
@@ -32,7 +33,7 @@ STEPS = {
     "weights": {"places", "files", "progress"},
     "images": {"files"},
     "tables": {"record", "protocol", "comparable", "footnotes", "numbers"},
-    "comparable": {"record", "protocol", "numbers"},
+    "comparable": {"record", "protocol", "numbers", "significance"},
     "footnotes": {"protocol", "record", "numbers"},
     "runs": {"checkpoints", "data"},
     "figures": {"data"},
