@@ -1,4 +1,4 @@
-"""Losses on batches of latents that several models share."""
+"""Losses on batches of latents, and of images, that several models share."""
 
 from __future__ import annotations
 
@@ -51,3 +51,12 @@ def mean_cosine(a: Tensor, b: Tensor) -> Tensor:
     """
     assert a.shape == b.shape, f"{tuple(a.shape)} against {tuple(b.shape)}"
     return (a * b).sum(1).mean()
+
+
+def mean_square(a: Tensor, b: Tensor) -> Tensor:
+    """Mean of (a - b)^2 over all numbers of each image: (n, c, h, w) twice -> (n,).
+
+    The shapes must be equal: (n, 1, h, w) against (n, 3, h, w) would broadcast.
+    """
+    assert a.shape == b.shape, f"{tuple(a.shape)} against {tuple(b.shape)}"
+    return (a - b).square().flatten(1).mean(1)

@@ -84,3 +84,15 @@ def test_cosine_refuses_shapes_that_would_broadcast_to_all_pairs() -> None:
     assert mean_cosine(z, z.roll(1, 0)) == 0
     with pytest.raises(AssertionError):
         mean_cosine(z[:, :, None, None], z)
+
+
+def test_mean_square_of_each_image() -> None:
+    a = torch.zeros(2, 3, 4, 4)
+    b = torch.stack([a[0] + 0.5, a[1] - 2])
+
+    assert losses.mean_square(a, b).tolist() == [0.25, 4.0]
+
+
+def test_mean_square_refuses_shapes_that_would_broadcast() -> None:
+    with pytest.raises(AssertionError, match="against"):
+        losses.mean_square(torch.zeros(2, 1, 4, 4), torch.zeros(2, 3, 4, 4))
