@@ -22,6 +22,7 @@ from genbench.errors import BadInput, GenbenchError, NotMeasurable
 from genbench.files import new_file
 from genbench.images import to_bytes
 from genbench.interfaces import Accumulator, Extractor, Json, Look, Pass, Tensors, View
+from genbench.merging import finished
 
 CACHE_LIMIT = 256 << 20  # bytes of evidence worth keeping on disk: moments yes, patches no
 
@@ -87,7 +88,7 @@ def collect(
     found = {}
     for look, accumulator in running.items():
         try:
-            found[look] = accumulator.finish()
+            found[look] = finished(look.gather, stream.about, accumulator)
         except GenbenchError as error:
             failed[look] = error
     return Evidence(found, failed)

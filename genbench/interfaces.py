@@ -170,11 +170,21 @@ class Pass:
     weights_dir: Path | None = None  # where the user keeps weights, for a gatherer's own network
 
 
+@dataclass(frozen=True)
+class State:
+    """What is left of batches, in forms that processes merge without loss. Names are free."""
+
+    sums: Tensors = field(default_factory=dict)  # float64 or int64: added up
+    least: Tensors = field(default_factory=dict)  # the smallest of each number is taken
+    rows: Tensors = field(default_factory=dict)  # (k, ...): joined, in the order of `index`
+    index: Tensor | None = None  # (k,) int64: the image that each of `rows` belongs to
+
+
 class Accumulator(Protocol):
-    """Takes batches of one view and ends with a few tensors. Memory must not grow without need."""
+    """Takes batches of one view and keeps little of them. Memory must not grow without need."""
 
     def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
-        """Take a batch.
+        """Take a batch, without making the device wait.
 
         Args:
             rows: one tensor, and two for PAIRS (input, reconstruction) and PATHS (start,
@@ -183,14 +193,17 @@ class Accumulator(Protocol):
             index: (n,) global row of each image, on the CPU.
         """
 
-    def finish(self) -> Tensors:
-        """The evidence, on the CPU."""
+    def state(self) -> State:
+        """What the batches have left. Asked for once, after the last one."""
 
 
 class Gather(Protocol):
     """A frozen, hashable statement of what to keep of a view.
 
-    Two metrics that state equal gatherers of one view share the work.
+    Two metrics that state equal gatherers of one view share the work. Several processes
+    have an accumulator each, and see whole blocks of `genbench.seeds.BLOCK` rows. Nothing
+    gets from accumulators to `finish` but by their merged states, with one process as with
+    many, so what a state forgets is missed at once.
     """
 
     @property
@@ -198,7 +211,22 @@ class Gather(Protocol):
         """(network, layer) to look through, or None for the pixels."""
 
     def start(self, about: Pass) -> Accumulator:
-        """An empty accumulator. Raises `NotMeasurable` or `NotEnoughData` if it cannot work."""
+        """An empty accumulator. Raises `NotMeasurable` or `NotEnoughData` if it cannot work.
+
+        What it does to sums, such as the pivot it subtracts, may depend on *about* alone:
+        other processes see other batches.
+        """
+
+    def finish(self, whole: Tensors, about: Pass) -> Tensors:
+        """The evidence, on the CPU. It is asked for once, so derived work belongs here.
+
+        Args:
+            whole: sums, least and rows of all processes by name, on the CPU, and "index"
+                (k,), ascending, where there are rows.
+
+        Raises:
+            GenbenchError: what was kept cannot be used.
+        """
 
     def describe(self) -> dict[str, Json]:
         """What the protocol must say about it."""

@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from genbench.interfaces import Json, Pass, Tensors
+from genbench.interfaces import Json, Pass, State, Tensors
 
 from . import _faces
 from ._dlib_network import DlibDescriptor
@@ -57,6 +57,11 @@ class FacePairs:
         network = self.descriptor.load(about.device, about.weights_dir)
         return Distances(network, about.device, finders)
 
+    def finish(self, whole: Tensors, about: Pass) -> Tensors:
+        """``distance``, (n,) float64, and ``found``, (n,) bool: where there was a face."""
+        del about
+        return {"distance": whole["distance"], "found": whole["found"]}
+
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
         return {
@@ -67,7 +72,7 @@ class FacePairs:
 
 
 class Distances:
-    """One number a pair, in the order of the images.
+    """One number a pair.
 
     A batch waits for its faces while the next one is made, so two batches are in memory.
     """
@@ -89,8 +94,8 @@ class Distances:
         self.waiting = begun
         self.index.append(index)
 
-    def finish(self) -> Tensors:
-        """``distance``, (n,) float64, and ``found``, (n,) bool: where there was a face."""
+    def state(self) -> State:
+        """Distances, 0 where there was no face."""
         self._take(self.waiting)
         self._describe(self.faces)
         self.finders.close()
@@ -98,8 +103,8 @@ class Distances:
         distance = torch.zeros(len(found), dtype=torch.float64)
         if self.distances:
             distance[found] = torch.cat(self.distances).cpu()
-        order = torch.cat(self.index).argsort()
-        return {"distance": distance[order], "found": found[order]}
+        rows = {"distance": distance, "found": found}
+        return State(rows=rows, index=torch.cat(self.index))
 
     def _take(self, answers: Sequence[Future[Pair | None]]) -> None:
         """Wait for faces, and describe as many as fill a forward pass."""

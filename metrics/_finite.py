@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from genbench.errors import GenbenchError
+from genbench.interfaces import Tensors
 
 SIDES = ("real", "generated")
 NEVER = torch.iinfo(torch.int64).max  # index of the first bad image where there is none
@@ -14,9 +15,8 @@ NEVER = torch.iinfo(torch.int64).max  # index of the first bad image where there
 class FiniteCheck:
     """Watches the features of one pass."""
 
-    def __init__(self, device: torch.device, side: str) -> None:
-        """*side* is for the message."""
-        self.side = side
+    def __init__(self, device: torch.device) -> None:
+        """Nothing seen."""
         self.first_bad = torch.tensor(NEVER, device=device)
 
     def watch(self, features: Tensor, index: Tensor) -> None:
@@ -26,15 +26,20 @@ class FiniteCheck:
         place = index.to(features.device, non_blocking=True)
         self.first_bad = torch.minimum(self.first_bad, place.masked_fill(sound, NEVER).min())
 
-    def conclude(self) -> None:
-        """Say which image was bad.
+    def state(self) -> Tensors:
+        """For `State.least`."""
+        return {"first bad": self.first_bad}
 
-        Raises:
-            GenbenchError: a feature is not finite.
-        """
-        bad = int(self.first_bad)
-        if bad != NEVER:
-            raise GenbenchError(
-                f"the features of {self.side} image {bad} are not finite; "
-                "look at that image, and at the weights of the network"
-            )
+
+def conclude(whole: Tensors, side: int) -> None:
+    """Say which image was bad.
+
+    Raises:
+        GenbenchError: a feature is not finite.
+    """
+    bad = int(whole["first bad"])
+    if bad != NEVER:
+        raise GenbenchError(
+            f"the features of {SIDES[side]} image {bad} are not finite; "
+            "look at that image, and at the weights of the network"
+        )

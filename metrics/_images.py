@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genbench.interfaces import Json, Pass, Tensors
+from genbench.interfaces import Json, Pass, State, Tensors
+
+from ._kept import KeptRows
 
 
 @dataclass(frozen=True)
@@ -23,32 +25,27 @@ class AllImages:
         """Room for all images."""
         return Kept(about)
 
+    def finish(self, whole: Tensors, about: Pass) -> Tensors:
+        """``images`` (n, 3, h, h) uint8, their ``index`` (n,), ascending, and the ``seed``."""
+        return {**whole, "seed": torch.tensor(about.seed)}
+
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
         return {"kept": "every image, uint8"}
 
 
 class Kept:
-    """uint8 images on the device that made them, with their index."""
+    """uint8 images."""
 
     def __init__(self, about: Pass) -> None:
         """Room for *about.n* images."""
-        shape = (about.n, 3, about.resolution, about.resolution)
-        self.images = torch.empty(shape, dtype=torch.uint8, device=about.device)
-        self.index = torch.empty(about.n, dtype=torch.int64)
-        self.seed, self.n = about.seed, 0
+        self.kept = KeptRows(about)
 
     def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
         """Take uint8 images (n, 3, h, h)."""
-        stop = self.n + len(index)
-        self.images[self.n : stop] = rows[0]
-        self.index[self.n : stop] = index
-        self.n = stop
+        self.kept.add(rows[0], index)
 
-    def finish(self) -> Tensors:
-        """``images`` (n, 3, h, h) uint8 sorted by ``index`` (n,), and the ``seed``."""
-        images, index = self.images[: self.n].cpu(), self.index[: self.n]
-        if bool((index.diff() < 0).any()):
-            order = index.argsort()
-            images, index = images[order], index[order]
-        return {"images": images, "index": index, "seed": torch.tensor(self.seed)}
+    def state(self) -> State:
+        """The images."""
+        images, index = self.kept.parts()
+        return State(rows={"images": images}, index=index)

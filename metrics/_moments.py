@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from genbench.errors import NotEnoughData
-from genbench.interfaces import Json, Pass, Tensors
+from genbench.interfaces import Json, Pass, State, Tensors
 
-from ._finite import SIDES, FiniteCheck
+from ._finite import SIDES, FiniteCheck, conclude
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,16 @@ class Moments:
                 f"a covariance needs 2 {SIDES[about.side]} images, got {about.n}; raise --images, "
                 "or --pairs for reconstructions"
             )
-        return Sums(about.device, SIDES[about.side])
+        return Sums(about.device)
+
+    def finish(self, whole: Tensors, about: Pass) -> Tensors:
+        """``n`` (), ``mean`` (d,), ``cov`` (d, d), float64 but for n.
+
+        Raises:
+            GenbenchError: a feature is not finite.
+        """
+        conclude(whole, about.side)
+        return moments(whole)
 
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
@@ -51,12 +60,12 @@ class Sums:
     a pivot come out the same whatever batch came first.
     """
 
-    def __init__(self, device: torch.device, side: str) -> None:
-        """Empty; *side* is for messages."""
+    def __init__(self, device: torch.device) -> None:
+        """Empty."""
         self.n = 0
         self.total = torch.zeros((), dtype=torch.float64, device=device)
         self.products = torch.zeros((), dtype=torch.float64, device=device)
-        self.check = FiniteCheck(device, side)
+        self.check = FiniteCheck(device)
 
     def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
         """Take features (n, d)."""
@@ -70,13 +79,15 @@ class Sums:
         self.products.addmm_(features.T, features)
         self.check.watch(features, index)
 
-    def finish(self) -> Tensors:
-        """``n`` (), ``mean`` (d,), ``cov`` (d, d), float64 but for n.
+    def state(self) -> State:
+        """Everything but the order of images."""
+        sums = {"n": torch.tensor(self.n), "total": self.total, "products": self.products}
+        return State(sums=sums, least=self.check.state())
 
-        Raises:
-            GenbenchError: a feature is not finite.
-        """
-        self.check.conclude()
-        mean = self.total / self.n
-        cov = (self.products - self.n * torch.outer(mean, mean)) / (self.n - 1)
-        return {"n": torch.tensor(self.n), "mean": mean.cpu(), "cov": cov.cpu()}
+
+def moments(sums: Tensors) -> Tensors:
+    """``n`` (), ``mean`` (d,), ``cov`` (d, d) of sums."""
+    n = int(sums["n"])
+    mean = sums["total"] / n
+    cov = (sums["products"] - n * torch.outer(mean, mean)) / (n - 1)
+    return {"n": torch.tensor(n), "mean": mean, "cov": cov}

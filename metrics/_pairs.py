@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from genbench.errors import BadInput
-from genbench.interfaces import Json, Measured, Pass, Tensors
+from genbench.interfaces import Json, Measured, Pass, State, Tensors
 
 TOP = 255.0  # white; MAX of pSNR
 
@@ -32,13 +32,18 @@ class PerPair:
         del about
         return Numbers(self.name, self.score)
 
+    def finish(self, whole: Tensors, about: Pass) -> Tensors:
+        """The numbers, (n,) float64, in the order of the images."""
+        del about
+        return {self.name: whole[self.name]}
+
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
         return {"kept": self.kept}
 
 
 class Numbers:
-    """One number a pair, in the order of the images."""
+    """One number a pair."""
 
     def __init__(self, name: str, score: Callable[[Tensor, Tensor], Tensor]) -> None:
         """Empty."""
@@ -51,10 +56,9 @@ class Numbers:
         self.values.append(self.score(*rows))
         self.index.append(index)
 
-    def finish(self) -> Tensors:
-        """The numbers, (n,) float64, sorted by image so that batches leave no trace."""
-        order = torch.cat(self.index).argsort()
-        return {self.name: torch.cat(self.values).cpu()[order]}
+    def state(self) -> State:
+        """The numbers."""
+        return State(rows={self.name: torch.cat(self.values)}, index=torch.cat(self.index))
 
 
 def squared_error(a: Tensor, b: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from genbench.errors import BadInput, GenbenchError, NotMeasurable
-from genbench.interfaces import Json, Pass, Tensors
+from genbench.interfaces import Json, Pass, State, Tensors
 
 LEAST = {"lpips_alex": 31, "lpips_vgg": 16}  # pixels, smallest side of the network
 LARGEST = 256  # pixels, beyond which layer "all-256" averages down
@@ -57,7 +57,22 @@ class Distances:
                 f"{self.network} averages sides down by {factor}, which does not divide those "
                 f"that {what} ({side}); crop or resize to {side - side % factor}"
             )
-        return Pairs(self.network)
+        return Pairs()
+
+    def finish(self, whole: Tensors, about: Pass) -> Tensors:
+        """``distance``, (n,) float64, in the order of the pairs.
+
+        Raises:
+            GenbenchError: a distance is not finite.
+        """
+        del about
+        bad = whole["distance"].isfinite().logical_not().nonzero()
+        if len(bad):
+            raise GenbenchError(
+                f"the {self.network} distance of pair {int(whole['index'][bad[0]])} is not "
+                "finite; look at its images, whose values may be far outside [-1, 1]"
+            )
+        return {"distance": whole["distance"]}
 
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
@@ -65,11 +80,10 @@ class Distances:
 
 
 class Pairs:
-    """One number a pair, in the order of the pairs."""
+    """One number a pair."""
 
-    def __init__(self, network: str) -> None:
-        """Empty; *network* is for messages."""
-        self.network = network
+    def __init__(self) -> None:
+        """Empty."""
         self.distances: list[Tensor] = []
         self.index: list[Tensor] = []
 
@@ -78,22 +92,9 @@ class Pairs:
         self.distances.append(squared_distance(*rows))
         self.index.append(index)
 
-    def finish(self) -> Tensors:
-        """``distance``, (n,) float64, sorted by pair so that batches leave no trace.
-
-        Raises:
-            GenbenchError: a distance is not finite.
-        """
-        index = torch.cat(self.index)
-        order = index.argsort()
-        distances = torch.cat(self.distances).cpu()[order]
-        bad = distances.isfinite().logical_not().nonzero()
-        if len(bad):
-            raise GenbenchError(
-                f"the {self.network} distance of pair {int(index[order][bad[0]])} is not finite; "
-                "look at its images, whose values may be far outside [-1, 1]"
-            )
-        return {"distance": distances}
+    def state(self) -> State:
+        """The distances."""
+        return State(rows={"distance": torch.cat(self.distances)}, index=torch.cat(self.index))
 
 
 def squared_distance(a: Tensor, b: Tensor) -> Tensor:

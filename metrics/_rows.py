@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from genbench.errors import BadInput
-from genbench.interfaces import Json, Pass, Tensors
+from genbench.interfaces import Json, Pass, State, Tensors
 
-from ._finite import SIDES, FiniteCheck
+from ._finite import SIDES, FiniteCheck, conclude
+from ._kept import KeptRows
 
 COLLAPSED = "all generated images are identical"
 
@@ -31,41 +31,36 @@ class FeatureRows:
         """Nothing yet."""
         return Kept(about)
 
+    def finish(self, whole: Tensors, about: Pass) -> Tensors:
+        """``features`` (n, d) float32, in the order of the images.
+
+        Raises:
+            GenbenchError: a feature is not finite.
+        """
+        conclude(whole, about.side)
+        return {"features": whole["features"]}
+
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
         return {"layer": self.layer, "kept": "features of every image, float32"}
 
 
 class Kept:
-    """float32 features on the device that made them, with their index."""
+    """float32 features."""
 
     def __init__(self, about: Pass) -> None:
-        """Room for *about.n* images, taken when the first batch tells how wide a row is."""
-        self.rows = torch.empty((about.n, 0), device=about.device)
-        self.index = torch.empty(about.n, dtype=torch.int64)
-        self.n = 0
-        self.check = FiniteCheck(about.device, SIDES[about.side])
+        """Room for *about.n* images."""
+        self.kept, self.check = KeptRows(about), FiniteCheck(about.device)
 
     def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
         """Take features (n, d)."""
-        features = rows[0]
-        if self.n == 0:
-            self.rows = self.rows.new_empty((len(self.index), features.shape[1]))
-        stop = self.n + len(index)
-        self.rows[self.n : stop] = features
-        self.index[self.n : stop] = index
-        self.n = stop
-        self.check.watch(features, index)
+        self.kept.add(rows[0], index)
+        self.check.watch(rows[0], index)
 
-    def finish(self) -> Tensors:
-        """``features`` (n, d) float32, in the order of the images.
-
-        Raises:
-            GenbenchError: a feature is not finite.
-        """
-        self.check.conclude()
-        rows, index = self.rows[: self.n].cpu(), self.index[: self.n]
-        return {"features": rows[index.argsort()] if bool((index.diff() < 0).any()) else rows}
+    def state(self) -> State:
+        """The features."""
+        features, index = self.kept.parts()
+        return State(least=self.check.state(), rows={"features": features}, index=index)
 
 
 def check_rows(real: Tensor, generated: Tensor) -> None:

@@ -21,7 +21,7 @@ from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
 from genbench.seeds import permutation
 
 from ._finite import SIDES
-from ._moments import Sums
+from ._moments import Sums, moments
 from ._rows import COLLAPSED, FeatureRows, check_rows, collapsed
 from .fid import LAYER, OTHERS, frechet_distance
 
@@ -60,10 +60,10 @@ def fid_inf(real: Tensor, generated: Tensor, *, seed: int = 0) -> tuple[float, f
             f"and {len(generated)} generated; raise --images or take a layer with fewer features"
         )
     shares = torch.linspace(LEAST, 1, SIZES, dtype=torch.float64)
-    moments = (_growing(rows, shares, seed, side) for rows, side in ((real, 0), (generated, 1)))
+    sides = (_growing(rows, shares, seed, side) for rows, side in ((real, 0), (generated, 1)))
     distances = [
         frechet_distance(a["mean"], a["cov"], b["mean"], b["cov"])
-        for a, b in zip(*moments, strict=True)
+        for a, b in zip(*sides, strict=True)
     ]
     return intercept(1 / shares, torch.tensor(distances, dtype=torch.float64))
 
@@ -82,11 +82,11 @@ def intercept(x: Tensor, y: Tensor) -> tuple[float, float]:
 def _growing(rows: Tensor, shares: Tensor, seed: int, side: int) -> Iterator[Tensors]:
     """Mean and covariance of the first *shares* of the rows, in a random order."""
     order = permutation(len(rows), seed, "fid_inf", SIDES[side])
-    sums, start = Sums(rows.device, SIDES[side]), 0
+    sums, start = Sums(rows.device), 0
     for end in (shares * len(rows)).round().long().tolist():
         for index in torch.split(order[start:end], AT_ONCE):
             sums.update((rows[index.to(rows.device)],), index)
-        yield sums.finish()
+        yield {name: tensor.cpu() for name, tensor in moments(sums.state().sums).items()}
         start = end
 
 

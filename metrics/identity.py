@@ -18,6 +18,7 @@ import torch
 
 from genbench.errors import NotMeasurable
 from genbench.interfaces import Column, Look, Measured, Metric, Pass, Tensors, View
+from genbench.merging import finished
 from genbench.seeds import generator
 
 from ._face_pairs import Descriptor, FacePairs
@@ -58,7 +59,7 @@ def identity(
         for start in range(0, len(a), BATCH):
             rows = slice(start, start + BATCH)
             pairs.update((a[rows], b[rows]), torch.arange(len(a))[rows])
-        found = pairs.finish()
+        found = finished(gather, about, pairs)
     return found["distance"], found["found"]
 
 

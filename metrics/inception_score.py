@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from genbench.errors import BadInput, NotEnoughData
-from genbench.interfaces import Column, Json, Look, Measured, Metric, Pass, Tensors, View
+from genbench.interfaces import Column, Json, Look, Measured, Metric, Pass, State, Tensors, View
 
-from ._finite import SIDES, FiniteCheck
+from ._finite import FiniteCheck, conclude
 
 SPLITS = 10
 AT_ONCE = 4096  # images whose probabilities are held, 33 MB
@@ -49,7 +49,7 @@ def inception_score(logits: Tensor, *, splits: int = SPLITS) -> tuple[float, flo
     sums = ClassSums(len(logits), splits, logits.device)
     for index in torch.split(torch.arange(len(logits)), AT_ONCE):
         sums.add(logits[index], index)
-    scores = sums.scores()
+    scores = split_scores(sums.sums())
     return float(scores.mean()), float(scores.std(correction=0))
 
 
@@ -83,11 +83,17 @@ class ClassSums:
         self.p = self.p + which @ p
         self.certainty += which @ -torch.special.entr(p).sum(1)  # entr(0) is 0
 
-    def scores(self) -> Tensor:
-        """The score of each split, (splits,) float64 on the CPU."""
-        mean = self.p.cpu() / self.n[:, None]
-        divergence: Tensor = self.certainty.cpu() / self.n + torch.special.entr(mean).sum(1)
-        return divergence.exp()
+    def sums(self) -> Tensors:
+        """All of it; those of other images may be added."""
+        return {"images": self.n, "p": self.p, "certainty": self.certainty}
+
+
+def split_scores(sums: Tensors) -> Tensor:
+    """The score of each split, (splits,) float64 on the CPU."""
+    n = sums["images"]
+    mean = sums["p"].cpu() / n[:, None]
+    divergence: Tensor = sums["certainty"].cpu() / n + torch.special.entr(mean).sum(1)
+    return divergence.exp()
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,15 @@ class Scores:
         """
         return Predictions(ClassSums(about.n, self.splits, about.device), about)
 
+    def finish(self, whole: Tensors, about: Pass) -> Tensors:
+        """``scores`` (splits,) float64, and the number of images of each split ``n``.
+
+        Raises:
+            GenbenchError: a logit is not finite.
+        """
+        conclude(whole, about.side)
+        return {"scores": split_scores(whole), "n": whole["images"]}
+
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
         return {"layer": self.features[1], "kept": f"scores of {self.splits} splits, in order"}
@@ -119,21 +134,16 @@ class Predictions:
 
     def __init__(self, sums: ClassSums, about: Pass) -> None:
         """Fill *sums*."""
-        self.sums, self.check = sums, FiniteCheck(about.device, SIDES[about.side])
+        self.sums, self.check = sums, FiniteCheck(about.device)
 
     def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
         """Take logits (n, 1008)."""
         self.sums.add(rows[0], index)
         self.check.watch(rows[0], index)
 
-    def finish(self) -> Tensors:
-        """``scores`` (splits,) float64, and the number of images of each split ``n``.
-
-        Raises:
-            GenbenchError: a logit is not finite.
-        """
-        self.check.conclude()
-        return {"scores": self.sums.scores(), "n": self.sums.n}
+    def state(self) -> State:
+        """The sums of each split."""
+        return State(sums=self.sums.sums(), least=self.check.state())
 
 
 def _compute(generated: Tensors) -> Mapping[str, Measured]:

@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from genbench.errors import NotEnoughData
-from genbench.interfaces import Column, Json, Look, Measured, Metric, Pass, Tensors, View
+from genbench.interfaces import Column, Json, Look, Measured, Metric, Pass, State, Tensors, View
 
 from ._pairs import PerPair, check_pairs, mean_over_images
 from ._windows import by_planes, check_sides, contrast, luminance, moments
@@ -104,6 +105,11 @@ class Neighbours:
             )
         return Couples()
 
+    def finish(self, whole: Tensors, about: Pass) -> Tensors:
+        """``ms_ssim``, (n // 2,) float64 in the order of rows, and ``left_out``, rows without."""
+        del about
+        return {"ms_ssim": whole["ms_ssim"], "left_out": whole["left_out"]}
+
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
         return {"kept": "MS-SSIM of rows 0 and 1, 2 and 3, and so on"}
@@ -123,21 +129,24 @@ class Couples:
         """Take images, uint8 (n, 3, h, w)."""
         images = rows[0] if self.images is None else torch.cat([self.images, rows[0]])
         index, order = torch.cat([self.index, index]).sort()
-        met = (index[:-1] // 2 == index[1:] // 2).nonzero().flatten()
-        alone = torch.ones(len(index), dtype=torch.bool).index_fill(0, torch.cat([met, met + 1]), 0)
+        couple = index.numpy() // 2  # numpy, for it is plain that no device is asked
+        meets = couple[:-1] == couple[1:]
+        met = torch.from_numpy(np.flatnonzero(meets))
+        alone = torch.from_numpy(~(np.append(meets, False) | np.insert(meets, 0, False)))
         if len(met):
             left, right = (images[order[at].to(images.device)] for at in (met, met + 1))
             self.values.append(ms_ssim(left, right))
             self.couples.append(index[met] // 2)
         self.images, self.index = images[order[alone].to(images.device)], index[alone]
 
-    def finish(self) -> Tensors:
-        """``ms_ssim``, (n // 2,) float64 in the order of rows, and ``left_out``, rows without."""
-        order = torch.cat(self.couples).argsort()
-        return {
-            "ms_ssim": torch.cat(self.values).cpu()[order],
-            "left_out": torch.tensor(len(self.index)),
-        }
+    def state(self) -> State:
+        """The numbers, each with the row of its first image, and how many rows are left over."""
+        none = torch.empty(0, dtype=torch.float64)
+        return State(
+            sums={"left_out": torch.tensor(len(self.index))},
+            rows={"ms_ssim": torch.cat(self.values) if self.values else none},
+            index=torch.cat([2 * couple for couple in self.couples] or [self.index[:0]]),
+        )
 
 
 def _diversity(samples: Tensors) -> Mapping[str, Measured]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from genbench.errors import BadInput, NotMeasurable
 from genbench.evidence import Cache, Stream, collect, face_box, quantised
-from genbench.interfaces import Look, Pass, View
+from genbench.interfaces import Look, Pass, State, Tensors, View
 
 ABOUT = Pass(torch.device("cpu"), n=10, resolution=4, side=0, seed=0)
 
@@ -33,20 +33,24 @@ class Sum:
             raise NotMeasurable("not today")
         return Adding()
 
+    def finish(self, whole: Tensors, about: Pass) -> Tensors:
+        return whole
+
     def describe(self) -> dict[str, str | None]:
         return {"layer": self.layer}
 
 
 class Adding:
     def __init__(self) -> None:
-        self.total, self.rows = torch.zeros((), dtype=torch.float64), torch.zeros(0)
+        self.total = torch.zeros((), dtype=torch.float64)
+        self.index = torch.zeros(0, dtype=torch.int64)
 
     def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
         self.total += rows[-1].double().sum()
-        self.rows = torch.cat([self.rows, index])
+        self.index = torch.cat([self.index, index])
 
-    def finish(self) -> dict[str, Tensor]:
-        return {"total": self.total, "rows": self.rows}
+    def state(self) -> State:
+        return State(sums={"total": self.total}, rows={"rows": self.index}, index=self.index)
 
 
 class Network:

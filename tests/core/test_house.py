@@ -20,7 +20,7 @@ FLOORS = (
     (
         "files", "places", "images", "progress", "registry", "settings", "protocol", "record",
         "seeds", "devices", "weights", "provenance", "numbers", "significance", "comparable",
-        "footnotes", "tables",
+        "footnotes", "tables", "scratch", "merging",
     ),
     ("data", "features", "evidence", "store", "checkpoints", "runs", "figures"),
     ("training", "evaluation", "contracts", "reporting"),
@@ -37,6 +37,8 @@ STEPS = {
     "footnotes": {"protocol", "record", "numbers"},
     "runs": {"checkpoints", "data"},
     "figures": {"data"},
+    "scratch": {"places", "files"},
+    "merging": {"scratch"},
 }
 
 

@@ -11,6 +11,7 @@ from torch_fidelity.metric_fid import fid_statistics_to_metric
 
 from genbench.errors import BadInput, GenbenchError, NotEnoughData
 from genbench.interfaces import Pass, Tensors, View
+from genbench.merging import finished
 from genbench.registry import room
 
 fid = room("metric", "fid").open()
@@ -52,8 +53,7 @@ def gathered(rows: Tensor, sizes: list[int], side: int = 0, first: int = 0) -> T
     index = torch.arange(first, first + len(rows))
     for batch, place in zip(torch.split(rows, sizes), torch.split(index, sizes), strict=True):
         sums.update((batch,), place)
-    found: Tensors = sums.finish()
-    return found
+    return finished(gather, Pass(torch.device("cpu"), len(rows), 64, side, 0), sums)
 
 
 def test_shift_costs_its_squared_length() -> None:

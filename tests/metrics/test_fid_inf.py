@@ -9,6 +9,7 @@ from torch import Tensor
 
 from genbench.errors import NotEnoughData
 from genbench.interfaces import Pass, Tensors
+from genbench.merging import finished
 from genbench.registry import room
 
 fid_inf = room("metric", "fid_inf").open()
@@ -31,8 +32,7 @@ def draw(n: int, seed: int, other: bool = False) -> Tensor:
 def gathered(rows: Tensor) -> Tensors:
     kept = ROOM.looks["real"].gather.start(Pass(torch.device("cpu"), len(rows), 64, 0, 0))
     kept.update((rows,), torch.arange(len(rows)))
-    found: Tensors = kept.finish()
-    return found
+    return finished(ROOM.looks["real"].gather, Pass(torch.device("cpu"), len(rows), 64, 0, 0), kept)
 
 
 def test_the_bias_of_few_images_goes() -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from genbench import features
 from genbench.interfaces import Pass, Tensors
+from genbench.merging import finished
 from genbench.registry import room
 
 ROOM = room("metric", "fid").load().variants["768"]
@@ -52,8 +53,9 @@ def _gathered(images: Tensor, side: int) -> Tensors:
     sums = ROOM.looks["real"].gather.start(Pass(torch.device("cpu"), len(images), 64, side, 0))
     for batch, index in _batches(images):
         sums.update((network(batch, ("768",))["768"],), index)
-    found: Tensors = sums.finish()
-    return found
+    return finished(
+        ROOM.looks["real"].gather, Pass(torch.device("cpu"), len(images), 64, side, 0), sums
+    )
 
 
 @pytest.mark.assets

@@ -9,6 +9,7 @@ from torch_fidelity.metric_isc import isc_features_to_metric
 
 from genbench.errors import BadInput, GenbenchError, NotEnoughData
 from genbench.interfaces import Pass, Tensors, View
+from genbench.merging import finished
 from genbench.registry import room
 
 isc = room("metric", "inception_score").open()
@@ -24,8 +25,9 @@ def gathered(rows: Tensor, sizes: list[int]) -> Tensors:
     sums = ROOM.looks["generated"].gather.start(Pass(torch.device("cpu"), len(rows), 64, 1, 0))
     for index in torch.split(torch.arange(len(rows)), sizes):
         sums.update((rows[index],), index)
-    found: Tensors = sums.finish()
-    return found
+    return finished(
+        ROOM.looks["generated"].gather, Pass(torch.device("cpu"), len(rows), 64, 1, 0), sums
+    )
 
 
 def test_equal_logits_give_one() -> None:
@@ -73,7 +75,12 @@ def test_order_of_batches_does_not_count() -> None:
         sums.update((rows[index],), index)
 
     torch.testing.assert_close(
-        sums.finish()["scores"], gathered(rows, [50])["scores"], rtol=1e-12, atol=0
+        finished(ROOM.looks["generated"].gather, Pass(torch.device("cpu"), 50, 64, 1, 0), sums)[
+            "scores"
+        ],
+        gathered(rows, [50])["scores"],
+        rtol=1e-12,
+        atol=0,
     )
 
 

@@ -10,6 +10,7 @@ from torch_fidelity.metric_kid import kernel_mmd, kid_features_to_metric
 
 from genbench.errors import BadInput, GenbenchError, NotEnoughData
 from genbench.interfaces import Pass, Tensors, View
+from genbench.merging import finished
 from genbench.registry import room
 
 kid = room("metric", "kid").open()
@@ -27,8 +28,9 @@ def gathered(rows: Tensor, sizes: list[int], side: int = 0, order: Tensor | None
     kept = ROOM.looks["real"].gather.start(Pass(torch.device("cpu"), len(rows), 64, side, 0))
     for index in torch.split(torch.arange(len(rows)) if order is None else order, sizes):
         kept.update((rows[index],), index)
-    found: Tensors = kept.finish()
-    return found
+    return finished(
+        ROOM.looks["real"].gather, Pass(torch.device("cpu"), len(rows), 64, side, 0), kept
+    )
 
 
 def test_linear_kernel_has_its_closed_form() -> None:

@@ -12,6 +12,7 @@ from genbench.errors import BadInput, GenbenchError, NotMeasurable
 from genbench.evidence import Stream, collect
 from genbench.features import lpips_alex, lpips_vgg
 from genbench.interfaces import Json, Look, Metric, Pass, View
+from genbench.merging import finished
 from genbench.registry import room
 
 MODULE = room("metric", "lpips").open()
@@ -96,7 +97,10 @@ def test_order_of_batches_leaves_no_trace() -> None:
     for rows in torch.split(index.flip(0), 4):
         shuffled.update((a[rows], b[rows]), rows)
 
-    assert torch.equal(straight.finish()["distance"], shuffled.finish()["distance"])
+    assert torch.equal(
+        finished(look(ROOM).gather, ABOUT, straight)["distance"],
+        finished(look(ROOM).gather, ABOUT, shuffled)["distance"],
+    )
 
 
 def test_pair_that_is_not_finite_is_named() -> None:
@@ -106,7 +110,7 @@ def test_pair_that_is_not_finite_is_named() -> None:
     pairs.update((torch.zeros(3, 4), b), torch.tensor([7, 8, 9]))
 
     with pytest.raises(GenbenchError, match="lpips_alex distance of pair 8 is not finite"):
-        pairs.finish()
+        finished(look(ROOM).gather, ABOUT, pairs)
 
 
 def test_score_is_the_mean_with_its_standard_error() -> None:

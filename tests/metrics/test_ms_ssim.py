@@ -11,6 +11,7 @@ from torch import Tensor
 
 from genbench.errors import BadInput, NotEnoughData, NotMeasurable
 from genbench.interfaces import Pass, Tensors, View
+from genbench.merging import finished
 from genbench.registry import room
 
 ms_ssim = room("metric", "ms_ssim").open().ms_ssim
@@ -173,8 +174,9 @@ def gathered(images: Tensor, sizes: list[int], order: list[int] | None = None) -
     rows, index = torch.split(images, sizes), torch.split(torch.arange(len(images)), sizes)
     for i in order or range(len(rows)):
         couples.update((rows[i],), index[i])
-    found: Tensors = couples.finish()
-    return found
+    return finished(
+        DIVERSITY.looks["samples"].gather, about(len(images), images.shape[-1]), couples
+    )
 
 
 @pytest.mark.parametrize(
@@ -256,7 +258,9 @@ def test_reconstruction_is_the_mean_over_images() -> None:
     for rows in (slice(2, 5), slice(0, 2)):
         pairs.update((a[rows], b[rows]), torch.arange(5)[rows])
 
-    found = RECONSTRUCTION.compute(pairs=pairs.finish())["ms_ssim_reconstruction"]
+    found = RECONSTRUCTION.compute(
+        pairs=finished(RECONSTRUCTION.looks["pairs"].gather, about(5, 32), pairs)
+    )["ms_ssim_reconstruction"]
 
     values = ms_ssim(a, b)
     assert found.value == pytest.approx(values.mean().item(), abs=1e-12)

@@ -11,6 +11,7 @@ from torch_fidelity.metric_prc import prc_features_to_metric
 
 from genbench.errors import BadInput, NotEnoughData
 from genbench.interfaces import Pass, Tensors
+from genbench.merging import finished
 from genbench.registry import room
 
 pr = room("metric", "precision_recall").open()
@@ -51,8 +52,7 @@ def _apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64
 def gathered(rows: Tensor) -> Tensors:
     kept = ROOM.looks["real"].gather.start(Pass(torch.device("cpu"), len(rows), 64, 0, 0))
     kept.update((rows,), torch.arange(len(rows)))
-    found: Tensors = kept.finish()
-    return found
+    return finished(ROOM.looks["real"].gather, Pass(torch.device("cpu"), len(rows), 64, 0, 0), kept)
 
 
 @pytest.mark.parametrize(("n", "m"), [(80, 80), (37, 90), (90, 37)])

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from genbench.errors import NotEnoughData
 from genbench.interfaces import Measured, Pass, Tensors, View
+from genbench.merging import finished
 from genbench.registry import room
 
 ROOM = room("metric", "rfid").load()
@@ -21,8 +22,7 @@ def gathered(rows: Tensor, side: int = 0) -> Tensors:
     look = ROOM.looks["generated" if side else "real"]
     sums = look.gather.start(Pass(torch.device("cpu"), len(rows), 64, side, 0))
     sums.update((rows,), torch.arange(len(rows)))
-    found: Tensors = sums.finish()
-    return found
+    return finished(look.gather, Pass(torch.device("cpu"), len(rows), 64, side, 0), sums)
 
 
 def score(real: Tensor, reconstructed: Tensor) -> Measured:

@@ -7,6 +7,7 @@ import torch
 
 from genbench.errors import BadInput
 from genbench.interfaces import Pass
+from genbench.merging import finished
 from genbench.registry import room
 
 rmse = room("metric", "rmse").open().rmse
@@ -38,7 +39,7 @@ def test_number_is_the_mean_over_images_with_its_standard_error() -> None:
     errors = ROOM.looks["pairs"].gather.start(ABOUT)
     errors.update((flat(0, 0, 0), flat(3, 5, 10)), torch.arange(3))
 
-    found = ROOM.compute(pairs=errors.finish())["rmse"]
+    found = ROOM.compute(pairs=finished(ROOM.looks["pairs"].gather, ABOUT, errors))["rmse"]
 
     assert found.value == pytest.approx(6)
     assert found.spread == pytest.approx((13 / 3) ** 0.5)
@@ -49,7 +50,7 @@ def test_one_image_has_no_error_bar() -> None:
     errors = ROOM.looks["pairs"].gather.start(ABOUT)
     errors.update((flat(0), flat(3)), torch.arange(1))
 
-    found = ROOM.compute(pairs=errors.finish())["rmse"]
+    found = ROOM.compute(pairs=finished(ROOM.looks["pairs"].gather, ABOUT, errors))["rmse"]
 
     assert (found.value, found.spread, found.n) == (3, None, 1)
 
@@ -65,7 +66,7 @@ def test_batches_and_their_order_leave_no_trace() -> None:
     for rows in (slice(4, 6), slice(0, 3), slice(3, 4)):
         parts.update((a[rows], b[rows]), index[rows])
 
-    assert torch.equal(whole.finish()["mse"], parts.finish()["mse"])
+    assert torch.equal(finished(gather, ABOUT, whole)["mse"], finished(gather, ABOUT, parts)["mse"])
 
 
 def test_psnr_shares_the_pass() -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from genbench.errors import BadInput, NotMeasurable
 from genbench.interfaces import Pass
+from genbench.merging import finished
 from genbench.registry import room
 
 ssim = room("metric", "ssim").open().ssim
@@ -93,7 +94,7 @@ def test_number_is_the_mean_over_images_with_its_standard_error() -> None:
     for rows in (slice(3, 5), slice(0, 3)):
         pairs.update((a[rows], b[rows]), torch.arange(5)[rows])
 
-    evidence = pairs.finish()
+    evidence = finished(ROOM.looks["pairs"].gather, about(5, 32), pairs)
     found = ROOM.compute(pairs=evidence)["ssim"]
 
     values = ssim(a, b)

@@ -1,0 +1,41 @@
+"""Rows of every image of a pass, as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from genbench import scratch
+from genbench.interfaces import Pass
+
+
+class KeptRows:
+    """Rows on the device that made them, with their index; on a CPU large ones go to disk."""
+
+    def __init__(self, about: Pass, most: int | None = None) -> None:
+        """Room for *most* rows, by default all of *about*, taken when the first batch comes."""
+        self.about, self.most = about, about.n if most is None else most
+        self.rows: Tensor | None = None
+        self.index = torch.empty(self.most, dtype=torch.int64)
+        self.n = 0
+
+    def add(self, rows: Tensor, index: Tensor) -> None:
+        """Take rows (n, ...) of the images *index* (n,)."""
+        if self.rows is None:
+            self.rows = self._room((self.most, *rows.shape[1:]), rows.dtype)
+        stop = self.n + len(index)
+        self.rows[self.n : stop] = rows
+        self.index[self.n : stop] = index
+        self.n = stop
+
+    def parts(self) -> tuple[Tensor, Tensor]:
+        """Rows (n, ...) and index (n,), of the batches so far."""
+        assert self.rows is not None  # nobody asks before the first batch
+        return self.rows[: self.n], self.index[: self.n]
+
+    def _room(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+        if self.about.device.type == "cpu":
+            return scratch.room(shape, dtype)
+        return torch.empty(tuple(shape), dtype=dtype, device=self.about.device)
