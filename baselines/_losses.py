@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from genbench.distributed import gathered
+
 # B latents of d numbers each; mu_j and v_j are mean and variance of number j over the batch
 
 LEAST_VARIANCE = 1e-20  # keeps the logarithm finite when all latents of a batch are one
@@ -35,8 +37,12 @@ def batch_kl(z: Tensor) -> Tensor:
 
 
 def moments(z: Tensor) -> tuple[Tensor, Tensor]:
-    """Variance (divided by B, not B - 1) and mean over the batch: (B, d) -> (d,), (d,)."""
-    return torch.var_mean(z.float() if z.dtype.itemsize < 4 else z, dim=0, correction=0)
+    """Variance (divided by B, not B - 1) and mean over the batch: (B, d) -> (d,), (d,).
+
+    With several processes the batch is that of all of them.
+    """
+    precise = z.float() if z.dtype.itemsize < 4 else z
+    return torch.var_mean(gathered(precise), dim=0, correction=0)
 
 
 def least_kl(latent: int) -> float:

@@ -9,9 +9,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genbench import runs, seeds
+from genbench import registry, runs, seeds
 from genbench.errors import GenbenchError
-from genbench.interfaces import Batch, Decodes, Draws, Encodes, Generates, Interpolates, Learns
+from genbench.images import to_bytes
+from genbench.interfaces import (
+    Batch,
+    Continues,
+    Decodes,
+    Draws,
+    Encodes,
+    Generates,
+    Interpolates,
+    Learns,
+    Prepares,
+)
 from genbench.settings import Layer, resolve
 
 RESOLUTION = 16
@@ -38,8 +49,34 @@ def check_model(name: str, room: Any) -> dict[str, str]:
     return outcome
 
 
+class Images:
+    """A training split of a few images."""
+
+    def __len__(self) -> int:
+        """As many as a batch has."""
+        return ROWS
+
+    def take(self, rows: Tensor) -> Tensor:
+        """uint8 (n, 3, h, w)."""
+        return to_bytes(batch().images)[rows]
+
+
 def fresh(name: str, room: Any, seed: int = 0) -> Learns:
-    """A small new model at its full resolution."""
+    """A small new model at its full resolution, ready for its first step."""
+    model = built(name, room, seed)
+    if isinstance(model, Continues):
+        origin = model.STARTS_FROM
+        other = built(origin, registry.room("model", origin).load(), seed)
+        assert isinstance(other, torch.nn.Module)
+        model.start_from(other.eval())
+    if isinstance(model, Prepares):
+        model.prepare(Images(), seeds.generator(seed, "prepare"))
+    model.seen = model.total(ROWS)
+    return model
+
+
+def built(name: str, room: Any, seed: int = 0) -> Learns:
+    """A small new model as its constructor leaves it, counter at the end."""
     preset = room.PRESETS.get("tiny", {})
     settings = resolve(room.Settings, [Layer("preset tiny", preset)], name).values
     model = runs.build(name, settings, RESOLUTION, seed)
@@ -132,7 +169,7 @@ def _ends_of_the_way_are_the_ends(name: str, room: Any) -> None:
 def _state_round_trip(name: str, room: Any) -> None:
     """A model that took a checkpoint takes the very same next step."""
     one = _trained(name, room)
-    two = fresh(name, room, seed=7)
+    two = built(name, room, seed=7)
     two.load_state_dict({k: v.clone() for k, v in one.state_dict().items()})
     for key, optimizer in two.optimizers().items():
         # A copy: torch hands the very tensors over, and both models would update them.
@@ -153,6 +190,36 @@ def _step_reports_finite_scalars(name: str, room: Any) -> None:
     for key, value in model.step(batch(), seeds.generator(0, "step")).items():
         if value.ndim != 0 or value.requires_grad or not bool(torch.isfinite(value)):
             raise ContractBroken(f"{name}.step reports {key} = {value}, not a finite plain scalar")
+
+
+def _a_step_changes_weights(name: str, room: Any) -> None:
+    model = fresh(name, room)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    model.train()
+    model.step(batch(), seeds.generator(0, "step"))
+    if all(torch.equal(value, before[key]) for key, value in model.state_dict().items()):
+        raise ContractBroken(f"{name}.step changed nothing, so the model does not learn")
+
+
+def _use_changes_nothing(name: str, room: Any) -> None:
+    model = _trained(name, room).eval()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    model.sample(3, seeds.generator(1, "s"))
+    if isinstance(model, Encodes) and isinstance(model, Decodes):
+        model.decode(model.encode(batch(3).images))
+    changed = [k for k, value in model.state_dict().items() if not torch.equal(value, before[k])]
+    if changed:
+        raise ContractBroken(f"{name}: {changed[0]} changed while the model was only used")
+
+
+def _works_under_autocast(name: str, room: Any) -> None:
+    model = fresh(name, room)
+    model.train()
+    with torch.autocast("cpu", torch.bfloat16):
+        scalars = model.step(batch(), seeds.generator(0, "step"))
+    bad = [key for key, value in scalars.items() if not bool(torch.isfinite(value))]
+    if bad:
+        raise ContractBroken(f"{name}.step reports {bad[0]} = {scalars[bad[0]]} under autocast")
 
 
 def _training_images_are_left_alone(name: str, room: Any) -> None:
@@ -214,6 +281,9 @@ CHECKS: Mapping[str, Callable[[str, Any], None]] = {
     "the ends of an interpolation are its ends": _ends_of_the_way_are_the_ends,
     "state survives a round trip": _state_round_trip,
     "a step reports finite scalars": _step_reports_finite_scalars,
+    "a step changes weights": _a_step_changes_weights,
+    "use changes nothing": _use_changes_nothing,
+    "a step is finite under autocast": _works_under_autocast,
     "a step leaves its images alone": _training_images_are_left_alone,
     "the stage is a function of images seen": _stage_is_a_function_of_seen,
 }

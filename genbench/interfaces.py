@@ -144,6 +144,42 @@ class Learns(Protocol):
         """Evaluation mode."""
 
 
+class TrainingImages(Protocol):
+    """The training split, by row."""
+
+    def __len__(self) -> int:
+        """Number of images."""
+
+    def take(self, rows: Tensor) -> Tensor:
+        """(n,) int64 -> uint8 (n, 3, h, w), on the CPU."""
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A model that looks at the training images before its first step."""
+
+    def prepare(self, train: TrainingImages, rng: Generator) -> None:
+        """Called once at the start of a new run, on the device; never when a run is resumed.
+
+        What it makes must be in ``state_dict``. If its size depends on the number of images, a
+        fresh model must take a state of another size.
+        """
+
+
+@runtime_checkable
+class Continues(Protocol):
+    """A model that starts from a trained one, of the model that ``STARTS_FROM`` names."""
+
+    STARTS_FROM: ClassVar[str]
+
+    def start_from(self, other: Any) -> None:
+        """Take over what is needed from *other*, which is in evaluation mode, weights averaged.
+
+        Called once at the start of a new run, before `Prepares.prepare`; never on resume.
+        Raises `BadInput` where *other* does not fit.
+        """
+
+
 # --- metrics ----------------------------------------------------------------------------
 
 

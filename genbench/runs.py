@@ -18,11 +18,11 @@ from typing import Any
 
 import torch
 
-from genbench import checkpoints, files, registry
+from genbench import checkpoints, files, registry, seeds
 from genbench.data import Dataset, open_dataset
 from genbench.devices import choose
 from genbench.errors import BadInput
-from genbench.interfaces import Json, Learns
+from genbench.interfaces import Json, Learns, Prepares
 from genbench.settings import Layer, resolve
 
 FORMAT = 1
@@ -153,6 +153,14 @@ def build(name: str, settings: Any, resolution: int, seed: int) -> Learns:
     return model
 
 
+def prepare(model: Learns, data: Dataset, seed: int) -> None:
+    """Let a model look at its training images before the first step, if it wants to."""
+    if isinstance(model, Prepares):
+        tensors = model.state_dict().values()
+        device = next((tensor.device for tensor in tensors), torch.device("cpu"))
+        model.prepare(data.train, seeds.generator(seed, "prepare", device=device))
+
+
 def rebuild(run: Run) -> Learns:
     """A fresh, untrained model with the settings of *run*."""
     room = registry.room("model", run.model).load()
@@ -207,9 +215,14 @@ def use_average(model: Learns, average: Mapping[str, torch.Tensor]) -> None:
         network.load_state_dict(own)
 
 
-def untrained(run: Run, device: str = "auto") -> Learns:
-    """The model of *run* before its first step, answering at the full resolution."""
+def untrained(run: Run, data: Dataset, device: str = "auto") -> Learns:
+    """The model of *run* before its first step, answering at the full resolution.
+
+    A model that started from a trained one is taken as it was built, before that too.
+    """
     model = rebuild(run)
+    model.to(choose(device))
+    prepare(model, data, int(run.value("training", "seed")))
     model.seen = int(_newest(run).name)
     return _frozen(model, choose(device))
 

@@ -28,12 +28,14 @@ from genbench.errors import BadSetting
               help="A setting of the model; may be given several times.")  # fmt: skip
 @click.option("--config", type=click.Path(path_type=Path), help="YAML file of settings.")
 @click.option("--name", help="Name of the run folder.")
+@click.option("--from", "start", metavar="RUN",
+              help="Trained run to start from, for a model that starts from another.")  # fmt: skip
 @click.option("--resume", "resume_dir", type=click.Path(path_type=Path),
               help="Go on with this run from its newest good checkpoint.")  # fmt: skip
 @runs_option
 def train_command(
     model: str | None, resume_dir: Path | None, assignments: tuple[str, ...],
-    preset: str | None, config: Path | None, name: str | None, runs_dir: Path,
+    preset: str | None, config: Path | None, name: str | None, start: str | None, runs_dir: Path,
     images: int | None, **engine: Any,
 ) -> None:  # fmt: skip
     """Train MODEL and leave a run folder with checkpoints, logs and sample grids.
@@ -48,7 +50,7 @@ def train_command(
     """
     given = {key: value for key, value in engine.items() if value is not None}
     if resume_dir is not None:
-        if model or preset or config or assignments or images or name:
+        if model or preset or config or assignments or images or name or start:
             raise BadSetting(
                 "--resume takes its settings from the run; "
                 "only --minutes, --device and --threads may be new"
@@ -67,7 +69,7 @@ def train_command(
         own["images"] = images
     run = train(
         model, preset=preset, config=config, settings=Layer("command line", own),
-        training=Layer("command line", given), runs_dir=runs_dir, name=name,
+        training=Layer("command line", given), runs_dir=runs_dir, name=name, start=start,
     )  # fmt: skip
     _say(run)
 

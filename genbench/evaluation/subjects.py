@@ -100,7 +100,7 @@ def _untrained(run: runs.Run) -> Candidate:
     """The model of a run before its first step: what a number is worth without learning."""
 
     def load(data: Dataset, device: torch.device) -> Subject:
-        return from_model(runs.untrained(run, device=str(device)), device)
+        return from_model(runs.untrained(run, data, device=str(device)), device)
 
     return Candidate(f"{run.name} (untrained)", f"{run.id}-untrained", load, run.resolution,
                      str(run.facts["fingerprint"]), anchor=True,

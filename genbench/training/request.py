@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from genbench import devices, provenance, registry, runs
 from genbench.data import Dataset, open_dataset
 from genbench.errors import BadInput, BadSetting, GenbenchError, nearest
+from genbench.interfaces import Continues, Learns
 from genbench.runs import Run
 from genbench.settings import Layer, Resolved, read_layer, resolve
 from genbench.training.loop import Trainer
@@ -25,6 +28,7 @@ def train(
     training: Layer | Mapping[str, Any] | None = None,
     runs_dir: str | Path = "runs",
     name: str | None = None,
+    start: str | Path | None = None,
 ) -> Run:
     """Train a model of the registry; what ``genbench train`` does.
 
@@ -36,6 +40,7 @@ def train(
         training: the engine's settings (`Training`): data, resolution, seed, minutes ...
         runs_dir: folder of run folders.
         name: of the run folder; default model-data-resolution and a short id.
+        start: the run to start from, for a model that starts from a trained one (``--from``).
 
     Returns:
         The run, with its last checkpoint written.
@@ -48,7 +53,9 @@ def train(
     engine = _anchored(engine)
     device = devices.choose(engine.values.device)
     built = runs.build(model, chosen.values, engine.values.resolution, engine.values.seed)
+    origin = _origin(room, model, start, Path(runs_dir))
     data = _data(engine.values)
+    _begin(built, origin, data, device, engine.values.seed)
     folder = Path(runs_dir) / (name or _free_name(Path(runs_dir), model, engine.values))
     facts = {
         "model": model,
@@ -57,6 +64,7 @@ def train(
         "resolution": data.resolution,
         "fingerprint": data.fingerprint,
         "preset": preset,
+        "from": None if origin is None else _who(origin),
         "device": str(device),
         "created": provenance.now(),
         "state": "training",
@@ -96,6 +104,46 @@ def resume(folder: str | Path, training: Mapping[str, Any] | None = None) -> tup
     trainer = Trainer(run, runs.rebuild(run), data, engine)
     damaged = trainer.resume()
     return _work(trainer), damaged
+
+
+def _origin(room: Any, model: str, start: str | Path | None, runs_dir: Path) -> Run | None:
+    """The run to start from, if the model starts from one.
+
+    Raises:
+        BadSetting: none was given where one is needed, or one that is of no use.
+        BadInput: what was given is not a run.
+    """
+    wanted: str | None = getattr(room, "STARTS_FROM", None)
+    if start is None:
+        if wanted is not None:
+            raise BadSetting(
+                f"{model} starts from a trained {wanted}: train one with: genbench train {wanted}, "
+                "then give its run with --from RUN"
+            )
+        return None
+    if wanted is None:
+        raise BadSetting(f"{model} starts from nothing, so --from {start} is of no use; leave it")
+    place = Path(start)
+    run = runs.read(place if (place / "run.json").is_file() else runs_dir / place)
+    if run.model != wanted:
+        raise BadSetting(f"{model} starts from a {wanted}, but {run.name} is a {run.model}")
+    return run
+
+
+def _begin(
+    model: Learns, origin: Run | None, data: Dataset, device: torch.device, seed: int
+) -> None:
+    """Everything a new model does before its first step."""
+    model.to(device)
+    if origin is not None:
+        assert isinstance(model, Continues)
+        model.start_from(runs.load(origin.folder, device=str(device)))
+    runs.prepare(model, data, seed)
+
+
+def _who(run: Run) -> dict[str, Any]:
+    """What the facts of a run say about the one it started from."""
+    return {"run": run.id, "name": run.name, "model": run.model, "seen": run.facts["seen"]}
 
 
 def _anchored(engine: Resolved[Training]) -> Resolved[Training]:

@@ -19,8 +19,8 @@ FLOORS = (
     ("errors", "interfaces"),
     (
         "files", "places", "images", "progress", "registry", "settings", "protocol", "record",
-        "seeds", "devices", "weights", "provenance", "numbers", "significance", "comparable",
-        "footnotes", "tables", "scratch", "merging",
+        "seeds", "devices", "distributed", "weights", "provenance", "numbers", "significance",
+        "comparable", "footnotes", "tables", "scratch", "merging",
     ),
     ("data", "features", "evidence", "store", "checkpoints", "runs", "figures"),
     ("training", "evaluation", "contracts", "reporting"),

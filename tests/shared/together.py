@@ -1,0 +1,49 @@
+"""Runs the same Python code in several processes that form a gloo group."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+PREAMBLE = """
+import json, os
+import torch
+import torch.distributed as dist
+torch.set_num_threads(1)
+RANK, COUNT = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+if COUNT > 1:
+    dist.init_process_group(
+        "gloo", init_method=os.environ["MEETING"], rank=RANK, world_size=COUNT
+    )
+def tell(value):
+    print("told " + json.dumps(value))
+"""
+
+
+def together(code: str, folder: Path, count: int = 2) -> list[Any]:
+    """Run *code* in *count* processes; returns what each of them hands to ``tell``.
+
+    The code may use RANK, COUNT, torch and dist. With a count of 1 there is no group.
+    """
+    meeting = f"file://{folder / f'meeting-{count}'}"
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", PREAMBLE + code],
+            env=os.environ | {"RANK": str(rank), "WORLD_SIZE": str(count), "MEETING": meeting},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(count)
+    ]
+    told = []
+    for process in running:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        lines = [line for line in out.splitlines() if line.startswith("told ")]
+        told += [json.loads(line.removeprefix("told ")) for line in lines]
+    return told
