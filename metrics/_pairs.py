@@ -11,7 +11,7 @@ from torch import Tensor
 from genbench.errors import BadInput
 from genbench.interfaces import Json, Measured, Pass, State, Tensors
 
-TOP = 255.0  # white; MAX of pSNR
+from ._inputs import Array, Range, as_images
 
 
 @dataclass(frozen=True)
@@ -62,16 +62,18 @@ class Numbers:
 
 
 def squared_error(a: Tensor, b: Tensor) -> Tensor:
-    """Mean squared difference of each pair, (n,) float64, summed in integers: exact.
+    """Mean squared difference of each pair, (n,) float64, in squared grey levels.
 
     Args:
-        a: uint8, (n, 3, h, w).
-        b: uint8, (n, 3, h, w).
+        a: uint8, whose squares are summed in integers: exact; or float64 of 0..255; (n, 3, h, w).
+        b: likewise.
 
     Raises:
-        BadInput: another type, or two shapes.
+        BadInput: two shapes.
     """
-    check_pairs(a, b)
+    check_shapes(a, b)
+    if a.is_floating_point() or b.is_floating_point():
+        return (a.double() - b.double()).square_().flatten(1).mean(1)
     difference = a.int() - b.int()  # in uint8 it would wrap around
     return difference.square().flatten(1).sum(1).double() / a[0].numel()
 
@@ -86,10 +88,38 @@ def check_pairs(a: Tensor, b: Tensor) -> None:
     """Raise `BadInput` where two batches are not uint8 images of one shape."""
     if a.dtype != torch.uint8 or b.dtype != torch.uint8:
         raise BadInput(f"pairs must be uint8 images of 0..255, got {a.dtype} and {b.dtype}")
+    check_shapes(a, b)
+
+
+def check_shapes(a: Tensor, b: Tensor) -> None:
+    """Raise `BadInput` where two batches are not pairs of images."""
+    if a.ndim == b.ndim == 4 and a.shape[1:] == b.shape[1:] and len(a) != len(b):
+        raise BadInput(
+            f"pairs must have one shape (n, 3, h, w), got {tuple(a.shape)} and {tuple(b.shape)}: "
+            f"image {min(len(a), len(b))} has no partner"
+        )
     if a.shape != b.shape or a.ndim != 4:
         raise BadInput(
             f"pairs must have one shape (n, 3, h, w), got {tuple(a.shape)} and {tuple(b.shape)}"
         )
+
+
+def as_pairs(a: Array, b: Array, value_range: Range | None) -> tuple[Tensor, Tensor]:
+    """Two batches of images, one of which shows what the other does, in grey levels of 0..255.
+
+    Args:
+        a: images, (n, 3, h, w), uint8; or floats with a *value_range*.
+        b: the images to compare them with, in the same order.
+        value_range: see `as_images`.
+
+    Raises:
+        BadInput: another type or range, two shapes, or no image at all.
+    """
+    x, y = as_images(a, value_range), as_images(b, value_range)
+    check_shapes(x, y)
+    if len(x) == 0:
+        raise BadInput("there is no pair of images to compare; give one or more")
+    return x, y
 
 
 def mean_over_images(values: Tensor, rows: str = "images", note: str | None = None) -> Measured:

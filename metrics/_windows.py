@@ -75,12 +75,12 @@ def window_means(planes: Tensor, size: int) -> Tensor:
 
 
 def by_planes(score: Callable[[Tensor], Tensor], a: Tensor, b: Tensor) -> Tensor:
-    """Score the channels of uint8 images, a few at a time so that they stay in the cache.
+    """Score the channels of images of 0..255, a few at a time so that they stay in the cache.
 
     Args:
         score: takes a + b and a − b, float64 (2, k, h, w), and gives (k, ...).
-        a: uint8 (n, 3, h, w).
-        b: uint8 (n, 3, h, w).
+        a: uint8 or float64, (n, 3, h, w).
+        b: likewise.
 
     Returns:
         (n, 3, ...).

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import Tensor
@@ -18,12 +17,8 @@ from torch import Tensor
 from genbench.errors import BadInput
 from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
 
+from ._inputs import Array, as_rows
 from ._moments import Moments
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-Numbers: TypeAlias = "Tensor | NDArray[float]"
 
 LAYER = "2048"  # the layer of the paper; a distance at another layer has another scale
 OTHERS = ("64", "192", "768")
@@ -32,7 +27,7 @@ SINGULAR = 1e-10  # of the trace: below it, a Cholesky pivot is rounding more th
 ROUNDING = 1e-6  # of both traces: a distance below minus this is a bug
 
 
-def frechet_distance(mean_a: Numbers, cov_a: Numbers, mean_b: Numbers, cov_b: Numbers) -> float:
+def frechet_distance(mean_a: Array, cov_a: Array, mean_b: Array, cov_b: Array) -> float:
     """Squared 2-Wasserstein distance between two Gaussians.
 
         |μa − μb|² + tr Σa + tr Σb − 2 tr (Σa Σb)^½
@@ -65,7 +60,7 @@ def frechet_distance(mean_a: Numbers, cov_a: Numbers, mean_b: Numbers, cov_b: Nu
     return max(distance, 0.0)
 
 
-def expected_bias(cov: Numbers, n_a: int, n_b: int) -> float:
+def expected_bias(cov: Array, n_a: int, n_b: int) -> float:
     """What the distance of two samples of one Gaussian is on average: the floor of a score.
 
         (1/na + 1/nb) · (Σ λi + ½ Σij λi λj (1 + δij) / (λi + λj)),  λ the eigenvalues
@@ -76,7 +71,7 @@ def expected_bias(cov: Numbers, n_a: int, n_b: int) -> float:
         cov: of the reference, (d, d).
         n_a, n_b: images on each side.
     """
-    matrix = torch.as_tensor(cov, dtype=torch.float64)
+    matrix = as_rows(cov).to("cpu", torch.float64)
     values = torch.linalg.eigvalsh((matrix + matrix.T) / 2)
     values = values[values > 0]
     # A block of rows at a time: (d, d) once more would be 33 MB, a temporary for each operation.
@@ -85,10 +80,10 @@ def expected_bias(cov: Numbers, n_a: int, n_b: int) -> float:
     return (1 / n_a + 1 / n_b) * (1.25 * float(values.sum()) + pairs / 2)
 
 
-def _gaussian(mean: Numbers, cov: Numbers, side: str) -> tuple[Tensor, Tensor]:
+def _gaussian(mean: Array, cov: Array, side: str) -> tuple[Tensor, Tensor]:
     """Mean (d,) and symmetric covariance (d, d) in float64 on the CPU, checked."""
-    m = torch.as_tensor(mean).to("cpu", torch.float64).reshape(-1)
-    c = torch.as_tensor(cov).to("cpu", torch.float64)
+    m = as_rows(mean).to("cpu", torch.float64).reshape(-1)
+    c = as_rows(cov).to("cpu", torch.float64)
     c = c.reshape(1, 1) if c.numel() == 1 else c
     if c.shape != (len(m), len(m)):
         raise BadInput(

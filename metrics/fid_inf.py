@@ -21,6 +21,7 @@ from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
 from genbench.seeds import permutation
 
 from ._finite import SIDES
+from ._inputs import Array, as_rows
 from ._moments import Sums, moments
 from ._rows import COLLAPSED, FeatureRows, check_rows, collapsed
 from .fid import LAYER, OTHERS, frechet_distance
@@ -31,14 +32,14 @@ FEWEST = 16  # images at the smallest, however few features there are
 AT_ONCE = 4096  # rows widened to float64 at a time
 
 
-def fid_inf(real: Tensor, generated: Tensor, *, seed: int = 0) -> tuple[float, float]:
+def fid_inf(real: Array, generated: Array, *, seed: int = 0) -> tuple[float, float]:
     """The a of FID(n) = a + b / n, by least squares over 8 sizes from a quarter of all to all.
 
     The law holds to first order, for n of several d. What is extrapolated from has noise,
     so a small distance may come out below 0.
 
     Args:
-        real: features, (n, d).
+        real: features, (n, d), tensor or array.
         generated: features, (m, d).
         seed: of the order in which images are taken.
 
@@ -51,6 +52,7 @@ def fid_inf(real: Tensor, generated: Tensor, *, seed: int = 0) -> tuple[float, f
         BadInput: features that cannot be compared.
         NotEnoughData: fewer images than 4 d on a side.
     """
+    real, generated = as_rows(real), as_rows(generated)
     check_rows(real, generated)
     wanted = math.ceil(max(real.shape[1], FEWEST) / LEAST)
     if min(len(real), len(generated)) < wanted:

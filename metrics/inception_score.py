@@ -17,20 +17,21 @@ from genbench.errors import BadInput, NotEnoughData
 from genbench.interfaces import Column, Json, Look, Measured, Metric, Pass, State, Tensors, View
 
 from ._finite import FiniteCheck, conclude
+from ._inputs import Array, as_rows
 
 SPLITS = 10
 AT_ONCE = 4096  # images whose probabilities are held, 33 MB
 SURE = 1e-9  # above 1: an average over equal images is off by rounding only
 
 
-def inception_score(logits: Tensor, *, splits: int = SPLITS) -> tuple[float, float]:
+def inception_score(logits: Array, *, splits: int = SPLITS) -> tuple[float, float]:
     """exp(E KL(p(y|x) ‖ p(y))), where p(y) is the mean of a split.
 
     It grows with the number of images in a split, so only equal n / splits compare.
 
     Args:
-        logits: of the classes, (n, classes), in the order in which images were made: a set
-            sorted by class would score low.
+        logits: of the classes, (n, classes), tensor or array, in the order in which images
+            were made: a set sorted by class would score low.
         splits: parts of consecutive images, i n // splits to (i + 1) n // splits.
 
     Returns:
@@ -41,14 +42,15 @@ def inception_score(logits: Tensor, *, splits: int = SPLITS) -> tuple[float, flo
         BadInput: not (n, classes), or values that are not finite.
         NotEnoughData: fewer images than splits.
     """
-    if logits.ndim != 2 or not logits.isfinite().all():
+    rows = as_rows(logits)
+    if rows.ndim != 2 or not rows.isfinite().all():
         raise BadInput(
-            f"the inception score needs finite logits (n, classes), got {tuple(logits.shape)}; "
+            f"the inception score needs finite logits (n, classes), got {tuple(rows.shape)}; "
             "look for NaN or infinite values"
         )
-    sums = ClassSums(len(logits), splits, logits.device)
-    for index in torch.split(torch.arange(len(logits)), AT_ONCE):
-        sums.add(logits[index], index)
+    sums = ClassSums(len(rows), splits, rows.device)
+    for index in torch.split(torch.arange(len(rows)), AT_ONCE):
+        sums.add(rows[index], index)
     scores = split_scores(sums.sums())
     return float(scores.mean()), float(scores.std(correction=0))
 

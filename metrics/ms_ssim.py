@@ -20,7 +20,8 @@ from torch import Tensor
 from genbench.errors import NotEnoughData
 from genbench.interfaces import Column, Json, Look, Measured, Metric, Pass, State, Tensors, View
 
-from ._pairs import PerPair, check_pairs, mean_over_images
+from ._inputs import Array, Range
+from ._pairs import PerPair, as_pairs, check_shapes, mean_over_images
 from ._windows import by_planes, check_sides, contrast, luminance, moments
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the scales; they add up to 1.0001
@@ -34,7 +35,25 @@ DEFINITION = {
 }
 
 
-def ms_ssim(a: Tensor, b: Tensor) -> Tensor:
+def ms_ssim(a: Array, b: Array, *, value_range: Range | None = None) -> float:
+    """Multi-scale structural similarity of each pair by the definition of PGGAN, then the mean.
+
+    Args:
+        a: images, (n, 3, h, w), tensor or array: uint8, or floats with a *value_range*.
+        b: as many others of one size: for diversity, of the same model.
+        value_range: what black and white are in floats, (-1, 1) or (0, 1).
+
+    Returns:
+        0 to 1; 1 for equal images.
+
+    Raises:
+        BadInput: another type or range, two shapes, or no image.
+        NotMeasurable: a side below 16.
+    """
+    return float(ms_ssim_per_pair(*as_pairs(a, b, value_range)).mean())
+
+
+def ms_ssim_per_pair(a: Tensor, b: Tensor) -> Tensor:
     """Multi-scale structural similarity of each pair, by the definition of PGGAN.
 
         ∏ cs_j^w_j · (l · cs)_5^w_5,  j = 1..4
@@ -44,17 +63,17 @@ def ms_ssim(a: Tensor, b: Tensor) -> Tensor:
     unrelated ones.
 
     Args:
-        a: uint8, (n, 3, h, w).
-        b: uint8, (n, 3, h, w).
+        a: of 0..255, uint8 or float64, (n, 3, h, w).
+        b: likewise.
 
     Returns:
         (n,) float64, 0 to 1; 1 for equal images.
 
     Raises:
-        BadInput: another type, or two shapes.
+        BadInput: two shapes.
         NotMeasurable: a side below 16.
     """
-    check_pairs(a, b)
+    check_shapes(a, b)
     check_sides("MS-SSIM", tuple(a.shape[-2:]), SMALLEST)
     weights = torch.tensor(WEIGHTS, dtype=torch.float64, device=a.device)
     # A negative mean has no root. It stands for nothing alike, and counts as 0.
@@ -135,7 +154,7 @@ class Couples:
         alone = torch.from_numpy(~(np.append(meets, False) | np.insert(meets, 0, False)))
         if len(met):
             left, right = (images[order[at].to(images.device)] for at in (met, met + 1))
-            self.values.append(ms_ssim(left, right))
+            self.values.append(ms_ssim_per_pair(left, right))
             self.couples.append(index[met] // 2)
         self.images, self.index = images[order[alone].to(images.device)], index[alone]
 
@@ -181,7 +200,11 @@ ROOM = Metric(
     variants={
         "reconstruction": Metric(
             version=1,
-            looks={"pairs": Look(View.PAIRS, PerPair("ms_ssim", ms_ssim, "MS-SSIM of each pair"))},
+            looks={
+                "pairs": Look(
+                    View.PAIRS, PerPair("ms_ssim", ms_ssim_per_pair, "MS-SSIM of each pair")
+                )
+            },
             compute=_reconstruction,
             parameters=DEFINITION,
             check=_check,

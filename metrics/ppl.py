@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genbench.errors import BadSetting, NotEnoughData
+from genbench.errors import BadInput, BadSetting, NotEnoughData
 from genbench.interfaces import Column, Look, Measured, Metric, Step, Tensors, View
 
+from ._inputs import Array, as_rows
 from ._pairs import mean_over_images
 from ._perceptual import Distances
 
@@ -33,9 +34,31 @@ EPSILON = 1e-4  # of the paper
 
 
 def path_length(
+    distances: Array, epsilon: float = EPSILON, *, low: float = 1.0, high: float = 99.0
+) -> dict[str, float]:
+    """Path length of steps, with and without the outermost of them; see `lengths`.
+
+    Args:
+        distances: squared perceptual distance over each step, not divided by anything, (n,).
+        epsilon: length of the steps, as a share of the way between two latents.
+        low, high: percentiles of the lengths between which they are kept, 0 to 100.
+
+    Returns:
+        ``ppl``, the mean of those kept, and ``ppl_untrimmed``, the mean of all.
+
+    Raises:
+        NotEnoughData: no step.
+        BadInput: a distance that is not finite.
+        BadSetting: *epsilon* is not positive, or *low* exceeds *high*.
+    """
+    found = lengths(as_rows(distances), epsilon, low=low, high=high)
+    return {name: number.value for name, number in found.items()}
+
+
+def lengths(
     distances: Tensor, epsilon: float, *, low: float = 1.0, high: float = 99.0
 ) -> dict[str, Measured]:
-    """Path length of steps, with and without the outermost of them.
+    """Path length of steps, with and without the outermost of them, and their error bars.
 
     Kept are the lengths between two percentiles. Where a percentile falls between two
     lengths, it is the shorter one at the low end and the longer one at the high end, so
@@ -52,6 +75,7 @@ def path_length(
 
     Raises:
         NotEnoughData: no step.
+        BadInput: a distance that is not finite.
         BadSetting: *epsilon* is not positive, or *low* exceeds *high*.
     """
     if len(distances) == 0:
@@ -61,18 +85,21 @@ def path_length(
             f"a path length needs epsilon > 0 and 0 <= low <= high <= 100, "
             f"got epsilon {epsilon:g}, low {low:g}, high {high:g}"
         )
-    lengths = distances.double() / epsilon**2
-    least = np.percentile(lengths.numpy(force=True), low, method="lower")
-    most = np.percentile(lengths.numpy(force=True), high, method="higher")
-    kept = lengths[(lengths >= float(least)) & (lengths <= float(most))]
+    if not bool(distances.isfinite().all()):
+        bad = int(distances.isfinite().logical_not().nonzero()[0])
+        raise BadInput(f"the distance over step {bad} is not finite; look at its two images")
+    each = distances.double() / epsilon**2
+    least = np.percentile(each.numpy(force=True), low, method="lower")
+    most = np.percentile(each.numpy(force=True), high, method="higher")
+    kept = each[(each >= float(least)) & (each <= float(most))]
     return {
         "ppl": mean_over_images(kept, "steps"),
-        "ppl_untrimmed": mean_over_images(lengths, "steps"),
+        "ppl_untrimmed": mean_over_images(each, "steps"),
     }
 
 
 def _compute(suffix: str, paths: Tensors) -> Mapping[str, Measured]:
-    found = path_length(paths["distance"], EPSILON)
+    found = lengths(paths["distance"], EPSILON)
     return {f"ppl{suffix}": found["ppl"], f"ppl{suffix}_untrimmed": found["ppl_untrimmed"]}
 
 

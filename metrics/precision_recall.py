@@ -20,6 +20,7 @@ from torch import Tensor
 from genbench.errors import NotEnoughData
 from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
 
+from ._inputs import Array, as_rows
 from ._rows import COLLAPSED, FeatureRows, check_rows, collapsed
 
 LAYER = "2048"
@@ -28,17 +29,15 @@ K = 3
 ROUNDING = 1e-12  # of the largest squared length; batches alter a feature by 1e-6 of its length
 
 
-def precision_recall(
-    *, real: Tensor, fake: Tensor, k: int = K, tile: int = 1024
-) -> dict[str, float]:
+def precision_recall(real: Array, fake: Array, *, k: int = K, tile: int = 1024) -> dict[str, float]:
     """Shares of two sets that lie in the balls around each other's points.
 
     The ball of a point reaches to its k-th nearest neighbour in its own set, itself not
     counted, and holds its rim.
 
     Args:
-        real: features of real images, (n, d).
-        fake: features of generated images, (m, d).
+        real: features of real images, (n, d), tensor or array.
+        fake: features of generated images, (m, d); the two sides are not alike, so name them.
         k: neighbours.
         tile: rows and columns of distances that are held at a time.
 
@@ -51,6 +50,7 @@ def precision_recall(
         BadInput: features that cannot be compared.
         NotEnoughData: no k neighbours on a side.
     """
+    real, fake = as_rows(real), as_rows(fake)
     check_rows(real, fake)
     if min(len(real), len(fake)) <= k:
         raise NotEnoughData(

@@ -8,31 +8,47 @@ Checked against: skimage.metrics.peak_signal_noise_ratio.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from genbench.errors import NotMeasurable
 from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
 
-from ._pairs import SQUARED_ERRORS, TOP, mean_over_images, squared_error
+from ._inputs import TOP
+from ._pairs import SQUARED_ERRORS, as_pairs, mean_over_images, squared_error
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ._inputs import Array, Range
 
-def psnr(a: Tensor, b: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio of each pair.
+
+def psnr(a: Array, b: Array, *, value_range: Range | None = None, pooled: bool = False) -> float:
+    """Peak signal-to-noise ratio, image by image, then the mean.
 
     Args:
-        a: images, uint8 (n, 3, h, w).
+        a: images, (n, 3, h, w), tensor or array: uint8, or floats with a *value_range*.
         b: their reconstructions, in the same order and shape.
+        value_range: what black and white are in floats, (-1, 1) or (0, 1); its width is the peak.
+        pooled: one ratio, of the mean squared error over all images, which is no larger.
 
     Returns:
-        (n,) float64, in dB, 0 or more; infinite where a pair is equal.
+        dB, 0 or more. Pairs that are equal, whose ratio is infinite, are left out of the mean;
+        infinite where all are.
 
     Raises:
-        BadInput: another type, or two shapes.
+        BadInput: another type or range, two shapes, or no image.
     """
+    errors = squared_error(*as_pairs(a, b, value_range))
+    kept = errors[errors > 0]
+    if len(kept) == 0:
+        return math.inf
+    return float(_decibels(errors.mean()) if pooled else _decibels(kept).mean())
+
+
+def psnr_per_pair(a: Tensor, b: Tensor) -> Tensor:
+    """Ratio of each pair, (n,) float64, of images of 0..255; infinite where a pair is equal."""
     return _decibels(squared_error(a, b))
 
 

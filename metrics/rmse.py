@@ -12,25 +12,35 @@ from typing import TYPE_CHECKING
 
 from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
 
-from ._pairs import SQUARED_ERRORS, mean_over_images, squared_error
+from ._pairs import SQUARED_ERRORS, as_pairs, mean_over_images, squared_error
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ._inputs import Array, Range
 
-def rmse(a: Tensor, b: Tensor) -> Tensor:
-    """Root mean squared difference of each pair over pixels and channels.
+
+def rmse(a: Array, b: Array, *, value_range: Range | None = None, pooled: bool = False) -> float:
+    """Root mean squared difference over pixels and channels, image by image, then the mean.
 
     Args:
-        a: images, uint8 (n, 3, h, w).
+        a: images, (n, 3, h, w), tensor or array: uint8, or floats with a *value_range*.
         b: their reconstructions, in the same order and shape.
+        value_range: what black and white are in floats, (-1, 1) or (0, 1).
+        pooled: one root, of the mean over all images, which is no smaller.
 
     Returns:
-        (n,) float64, 0 to 255.
+        Grey levels, 0 to 255, whatever the range of *a* and *b*.
 
     Raises:
-        BadInput: another type, or two shapes.
+        BadInput: another type or range, two shapes, or no image.
     """
+    errors = squared_error(*as_pairs(a, b, value_range))
+    return float(errors.mean().sqrt() if pooled else errors.sqrt().mean())
+
+
+def rmse_per_pair(a: Tensor, b: Tensor) -> Tensor:
+    """Root mean squared difference of each pair, (n,) float64, of images of 0..255."""
     return squared_error(a, b).sqrt()
 
 

@@ -19,11 +19,12 @@ import torch
 from torch import Tensor
 
 from genbench.devices import full_float32
-from genbench.errors import BadInput
+from genbench.errors import BadInput, NotEnoughData
 from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
 from genbench.seeds import generator, permutation
 
 from ._images import AllImages
+from ._inputs import Array, Range, as_images
 from ._patches import LENGTH, PER_IMAGE, SIZE, patches_of, positions
 from ._pyramid import COARSEST, sides
 
@@ -37,7 +38,13 @@ log = logging.getLogger(__name__)
 
 
 def sliced_wasserstein(
-    real: Tensor, fake: Tensor, *, seed: int = 0, repeats: int = 4, directions: int = 128
+    real: Array,
+    fake: Array,
+    *,
+    value_range: Range | None = None,
+    seed: int = 0,
+    repeats: int = 4,
+    directions: int = 128,
 ) -> dict[str, float]:
     """Distance between the patches of two sets of images, times 1000, at each scale.
 
@@ -46,8 +53,9 @@ def sliced_wasserstein(
     1000·1.288·√(2 / 128n) apart at all but the coarsest level, which is farther.
 
     Args:
-        real: uint8, (n, 3, h, h).
-        fake: uint8, (m, 3, h, h); of the larger set, as many are drawn as the smaller has.
+        real: (n, 3, h, h), tensor or array: uint8, or floats with a *value_range*.
+        fake: (m, 3, h, h); of the larger set, as many are drawn as the smaller has.
+        value_range: what black and white are in floats, (-1, 1) or (0, 1).
         seed: of the places of patches and the directions.
         repeats: sets of directions.
         directions: random directions in a set.
@@ -56,9 +64,10 @@ def sliced_wasserstein(
         ``swd_64`` for the level of 64x64 and so on, and ``swd``, the mean of the levels.
 
     Raises:
-        BadInput: images of another type, or of two sizes.
+        BadInput: images of another type or range, or of two sizes.
         NotMeasurable: sides below 16 or not divisible as often as there are levels.
     """
+    real, fake = as_images(real, value_range), as_images(fake, value_range)
     _check(real, fake)
     if remark := _remark(real, fake):
         log.warning("SWD: %s", remark)
@@ -174,14 +183,14 @@ def _remark(real: Tensor, fake: Tensor) -> str | None:
 
 
 def _check(real: Tensor, fake: Tensor) -> None:
-    if real.dtype != torch.uint8 or fake.dtype != torch.uint8:
-        raise BadInput(f"swd needs uint8 images of 0..255, got {real.dtype} and {fake.dtype}")
     shapes = tuple(real.shape[1:]), tuple(fake.shape[1:])
     if shapes[0] != shapes[1] or len(shapes[0]) != 3 or shapes[0][1] != shapes[0][2]:
         raise BadInput(
             f"swd needs square images of one size (n, 3, h, h), got {shapes[0]} and {shapes[1]}; "
             "crop or resize"
         )
+    if min(len(real), len(fake)) == 0:
+        raise NotEnoughData("swd needs at least one image on each side; raise --images")
 
 
 def _compute(real: Tensors, generated: Tensors) -> Mapping[str, Measured]:

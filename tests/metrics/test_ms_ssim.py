@@ -14,7 +14,7 @@ from genbench.interfaces import Pass, Tensors, View
 from genbench.merging import finished
 from genbench.registry import room
 
-ms_ssim = room("metric", "ms_ssim").open().ms_ssim
+ms_ssim = room("metric", "ms_ssim").open().ms_ssim_per_pair
 DIVERSITY = room("metric", "ms_ssim").load()
 RECONSTRUCTION = DIVERSITY.variants["reconstruction"]
 
@@ -307,4 +307,4 @@ def test_one_sample_has_no_neighbour() -> None:
 )
 def test_what_is_not_a_pair_is_refused(a: Tensor, b: Tensor, message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        ms_ssim(a, b)
+        room("metric", "ms_ssim").open().ms_ssim(a, b)

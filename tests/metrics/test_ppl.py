@@ -23,7 +23,7 @@ from genbench.registry import room
 MODULE = room("metric", "ppl").open()
 ROOM: Metric = MODULE.ROOM
 METRICS = {"full": ROOM, **ROOM.variants}
-path_length = MODULE.path_length
+measured = MODULE.lengths
 CPU = torch.device("cpu")
 N, SIDE = 200, 16
 PIXELS = 3 * SIDE * SIDE
@@ -116,7 +116,7 @@ def test_linear_decoder_has_the_length_of_the_closed_form(at_ends: bool) -> None
     model, step = Linear(), Step(1e-4, at_ends)
     wanted = (2 * (step.epsilon * turns(model) / 2).sin() * GAIN / step.epsilon).square()
 
-    found = path_length(distances(model, step, Mean()), step.epsilon)
+    found = measured(distances(model, step, Mean()), step.epsilon)
 
     assert found["ppl_untrimmed"].value == pytest.approx(float(wanted.mean()), rel=1e-3)
     # Independent points on a circle: the angle is uniform in [0, π], its mean square π²/3.
@@ -129,7 +129,7 @@ def test_half_the_step_gives_the_same_length() -> None:
     """To 1 %: a smooth decoder in float32."""
     model = Linear()
     whole, half = (
-        path_length(distances(model, Step(epsilon), Mean()), epsilon)["ppl"].value
+        measured(distances(model, Step(epsilon), Mean()), epsilon)["ppl"].value
         for epsilon in (1e-4, 5e-5)
     )
 
@@ -142,7 +142,7 @@ def test_network_resolves_the_step(weights: Path) -> None:
     model, network = Linear(), features.load("lpips_vgg", weights_dir=weights, device=CPU)
 
     whole, half = (
-        path_length(distances(model, Step(epsilon), network, n=32), epsilon)["ppl"].value
+        measured(distances(model, Step(epsilon), network, n=32), epsilon)["ppl"].value
         for epsilon in (1e-4, 5e-5)
     )
 
@@ -170,7 +170,7 @@ def test_two_of_200_lie_beyond_each_end() -> None:
     """Percentile 1 of 0..199 falls at place 1.99, so 1 is the least; 99 at 197.01, so 198."""
     values = torch.arange(200.0)
 
-    found = path_length(values, 1.0)
+    found = measured(values, 1.0)
 
     assert found["ppl"].n == 198
     assert found["ppl"].value == pytest.approx(float(values[1:199].mean()))
@@ -184,7 +184,7 @@ def test_filter_takes_an_outlier_and_nothing_else() -> None:
     values[50] = 1e9
     values[3] = 0
 
-    found = path_length(values, 1.0)
+    found = measured(values, 1.0)
 
     assert (found["ppl"].n, found["ppl"].value, found["ppl"].spread) == (99, 1.0, 0.0)
     assert found["ppl_untrimmed"].value > 1e6
@@ -193,13 +193,13 @@ def test_filter_takes_an_outlier_and_nothing_else() -> None:
 def test_nothing_is_left_out_of_a_hundred() -> None:
     values = torch.arange(100.0)
 
-    assert path_length(values, 1.0)["ppl"].n == 100
-    assert path_length(values[:1], 1.0)["ppl"].n == 1
+    assert measured(values, 1.0)["ppl"].n == 100
+    assert measured(values[:1], 1.0)["ppl"].n == 1
 
 
 def test_filter_by_other_percentiles() -> None:
     """25 and 75 of 1..6: places 1.25 and 3.75, so from 2 to 5."""
-    found = path_length(lengths(6, 1, 5, 2, 4, 3), 1.0, low=25, high=75)
+    found = measured(lengths(6, 1, 5, 2, 4, 3), 1.0, low=25, high=75)
 
     assert (found["ppl"].n, found["ppl"].value) == (4, 3.5)
 
@@ -211,14 +211,14 @@ def test_filter_agrees_with_sorted_places() -> None:
         values = torch.rand(n, generator=rng, dtype=torch.float64).square()
         ordered = np.sort(values.numpy())
         low, high = (n - 1) // 100, -(-(n - 1) * 99 // 100)
-        found = path_length(values, 1.0)["ppl"]
+        found = measured(values, 1.0)["ppl"]
         assert found.n == high - low + 1
         assert found.value == pytest.approx(float(ordered[low : high + 1].mean()), rel=1e-12)
 
 
 def test_length_is_per_squared_step_with_its_standard_error() -> None:
     """Of 1, 2, 6 over 0.01: mean 300, deviation √7, error √(7 / 3)."""
-    found = path_length(lengths(1, 2, 6), 0.1)["ppl"]
+    found = measured(lengths(1, 2, 6), 0.1)["ppl"]
 
     assert found.value == pytest.approx(300)
     assert found.spread == pytest.approx(100 * (7 / 3) ** 0.5)
@@ -226,20 +226,20 @@ def test_length_is_per_squared_step_with_its_standard_error() -> None:
 
 
 def test_one_step_has_no_error_bar() -> None:
-    found = path_length(lengths(1), 1.0)
+    found = measured(lengths(1), 1.0)
 
     assert found["ppl"].spread is None
 
 
 def test_no_step_is_not_enough() -> None:
     with pytest.raises(NotEnoughData, match="needs 1 step or more, got 0; raise --paths"):
-        path_length(lengths(), 1e-4)
+        measured(lengths(), 1e-4)
 
 
 @pytest.mark.parametrize(("epsilon", "low", "high"), [(0, 1, 99), (1e-4, 60, 40), (1, -1, 99)])
 def test_settings_without_sense_are_refused(epsilon: float, low: float, high: float) -> None:
     with pytest.raises(BadSetting, match="epsilon > 0 and 0 <= low <= high <= 100"):
-        path_length(lengths(1), epsilon, low=low, high=high)
+        measured(lengths(1), epsilon, low=low, high=high)
 
 
 def test_each_kind_of_step_has_scores_of_its_own() -> None:

@@ -149,10 +149,15 @@ def test_a_point_on_the_rim_is_inside() -> None:
     assert found == {"precision": 0.5, "recall": 0.0, "density": 0.5, "coverage": 0.25}
 
 
-def test_sides_have_no_order_to_confuse() -> None:
-    """Another tool once gave the two numbers exchanged."""
-    with pytest.raises(TypeError, match="positional"):
-        pr.precision_recall(features(9), features(9))
+def test_real_images_come_first() -> None:
+    """Another tool once gave the two numbers exchanged: fakes that repeat one real image."""
+    real = features(40)
+    fake = real[:1].expand(40, -1)
+
+    found = pr.precision_recall(real, fake)
+
+    assert (found["precision"], found["recall"]) == (1, 1 / 40)
+    assert found == pr.precision_recall(real=real, fake=fake)
 
 
 def test_too_few_neighbours_are_refused() -> None:

@@ -9,8 +9,8 @@ from skimage.metrics import peak_signal_noise_ratio
 from genbench.errors import NotMeasurable
 from genbench.registry import room
 
-psnr = room("metric", "psnr").open().psnr
-rmse = room("metric", "rmse").open().rmse
+psnr = room("metric", "psnr").open().psnr_per_pair
+rmse = room("metric", "rmse").open().rmse_per_pair
 ROOM = room("metric", "psnr").load()
 
 

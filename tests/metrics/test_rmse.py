@@ -10,7 +10,7 @@ from genbench.interfaces import Pass
 from genbench.merging import finished
 from genbench.registry import room
 
-rmse = room("metric", "rmse").open().rmse
+rmse = room("metric", "rmse").open().rmse_per_pair
 ROOM = room("metric", "rmse").load()
 ABOUT = Pass(torch.device("cpu"), 6, 8, 1, 0)
 
@@ -77,10 +77,10 @@ def test_psnr_shares_the_pass() -> None:
 @pytest.mark.parametrize(
     ("a", "b", "message"),
     [
-        (flat(1).float(), flat(1), "must be uint8 images of 0..255, got torch.float32"),
+        (flat(1).float(), flat(1), "must be uint8 of 0..255, got torch.float32"),
         (flat(1), flat(1, 2), r"one shape .*got \(1, 3, 8, 8\) and \(2, 3, 8, 8\)"),
     ],
 )
 def test_what_is_not_a_pair_is_refused(a: torch.Tensor, b: torch.Tensor, message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        rmse(a, b)
+        room("metric", "rmse").open().rmse(a, b)

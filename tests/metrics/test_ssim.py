@@ -12,7 +12,7 @@ from genbench.interfaces import Pass
 from genbench.merging import finished
 from genbench.registry import room
 
-ssim = room("metric", "ssim").open().ssim
+ssim = room("metric", "ssim").open().ssim_per_pair
 ROOM = room("metric", "ssim").load()
 
 
@@ -129,4 +129,4 @@ def test_images_without_room_for_the_window_are_refused() -> None:
 )
 def test_what_is_not_a_pair_is_refused(a: Tensor, b: Tensor, message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        ssim(a, b)
+        room("metric", "ssim").open().ssim(a, b)

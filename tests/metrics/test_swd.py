@@ -258,7 +258,7 @@ def test_sides_that_halve_need_not_be_powers_of_two() -> None:
 @pytest.mark.parametrize(
     ("real", "fake", "message"),
     [
-        (noise(2).float(), noise(2), "needs uint8 images of 0..255, got torch.float32"),
+        (noise(2).float(), noise(2), "must be uint8 of 0..255, got torch.float32"),
         (noise(2, 32), noise(2, 16), r"of one size.*got \(3, 32, 32\) and \(3, 16, 16\)"),
         (noise(2)[..., :16], noise(2)[..., :16], "needs square images"),
     ],
