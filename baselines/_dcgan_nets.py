@@ -6,7 +6,7 @@ Paper: A. Radford, L. Metz, S. Chintala, "Unsupervised Representation Learning w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
@@ -47,12 +47,8 @@ def generator(latent: int, shape: Shape, norm: Norm = nn.BatchNorm2d) -> nn.Sequ
     Images are in [-1, 1], through a tanh.
     """
     wide = shape.widths
-    layers: list[nn.Module] = [LatentTranspose(latent, wide[0]), norm(wide[0]), nn.ReLU(True)]
-    for here, above in pairwise(wide):
-        doubling = nn.ConvTranspose2d(here, above, 4, 2, 1, bias=False)
-        layers += [doubling, norm(above), nn.ReLU(True)]
     last = nn.ConvTranspose2d(wide[-1], shape.channels, 4, 2, 1, bias=False)
-    return initialised(nn.Sequential(*layers, last, nn.Tanh()))
+    return initialised(nn.Sequential(*doubling(latent, wide, norm), last, nn.Tanh()))
 
 
 def strided_stack(
@@ -73,6 +69,21 @@ def strided_stack(
         bias: whether the convolutions before the last have one.
         head_bias: whether the last has one.
     """
+    last = nn.Conv2d(shape.widths[0], head, 4, bias=head_bias)
+    return initialised(nn.Sequential(*halving(shape, norm, bias=bias), last, nn.Flatten()))
+
+
+def doubling(latent: int, wide: Sequence[int], norm: Norm) -> list[nn.Module]:
+    """Layers from a latent, (n, d), to *wide* feature maps at 4x4, 8x8, ..., not initialised."""
+    layers: list[nn.Module] = [LatentTranspose(latent, wide[0]), norm(wide[0]), nn.ReLU(True)]
+    for here, above in pairwise(wide):
+        transposed = nn.ConvTranspose2d(here, above, 4, 2, 1, bias=False)
+        layers += [transposed, norm(above), nn.ReLU(True)]
+    return layers
+
+
+def halving(shape: Shape, norm: Norm | None, *, bias: bool = False) -> list[nn.Module]:
+    """Layers from images to ``shape.widths[0]`` feature maps at 4x4, not initialised."""
     wide = [shape.channels, *reversed(shape.widths)]
     layers: list[nn.Module] = []
     for above, here in pairwise(wide):
@@ -80,8 +91,7 @@ def strided_stack(
         if norm is not None and len(layers) > 1:
             layers.append(norm(here))
         layers.append(nn.LeakyReLU(0.2, inplace=True))
-    last = nn.Conv2d(wide[-1], head, 4, bias=head_bias)
-    return initialised(nn.Sequential(*layers, last, nn.Flatten()))
+    return layers
 
 
 class LatentTranspose(nn.ConvTranspose2d):

@@ -36,6 +36,31 @@ def batch_kl(z: Tensor) -> Tensor:
     return ((variance + mean.square() - logarithm - 1) / 2).mean()
 
 
+def deviation_kl(z: Tensor) -> Tensor:
+    """`batch_kl` as the code of AGE has it, with the variance where the deviation should stand.
+
+        Kc = (1/d) sum_j [(v_j^2 + mu_j^2) / 2 - log v_j - 1/2]
+
+    On the unit sphere v_j is about 1/d, so -log v_j pulls alone, twice as hard as in `batch_kl`.
+
+    Args:
+        z: latents, (B, d), B of at least 2.
+
+    Returns:
+        Kc, a scalar; float32 or better.
+
+    Source: the released code of D. Ulyanov et al., "It Takes (Only) Two", AAAI 2018.
+    """
+    variance, mean = moments(z)
+    logarithm = variance.clamp_min(LEAST_VARIANCE).log()
+    return ((variance.square() + mean.square() - 1) / 2 - logarithm).mean()
+
+
+def least_deviation_kl(latent: int) -> float:
+    """Lower bound of `deviation_kl` for unit vectors: every v_j is 1/d."""
+    return 1 / (2 * latent**2) + math.log(latent) - 1 / 2
+
+
 def moments(z: Tensor) -> tuple[Tensor, Tensor]:
     """Variance (divided by B, not B - 1) and mean over the batch: (B, d) -> (d,), (d,).
 

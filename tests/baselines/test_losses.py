@@ -96,3 +96,50 @@ def test_mean_square_of_each_image() -> None:
 def test_mean_square_refuses_shapes_that_would_broadcast() -> None:
     with pytest.raises(AssertionError, match="against"):
         losses.mean_square(torch.zeros(2, 1, 4, 4), torch.zeros(2, 3, 4, 4))
+
+
+@pytest.mark.parametrize(("d", "expected"), [(64, 3.6590), (128, 4.3521), (512, 5.7383)])
+def test_lower_bound_of_the_kl_in_the_code_of_age(d: int, expected: float) -> None:
+    """1/(2d^2) + log(d) - 1/2, reached by plus and minus every axis."""
+    axes = torch.cat([torch.eye(d), -torch.eye(d)]).double()
+
+    assert losses.least_deviation_kl(d) == pytest.approx(expected, abs=5e-5)
+    assert losses.deviation_kl(axes) == pytest.approx(losses.least_deviation_kl(d), rel=1e-12)
+
+
+def test_kl_in_the_code_of_age_by_hand() -> None:
+    rows = torch.tensor(TRIANGLE, dtype=torch.float64)
+
+    assert losses.deviation_kl(rows) == pytest.approx(1.00236433, abs=5e-9)
+
+
+@pytest.mark.parametrize(
+    ("d", "n", "expected"),
+    [(64, 16, 3.789), (64, 64, 3.691), (64, 256, 3.667), (128, 64, 4.383), (512, 64, 5.770)],
+)
+def test_kl_in_the_code_of_age_of_the_prior_itself(d: int, n: int, expected: float) -> None:
+    """Expected values measured by imitating the code; 100 batches here."""
+    rng = torch.Generator().manual_seed(0)
+    values = torch.stack([losses.deviation_kl(sphere(n, d, rng)) for _ in range(100)])
+
+    assert values.min() >= losses.least_deviation_kl(d)
+    assert values.mean() == pytest.approx(expected, abs=0.01)
+
+
+def test_the_code_of_age_pulls_twice_as_hard() -> None:
+    """On the sphere, to first order in 1/d: the rest is v_j^2 and mu_j^2 against -log v_j."""
+    d = 256
+    raw = torch.randn(64, d, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    raw.requires_grad_()
+    code = torch.autograd.grad(losses.deviation_kl(F.normalize(raw, dim=1)), raw)[0]
+    right = torch.autograd.grad(batch_kl(F.normalize(raw, dim=1)), raw)[0]
+
+    assert (code - 2 * right).norm() < 4 / d * code.norm()
+
+
+def test_a_collapsed_batch_has_a_finite_kl_in_the_code_of_age() -> None:
+    z = torch.ones(4, 8, requires_grad=True)
+    losses.deviation_kl(z / 8**0.5).backward()
+
+    assert z.grad is not None
+    assert z.grad.isfinite().all()
