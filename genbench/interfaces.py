@@ -288,13 +288,16 @@ class Look:
 
 @dataclass(frozen=True)
 class Measured:
-    """A number with its error bar."""
+    """A number with its error bar. Without one, the note says why."""
 
     value: float
     spread: float | None = None
     spread_over: str | None = None  # "standard error over images", ...
     n: int | None = None  # rows it was taken over, where that is not the whole view
     note: str | None = None  # what the number alone does not say
+    interval: tuple[float, float] | None = None  # 95 %, bootstrap over rows
+    # One number for each row of PAIRS, (n,), NaN where a row has none: what paired tests take.
+    values: Tensor | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -305,6 +308,7 @@ class Column:
     lower_is_better: bool | None  # None: neither way is better, so nobody is best
     unit: str = ""
     digits: int = 3
+    median: bool = False  # the score is the median of its per-row values, else their mean
 
 
 @dataclass(frozen=True)

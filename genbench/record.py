@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+import sys
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from genbench.interfaces import Json
+
+# Fields that came after tables were written: left out where empty, so that old ids stay.
+LATER = ("low", "high", "values_digest")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +38,25 @@ class Record:
     protocol: str | None = None  # canonical JSON; None where nothing was measured
     protocol_id: str | None = None
     provenance: Mapping[str, Json] = field(default_factory=dict)  # code, versions, hardware, cost
+    low: float | None = None  # of the 95 % interval, where there is one
+    high: float | None = None
+    # What the number summarises, for paired tests: one number for each held-out image in the
+    # order of the reference permutation, NaN where it has none, or one for each set of samples.
+    # The table gives them back only when asked, and tells by the digest which they were.
+    values: Sequence[float] | None = field(default=None, compare=False, repr=False)
+    values_digest: str | None = None
+
+    def __post_init__(self) -> None:
+        """Keep values in single precision, and know them by their content."""
+        if self.values is None:
+            return
+        kept = array("f", self.values)
+        object.__setattr__(self, "values", kept)
+        if sys.byteorder == "big":
+            kept = array("f", kept)
+            kept.byteswap()
+        digest = hashlib.sha256(kept.tobytes()).hexdigest()[:16]
+        object.__setattr__(self, "values_digest", digest)
 
     @property
     def id(self) -> str:
@@ -40,4 +65,9 @@ class Record:
 
     def canonical(self) -> str:
         """The one JSON text of this record."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        said = asdict(dataclasses.replace(self, values=None))
+        del said["values"]  # its digest is there
+        for name in LATER:
+            if said[name] is None:
+                del said[name]
+        return json.dumps(said, sort_keys=True, separators=(",", ":"), allow_nan=False)

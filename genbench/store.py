@@ -45,6 +45,12 @@ SCHEMA = pa.schema(
         pa.field("protocol", pa.string()),
         pa.field("protocol_id", pa.string()),
         pa.field("provenance", pa.string(), nullable=False),  # JSON
+        pa.field("low", pa.float64()),
+        pa.field("high", pa.float64()),
+        pa.field("values_digest", pa.string()),
+        # 4 bytes an image: 40 kB for 10,000. A column of its own, so who does not ask for it
+        # does not read it.
+        pa.field("values", pa.list_(pa.float32())),
     ]
 )
 ATTEMPTS = 12  # commits tried before a conflict is given up
@@ -105,22 +111,28 @@ class Store:
 
         def commit() -> int:
             write_deltalake(
-                str(self.folder), batch, mode="append", name="genbench", commit_properties=facts
-            )
+                str(self.folder), batch, mode="append", name="genbench",
+                commit_properties=facts, schema_mode="merge",  # older tables have fewer columns
+            )  # fmt: skip
             # Another process may have committed since: our version is the one with our mark.
             history = DeltaTable(str(self.folder)).history(limit=4 * ATTEMPTS)
             return next(int(e["version"]) for e in history if e.get("genbench.mark") == mark)
 
         return self._retry(commit)
 
-    def read(self, version: int | None = None) -> list[Record]:
+    def read(self, version: int | None = None, *, values: bool = False) -> list[Record]:
         """The records of a version, oldest first; the newest version by default.
+
+        Args:
+            values: read the per-row values too, which paired tests take.
 
         Raises:
             BadInput: no table, or no such version.
         """
         table = self._open(version)
-        rows = table.to_pyarrow_table().to_pylist()
+        known = [field.name for field in table.schema().fields]  # of an old table: fewer
+        wanted = [name for name in known if values or name != "values"]
+        rows = table.to_pyarrow_table(columns=wanted).to_pylist()
         # Rows of one commit lie in the order in which they were measured; the sort keeps it.
         return sorted(map(_record, rows), key=lambda record: record.time)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from genbench.bootstrap import interval, means, resampled
 from genbench.errors import BadInput
 from genbench.interfaces import Json, Measured, Pass, State, Tensors
 
@@ -122,10 +123,27 @@ def as_pairs(a: Array, b: Array, value_range: Range | None) -> tuple[Tensor, Ten
     return x, y
 
 
-def mean_over_images(values: Tensor, rows: str = "images", note: str | None = None) -> Measured:
-    """Mean of (n,) float64 with its standard error over *rows*; one row has no error bar."""
-    n = len(values)
+def mean_over_images(
+    values: Tensor, rows: str = "images", note: str | None = None, kept: Tensor | None = None
+) -> Measured:
+    """Mean of (n,) float64 with its standard error over *rows*, and its 95 % interval.
+
+    One row has no error bar. What is *kept*, (n,) bool, counts; the others have no value.
+    """
+    if kept is not None:
+        every, values = values.masked_fill(~kept, torch.nan), values[kept]
+    else:
+        every = values
+    n, mean = len(values), float(values.mean())
     if n < 2:
-        return Measured(float(values.mean()), n=n, note=note)
-    error = float(values.std()) / n**0.5
-    return Measured(float(values.mean()), error, f"standard error over {rows}", n, note)
+        note = "; ".join(filter(None, (note, f"no error bar: it is taken over {n} of {rows}")))
+        return Measured(mean, n=n, note=note, values=every)
+    return Measured(
+        mean,
+        float(values.std()) / n**0.5,
+        f"standard error over {rows}",
+        n,
+        note,
+        interval(resampled(values, means)),
+        every,
+    )

@@ -11,15 +11,14 @@ Checked against: dlib's own compute_face_descriptor.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
+from genbench.bootstrap import interval, medians, resampled
 from genbench.errors import NotMeasurable
 from genbench.interfaces import Column, Look, Measured, Metric, Pass, Tensors, View
 from genbench.merging import finished
-from genbench.seeds import generator
 
 from ._face_pairs import Descriptor, FacePairs
 from ._pairs import mean_over_images
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SAME = 0.6  # distance within which dlib's network takes two faces for one person
-RESAMPLES = 1000
-SPREAD = f"half the 95 % bootstrap interval of the median, {RESAMPLES} resamples"
+SPREAD = "bootstrap standard error over images, of the median"
 BATCH = 64  # pairs that `identity` looks at together
 
 
@@ -63,28 +61,20 @@ def identity(
     return found["distance"], found["found"]
 
 
-def median(distances: Tensor) -> Measured:
-    """Median of (n,) float64, with half the interval that 95 % of bootstrap medians fall into.
+def median(distances: Tensor, found: Tensor | None = None, note: str | None = None) -> Measured:
+    """Median of (n,) float64 with its standard error and 95 % interval, both by bootstrap.
 
-    The mean of the two in the middle where n is even.
+    The mean of the two in the middle where n is even. What was *found*, (n,) bool, counts.
     """
-    n = len(distances)
-    value = float(distances.quantile(0.5))
+    if found is None:
+        found = torch.ones(len(distances), dtype=torch.bool)
+    kept, every = distances[found], distances.masked_fill(~found, torch.nan)
+    value, n = float(kept.quantile(0.5)), len(kept)
     if n < 2:
-        return Measured(value, n=n)
-    # Some resamples at a time: all of 10 000 images would fill 80 MB twice.
-    step = max(1, (1 << 20) // n)
-    rng = generator(0, "identity", "bootstrap")
-    medians = torch.cat(
-        [
-            distances[torch.randint(n, (min(step, RESAMPLES - done), n), generator=rng)].quantile(
-                0.5, dim=1
-            )
-            for done in range(0, RESAMPLES, step)
-        ]
-    )
-    low, high = medians.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
-    return Measured(value, (high - low) / 2, SPREAD, n)
+        note = "; ".join(filter(None, (note, "no error bar: it is taken over one pair")))
+        return Measured(value, n=n, note=note, values=every)
+    draws = resampled(kept, medians)
+    return Measured(value, float((draws - value).std()), SPREAD, n, note, interval(draws), every)
 
 
 def metric(descriptor: Descriptor | None = None) -> Metric:
@@ -95,7 +85,7 @@ def metric(descriptor: Descriptor | None = None) -> Metric:
         looks={"pairs": Look(View.PAIRS, gather)},
         compute=_compute,
         columns={
-            "identity": Column("identity", lower_is_better=True),
+            "identity": Column("identity", lower_is_better=True, median=True),
             "identity_same": Column(f"same person (≤ {SAME:g})", lower_is_better=False),
         },
     )
@@ -109,14 +99,13 @@ def _compute(pairs: Tensors) -> Mapping[str, Measured]:
             f"no face was found on any of the {n} inputs; identity needs photographs of faces, "
             "of 40 pixels or more from chin to brow"
         )
-    distances = pairs["distance"][found]
     note = None
     if lost:
         note = f"no face was found on {lost} of {n} inputs; those pairs are left out"
-    same = mean_over_images((distances <= SAME).double())
+    distances = pairs["distance"]
     return {
-        "identity": replace(median(distances), note=note),
-        "identity_same": replace(same, note=note),
+        "identity": median(distances, found, note),
+        "identity_same": mean_over_images((distances <= SAME).double(), note=note, kept=found),
     }
 
 

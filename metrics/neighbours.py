@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from genbench.bootstrap import interval, means, resampled
 from genbench.errors import BadInput, NotEnoughData
 from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
 
@@ -70,9 +71,19 @@ def _compute(training: Tensors, unseen: Tensors, generated: Tensors) -> Mapping[
     floor, _ = nearest(unseen["images"], training["images"])
     scores = {"neighbours": mean_over_images(near)}
     if bool(floor.mean() > 0):  # else the test images are training images, and nothing is unseen
-        ratio = float(near.mean() / floor.mean())
-        scores["neighbours_ratio"] = Measured(ratio, note=COPIES if ratio < MUCH_NEARER else None)
+        scores["neighbours_ratio"] = _ratio(near, floor)
     return scores
+
+
+def _ratio(near: Tensor, floor: Tensor) -> Measured:
+    """How many times as far as unseen images, with what other images would make of it."""
+    ratio = float(near.mean() / floor.mean())
+    note = COPIES if ratio < MUCH_NEARER else None
+    if min(len(near), len(floor)) < 2:
+        return Measured(ratio, note=note)
+    draws = resampled(near, means, "near") / resampled(floor, means, "unseen")
+    over = "bootstrap standard error over images of both sides"
+    return Measured(ratio, float(draws.std()), over, note=note, interval=interval(draws))
 
 
 ROOM = Metric(

@@ -91,9 +91,9 @@ def lengths(
     each = distances.double() / epsilon**2
     least = np.percentile(each.numpy(force=True), low, method="lower")
     most = np.percentile(each.numpy(force=True), high, method="higher")
-    kept = each[(each >= float(least)) & (each <= float(most))]
+    kept = (each >= float(least)) & (each <= float(most))
     return {
-        "ppl": mean_over_images(kept, "steps"),
+        "ppl": mean_over_images(each, "steps", kept=kept),
         "ppl_untrimmed": mean_over_images(each, "steps"),
     }
 

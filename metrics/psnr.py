@@ -58,13 +58,13 @@ def _decibels(mse: Tensor) -> Tensor:
 
 def _compute(pairs: Tensors) -> Mapping[str, Measured]:
     mse = pairs["mse"]
-    inexact = mse[mse > 0]
-    if len(inexact) == 0:
+    inexact = mse > 0
+    if not inexact.any():
         raise NotMeasurable(
             f"all {len(mse)} reconstructions equal their images bit for bit, "
             "so pSNR is infinite; see RMSE, which is 0"
         )
-    return {"psnr": mean_over_images(_decibels(inexact))}
+    return {"psnr": mean_over_images(_decibels(mse), kept=inexact)}
 
 
 ROOM = Metric(

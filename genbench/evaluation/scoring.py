@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import torch
 
 from genbench import evidence
 from genbench.errors import GenbenchError
@@ -13,6 +16,14 @@ from genbench.evidence import Evidence
 from genbench.interfaces import Json, Look, Measured, Metric, Tensors, View
 from genbench.protocol import QUANTISED, UNQUANTISED, Protocol
 from genbench.record import Record
+
+PAIRED = {View.PAIRS, View.RECONSTRUCTIONS}  # rows that are the same images for every model
+NO_BAR = "no error bar"
+ONE_SET = "one set of samples has none; measure five: --repeats 5"
+SAME_ROWS = (
+    "there is one set of held-out images, and drawing from it would repeat images, which "
+    "biases a distance between sets"
+)
 
 
 def score(
@@ -45,13 +56,25 @@ def score(
             spread=number.spread,
             spread_over=number.spread_over,
             n=number.n if number.n is not None else size,
-            note=number.note,
+            note=_note(number, metric),
+            low=None if number.interval is None else number.interval[0],
+            high=None if number.interval is None else number.interval[1],
+            values=None if number.values is None else number.values.tolist(),
             protocol=protocol.canonical(),
             protocol_id=protocol.id,
             **common,
         )
         for score, number in measured.items()
     ]
+
+
+def _note(number: Measured, metric: Metric) -> str | None:
+    """What the metric says of the number, and why it has no error bar, where it has none."""
+    if number.spread is not None or NO_BAR in (number.note or ""):
+        return number.note
+    sampled = any(look.view is View.SAMPLES for look in metric.looks.values())
+    reason = ONE_SET if sampled else SAME_ROWS
+    return "; ".join(filter(None, (number.note, f"{NO_BAR}: {reason}")))
 
 
 def not_measured(name: str, metric: Metric, reason: str, common: Mapping[str, Any]) -> list[Record]:
@@ -100,15 +123,24 @@ def _measure(
     _check(metric, gathered, passes, missing)
     known = real | gathered.once
     if View.SAMPLES not in views:
-        return dict(metric.compute(**_arguments(metric, known)))
+        found = dict(metric.compute(**_arguments(metric, known)))
+        return found if views & PAIRED else _without_values(found)
     each = [metric.compute(**_arguments(metric, known | samples)) for samples in gathered.samples]
+    if len(each) == 1:
+        return _without_values(each[0])
     return {score: _over_repeats([one[score] for one in each]) for score in each[0]}
 
 
+def _without_values(found: Mapping[str, Measured]) -> dict[str, Measured]:
+    """Rows of samples and of paths are other images for each model, and pair with nothing."""
+    return {score: dataclasses.replace(number, values=None) for score, number in found.items()}
+
+
 def _over_repeats(numbers: Sequence[Measured]) -> Measured:
-    """Mean over independent sets of samples, and their standard deviation (ddof 1)."""
-    if len(numbers) == 1:
-        return numbers[0]
+    """Mean over independent sets of samples, and their standard deviation (ddof 1).
+
+    Every model has sets of the same seeds against the same reference, so these are pairs.
+    """
     values = [number.value for number in numbers]
     return Measured(
         statistics.fmean(values),
@@ -116,6 +148,7 @@ def _over_repeats(numbers: Sequence[Measured]) -> Measured:
         f"std over {len(values)} sampling batches",
         numbers[0].n,
         next((number.note for number in numbers if number.note), None),
+        values=torch.tensor(values, dtype=torch.float64),
     )
 
 

@@ -19,8 +19,8 @@ FLOORS = (
     ("errors", "interfaces"),
     (
         "files", "places", "images", "progress", "registry", "settings", "protocol", "record",
-        "seeds", "devices", "distributed", "weights", "provenance", "numbers", "significance",
-        "comparable", "footnotes", "tables", "scratch", "merging",
+        "seeds", "bootstrap", "devices", "distributed", "weights", "provenance", "numbers",
+        "significance", "comparable", "footnotes", "tables", "scratch", "merging",
     ),
     ("data", "features", "evidence", "store", "checkpoints", "runs", "figures"),
     ("training", "evaluation", "contracts", "reporting"),
@@ -32,6 +32,7 @@ STEPS = {
     "provenance": {"registry"},
     "weights": {"places", "files", "progress"},
     "images": {"files"},
+    "bootstrap": {"seeds"},
     "tables": {"record", "protocol", "comparable", "footnotes", "numbers"},
     "comparable": {"record", "protocol", "numbers", "significance"},
     "footnotes": {"protocol", "record", "numbers"},

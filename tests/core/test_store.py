@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from array import array
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from genbench.errors import BadInput
-from genbench.record import Record
+from genbench.record import LATER, Record
 from genbench.store import Store
 
 
@@ -79,6 +80,44 @@ def test_missing_table_and_version_are_named(tmp_path: Path) -> None:
     store.append([record(1.0)])
     with pytest.raises(BadInput, match="has versions 0 to 0, not 4"):
         store.read(4)
+
+
+def test_ids_of_older_tables_stay() -> None:
+    """As computed by the version before records had intervals and values."""
+    old = record(1 / 3, "t", spread=0.1, spread_over="std", n=7, provenance={"git": None})
+
+    assert old.id == "efbb0f57f8d7f931"
+
+
+def test_values_are_part_of_what_a_record_is() -> None:
+    one, two = record(1.0, values=[0.5, 1.5]), record(1.0, values=[0.25, 1.75])
+
+    assert one.id != two.id != record(1.0).id
+    assert one != two
+    assert record(1.0, values=[0.1, 1.9]) == record(1.0, values=[0.1, 1.9])
+
+
+def test_a_table_without_values_is_read_and_added_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one written before there were any: such columns appear at the next commit."""
+    import pyarrow as pa
+
+    from genbench import store
+
+    table = Store(tmp_path / "t")
+    old = pa.schema([f for f in store.SCHEMA if f.name not in (*LATER, "values")])
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "SCHEMA", old)
+        table.append([record(1.0)])
+    assert table.read(values=True) == [record(1.0)]
+
+    new = record(2.0, "t1", low=1.5, high=2.5, values=[1.0, 3.0])
+    table.append([new])
+
+    assert table.read() == [record(1.0), new]
+    assert [r.values for r in table.read(values=True)] == [None, array("f", [1.0, 3.0])]
+    assert table.read(0, values=True) == [record(1.0)]
 
 
 WRITER = """

@@ -249,15 +249,19 @@ def test_without_any_face_there_is_no_number() -> None:
         ROOM.compute(pairs=evidence(None, None))
 
 
-def test_the_interval_is_that_of_a_median() -> None:
+def test_the_error_bar_is_that_of_a_median() -> None:
     """The median of n normal numbers has the deviation √(π / 2n); 15 % for 1,000 resamples."""
     n = 4001
     numbers = torch.randn(n, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
     found = identity.median(numbers)
 
-    assert found.spread == pytest.approx(1.96 * (torch.pi / (2 * n)) ** 0.5, rel=0.15)
-    assert "95 % bootstrap interval" in found.spread_over
+    assert found.spread == pytest.approx((torch.pi / (2 * n)) ** 0.5, rel=0.15)
+    assert found.spread_over == "bootstrap standard error over images, of the median"
+    assert found.interval is not None
+    low, high = found.interval
+    assert high - low == pytest.approx(2 * 1.96 * found.spread, rel=0.1)
+    assert low < found.value < high
     assert found == identity.median(numbers)
 
 
