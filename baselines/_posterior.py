@@ -12,7 +12,7 @@ LEAST, MOST = -30.0, 20.0  # log variance: its exponential stays finite and abov
 
 
 class Posterior(NamedTuple):
-    """N(mean, diag(exp(logvar))) for each of n images, float32."""
+    """N(mean, diag(exp(logvar))) for each of n images, float32 or better."""
 
     mean: Tensor  # (n, d)
     logvar: Tensor  # (n, d), logarithm of the variance, not of the deviation
@@ -23,7 +23,8 @@ class Posterior(NamedTuple):
 
         Out of [-30, 20] a log variance is clamped: it would overflow before it means anything.
         """
-        mean, logvar = numbers.float().chunk(2, dim=1)
+        precise = numbers.float() if numbers.dtype.itemsize < 4 else numbers
+        mean, logvar = precise.chunk(2, dim=1)
         return cls(mean, logvar.clamp(LEAST, MOST))
 
     def draw(self, rng: Generator) -> Tensor:

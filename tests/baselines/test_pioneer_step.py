@@ -11,7 +11,7 @@ import pytest
 import torch
 from small_pioneer import Pioneer, S, build, images, rng, same, weights
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+from waiting import Waits
 
 from genbench.interfaces import Batch
 
@@ -46,19 +46,6 @@ def test_scores_add_up_and_keep_their_bounds() -> None:
             assert scores[name] >= least_kl(16)
         assert 0 <= scores["variance"] <= 1
         assert all(s.dim() == 0 and not s.requires_grad and s.isfinite() for s in scores.values())
-
-
-class Waits(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
-    """Notes every operation that makes the host wait for a number."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch's
-        self.found: list[str] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func.overloadpacket.__name__ in ("_local_scalar_dense", "nonzero", "equal"):
-            self.found.append(str(func))
-        return func(*args, **(kwargs or {}))
 
 
 def test_a_step_never_waits_for_the_device() -> None:
