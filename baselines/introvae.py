@@ -25,6 +25,7 @@ import torch.nn.functional as F  # noqa: N812  # the name torch's own documentat
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from genbench.distributed import gathered
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch, Stage, Tensors
 
@@ -243,7 +244,7 @@ class IntroVAE(nn.Module):
         settings = self.settings
         posterior = self._posterior(x)
         error = squared_error(x, self._generate(posterior.draw(rng)))
-        kl = posterior.kl().mean()
+        kl = _mean(posterior.kl())
         if self.seen >= settings.warmup * (1 - MEASURED):
             self._measure(kl)
         beta = settings.beta if settings.warmup_beta is None else settings.warmup_beta
@@ -264,7 +265,7 @@ class IntroVAE(nn.Module):
         posterior = self._posterior(x)
         latents = posterior.draw(rng), self.draw(len(x), rng).to(x)
         fakes = [self._generate(each) for each in latents]
-        error, kl = squared_error(x, fakes[0]), posterior.kl().mean()
+        error, kl = squared_error(x, fakes[0]), _mean(posterior.kl())
         margin = self._margin(kl)
         kl_fakes = self._kl_of_fakes(fake.detach() for fake in fakes)
         hinges = sum((self._hinge(margin, each) for each in kl_fakes), torch.zeros_like(kl))
@@ -274,16 +275,16 @@ class IntroVAE(nn.Module):
         encoder_loss.backward(retain_graph=True)  # type: ignore[no-untyped-call]
         self._adams["encoder"].step()
         torch.clear_autocast_cache()  # it would hold the weights from before the step
-        kr, kp = (each.mean() for each in self._kl_of_fakes(fakes))
+        kr, kp = map(_mean, self._kl_of_fakes(fakes))
         against = settings.generator_weight * (kr + kp)
         # No further than G's weights: behind the latents lies E as it was, which is gone.
         torch.autograd.backward(against, inputs=list(self.generator.parameters()))
         self._adams["generator"].step()
         return {
             "kl_real": kl,
-            "kl_sample": kl_fakes[1].mean(),
+            "kl_sample": _mean(kl_fakes[1]),
             "squared_error": error,
-            "kl_reconstruction": kl_fakes[0].mean(),
+            "kl_reconstruction": _mean(kl_fakes[0]),
             "margin": margin,
             "encoder_loss": encoder_loss,
             "generator_loss": settings.beta * error + against,
@@ -297,8 +298,8 @@ class IntroVAE(nn.Module):
 
     def _hinge(self, margin: Tensor, kl: Tensor) -> Tensor:
         """[m - K]+ of the mean K, or the mean over images: (n,) -> scalar."""
-        kept = kl.mean() if self.settings.hinge == "batch" else kl
-        return F.relu(margin - kept).mean()
+        whole = self.settings.hinge == "batch"
+        return F.relu(margin - _mean(kl)) if whole else _mean(F.relu(margin - kl))
 
     def _measure(self, kl: Tensor) -> None:
         """Count a batch's mean KL of real images into that of the warm-up."""
@@ -326,6 +327,11 @@ class IntroVAE(nn.Module):
 def squared_error(x: Tensor, y: Tensor) -> Tensor:
     """Summed over channels and pixels, averaged over the batch: (n, c, h, w) twice -> scalar."""
     return x[0].numel() * mean_square(x, y).mean()
+
+
+def _mean(numbers: Tensor) -> Tensor:
+    """Over the batches of all processes: (n,) -> scalar."""
+    return gathered(numbers).mean()
 
 
 def _to_unit(images: Tensor) -> Tensor:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from small_introvae import build, close, gradients, images, rng, weights
+from together import together
 from torch import Tensor, nn
 from waiting import Waits
 
@@ -299,3 +301,24 @@ def test_a_short_last_batch_does_no_harm() -> None:
 
     assert all(score.isfinite() for score in scores.values())
     assert all(weight.isfinite().all() for weight in model.parameters())
+
+
+HINGE = """
+from genbench.registry import room
+IntroVAE = room("model", "introvae").load()
+model = IntroVAE(IntroVAE.Settings(latent=2, channels=(4,)), 8)
+w = torch.ones((), requires_grad=True)
+kl = w * torch.tensor([1.0, 2.0, 5.0, 6.0])[RANK * 4 // COUNT :][: 4 // COUNT]
+loss = model._hinge(torch.tensor(4.0), kl)
+loss.backward()
+if COUNT > 1:
+    dist.all_reduce(w.grad)
+    w.grad /= COUNT  # as DistributedDataParallel does
+tell([loss.item(), w.grad.item()])
+"""
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_hinge_is_on_the_mean_of_all_processes(count: int, tmp_path: Path) -> None:
+    """Mean 3.5 of four images: [4 - 3.5]+ with slope -3.5; halves by themselves: 1.25, -0.75."""
+    assert together(HINGE, tmp_path, count) == [[0.5, -3.5]] * count
