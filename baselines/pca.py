@@ -76,6 +76,19 @@ class PCA(nn.Module):
         "glo-lsun-128": "lsun",
     }
 
+    PRESET_SOURCE: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        (
+            "glo-mnist-32",
+            "glo-svhn-32",
+            "glo-celeba-64",
+            "glo-celeba-128",
+            "glo-lsun-64",
+            "glo-lsun-128",
+        ),
+        "GLO, Table 1: as many components as its latents have numbers",
+    )
+    PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("PCA",)
+
     count: Tensor  # (), images folded in
     mean: Tensor  # (p,)
     components: Tensor  # (k, p), orthonormal rows, zero where the data has no more directions

@@ -116,6 +116,15 @@ class Pioneer(nn.Module):
         "cifar10-32": "cifar10",
     }
 
+    PRESET_SOURCE: ClassVar[Mapping[str, str]] = {
+        "celeba-64": "released code and its README; stop at the best FID near 25 million",
+        "celeba-128": "README: goes on from a 64x64 model of 26.28 million images",
+        "celebahq-256": "released code; 1,600 epochs of 27,000 images on four GPUs",
+        "lsun-128": "released code; two GPUs",
+        "cifar10-32": "released code; no growing, 7 million images",
+    }
+    PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("PIONEER",)
+
     def __init__(self, settings: Own, resolution: int) -> None:
         """Build both networks up to *resolution*.
 

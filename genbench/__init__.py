@@ -14,24 +14,27 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from genbench.adapters import wrap_diffusers
     from genbench.data import open_dataset
     from genbench.evaluation import evaluate
     from genbench.runs import load
     from genbench.training import resume, train
 
-__all__ = ["evaluate", "load", "open_dataset", "resume", "train"]
+__all__ = ["evaluate", "load", "open_dataset", "resume", "train", "wrap_diffusers"]
 __version__ = version("genbench")
 
 _HOMES = {
-    "evaluate": "genbench.evaluation",
-    "load": "genbench.runs",
-    "open_dataset": "genbench.data",
-    "resume": "genbench.training",
-    "train": "genbench.training",
+    "evaluate": ("genbench.evaluation", "evaluate"),
+    "load": ("genbench.runs", "load"),
+    "open_dataset": ("genbench.data", "open_dataset"),
+    "resume": ("genbench.training", "resume"),
+    "train": ("genbench.training", "train"),
+    "wrap_diffusers": ("genbench.adapters", "wrap_diffusers"),
 }
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        module, thing = _HOMES[name]
+        return getattr(import_module(module), thing)
     raise AttributeError(f"module 'genbench' has no attribute {name!r}")

@@ -14,6 +14,8 @@ from genbench.errors import GenbenchError, UnknownName, nearest
 COMMANDS = {
     "quickstart": "quickstart",
     "list": "listing",
+    "show": "show",
+    "check": "show",
     "train": "train",
     "runs": "train",
     "evaluate": "evaluate",

@@ -19,11 +19,12 @@ FLOORS = (
     ("errors", "interfaces"),
     (
         "files", "places", "images", "progress", "registry", "settings", "protocol", "record",
-        "seeds", "bootstrap", "devices", "distributed", "weights", "provenance", "numbers",
-        "significance", "comparable", "footnotes", "tables", "scratch", "merging",
+        "seeds", "bootstrap", "devices", "distributed", "weights", "provenance",
+        "numbers", "significance", "comparable", "footnotes", "tables", "scratch",
+        "merging", "published", "adapters",
     ),
     ("data", "features", "evidence", "store", "checkpoints", "runs", "figures"),
-    ("training", "evaluation", "contracts", "reporting"),
+    ("training", "evaluation", "contracts", "cards", "reporting"),
     ("cli",),
 )  # fmt: skip
 # Steps between neighbours of one floor, lower one first.
