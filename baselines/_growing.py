@@ -41,6 +41,11 @@ class Place:
         return self.phase > 0 and not self.settled
 
     @property
+    def era(self) -> int:
+        """Number of the stretch of training whose images may be mixed; here the phase."""
+        return self.phase
+
+    @property
     def name(self) -> str:
         """For the progress bar: "16x16 fade"."""
         size = f"{self.resolution}x{self.resolution}"
@@ -53,6 +58,11 @@ class Schedule:
 
     starts: tuple[int, ...]  # images shown when phase 0, 1, ... begins; not falling
     fade: float  # images over which alpha rises; 0: no fade
+
+    @property
+    def eras(self) -> tuple[int, ...]:
+        """Resolution of each phase."""
+        return RESOLUTIONS[: len(self.starts)]
 
     def place(self, seen: int) -> Place:
         """Phase and alpha after *seen* images."""

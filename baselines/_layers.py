@@ -29,6 +29,11 @@ class Scale(nn.Module):
         return weight * self.factor
 
 
+def plain(conv: nn.Conv2d) -> nn.Conv2d:
+    """Leave *conv* as torch initialises it: uniform in +-1 / sqrt(fan_in), bias included."""
+    return conv
+
+
 def equalised(conv: nn.Conv2d, gain: float = math.sqrt(2)) -> nn.Conv2d:
     """Give *conv* an equalised learning rate.
 
@@ -56,6 +61,27 @@ def spectral(conv: nn.Conv2d) -> nn.Conv2d:
     _zero_bias(conv)
     parametrizations.spectral_norm(conv, n_power_iterations=1)
     return conv
+
+
+@torch.no_grad()
+def settle(network: nn.Module) -> None:
+    """Give every spectral norm in *network* the singular vectors of its present weight.
+
+    They follow the weights that are trained, a power iteration at a time. A running average
+    of weights has others: left as they are, its largest singular value would not be 1.
+    Exact, by the eigenvectors of W W^T in double precision.
+    """
+    for norm in network.modules():
+        if not isinstance(norm, parametrize.ParametrizationList):
+            continue
+        for part in norm:
+            if isinstance(part, parametrizations._SpectralNorm):
+                weight = norm.original.detach().flatten(1).double().cpu()
+                if not weight.isfinite().all():
+                    continue  # nothing to save; the engine finds such weights and says so
+                left = torch.linalg.eigh(weight @ weight.T).eigenvectors[:, -1]
+                part.get_buffer("_u").copy_(left)
+                part.get_buffer("_v").copy_(F.normalize(weight.T @ left, dim=0))
 
 
 def fan_in(conv: nn.Conv2d) -> int:

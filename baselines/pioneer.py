@@ -22,20 +22,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, TypeAlias
 
-import torch
-import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
-from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch import Tensor
 
-from genbench.errors import BadSetting
-from genbench.interfaces import Batch, Stage, Tensors
-
-from ._buffer import ImageBuffer
-from ._growing import RESOLUTIONS, Place, Schedule, last_phase, show
+from ._growing import Place, Schedule, last_phase
+from ._growing_autoencoder import GrowingAutoencoder, check
 from ._growing_nets import Encoder, Generator
-from ._latent import slerp, sphere
-from ._layers import PixelNorm, equalised, frozen, spectral
-from ._losses import batch_kl, mean_cosine, moments
+from ._layers import PixelNorm, equalised, spectral
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +62,15 @@ TINY: Mapping[str, Any] = {  # for a CPU
 Own: TypeAlias = Settings  # within the class that name is the class's attribute
 
 
-class Pioneer(nn.Module):
-    """Encoder E on the unit sphere, generator G; no discriminator."""
+class Pioneer(GrowingAutoencoder):
+    """Encoder E on the unit sphere, generator G; no discriminator.
 
+    The training step is `GrowingAutoencoder.step`; here are the networks, when they grow,
+    and what each of them goes down.
+    """
+
+    settings: Own
     Settings: ClassVar[type[Own]] = Own
-    FLIPS: ClassVar[bool] = True
-    GEOMETRY: ClassVar[str] = "sphere"
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "celeba-64": {"images": 25_000_000},
         # The paper's 128x128 model goes on from a 64x64 model of 26.28 million images.
@@ -131,145 +126,28 @@ class Pioneer(nn.Module):
         Raises:
             BadSetting: the resolution is not 4, 8, ... 1024, or a setting is out of range.
         """
-        super().__init__()
-        self.settings, self.resolution, self.seen = settings, resolution, 0
-        self.last = last_phase(resolution, "pioneer")
-        _check(settings, self.last)
-        self.schedule = _schedule(settings, self.last)
-        self.generator = Generator(settings.latent, self.last, equalised, PixelNorm)
-        self.encoder = Encoder(
-            settings.latent,
-            self.last,
-            spectral,
-            last_activation=settings.encoder_last_activation,
-        )
-        # The layout that a GPU's tensor cores want; 5 % faster on a CPU too.
-        self.to(memory_format=torch.channels_last)
-        self.buffer = _buffer(settings, self.last)
-        self._adams = {
-            name: Adam(net.parameters(), settings.lr, settings.betas, fused=True)
-            for name, net in (("encoder", self.encoder), ("generator", self.generator))
-        }
-
-    # --- schedule
+        last = _check(settings, resolution)
+        generator = Generator(settings.latent, last, equalised, PixelNorm)
+        active = settings.encoder_last_activation
+        encoder = Encoder(settings.latent, last, spectral, last_activation=active)
+        schedule = _schedule(settings, last)
+        super().__init__(settings, schedule, (generator, encoder), settings.lr)
 
     def total(self, train_size: int) -> int:
         """How many images a full training shows."""
         images = self.settings.images
         return self.settings.phase_images * (self.last + 2) if images is None else images
 
-    def stage(self, seen: int) -> Stage:
-        """Phase, resolution, fade and batch size after *seen* images."""
-        place = self.schedule.place(seen)
-        alpha = place.alpha if place.fading else 1.0
-        return Stage(place.name, place.resolution, alpha, self.settings.batches[place.phase])
-
-    # --- use
-
-    def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """n points on the unit sphere, (n, d), on the device of *rng*."""
-        return sphere(n, self.settings.latent, rng)
-
-    def decode(self, latents: Tensor) -> Tensor:
-        """(n, d) -> (n, 3, r, r), r the resolution of the present phase."""
-        place = self.schedule.place(self.seen)
-        return self._generate(latents.to(self._device), place)
-
-    def encode(self, images: Tensor) -> Tensor:
-        """(n, 3, h, w) in [-1, 1] -> (n, d) of norm 1; shrunk to the present phase first."""
-        place = self.schedule.place(self.seen)
-        return self._encode(show(images.to(self._device), place), place)
-
-    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        """n new images, (n, 3, r, r); without *rng*, from torch's global generator."""
-        return self.decode(self.draw(n, torch.default_generator if rng is None else rng))
-
-    def interpolate(self, a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-        """Along the arc: (n, d), (n, d) -> (n, d)."""
-        return slerp(a, b, t)
-
-    # --- training
-
-    def optimizers(self) -> Mapping[str, Optimizer]:
-        """One Adam for each network; neither is reset when the networks grow."""
-        return self._adams
-
-    def averaged(self) -> Mapping[str, nn.Module]:
-        """The generator; the encoder is used as it is."""
-        return {"generator": self.generator}
-
-    def average_decay(self) -> float:
-        """Share of the old average kept at every step."""
-        return self.settings.average_decay
-
-    def step(self, batch: Batch, rng: torch.Generator) -> Tensors:
-        """One update of the encoder, then some of the generator, each against the other frozen."""
-        place = self.schedule.place(self.seen)
-        # Fakes come in the nominal number even if the last real batch is shorter.
-        n = self.settings.batches[place.phase]
-        with frozen(self.generator):
-            scores = self._encoder_step(show(batch.images, place), n, place, rng)
-        with frozen(self.encoder):
-            for _ in range(self.settings.generator_steps):
-                scores |= self._generator_step(n, place, rng)
-        alpha = torch.full((), place.alpha, device=self._device)
-        return {name: score.detach() for name, score in scores.items()} | {"alpha": alpha}
-
-    def _encoder_step(
-        self, images: Tensor, n: int, place: Place, rng: torch.Generator
-    ) -> dict[str, Tensor]:
-        """Down 0.1 K(E(x)) - 0.1 K(E(G(z))) + lambda_X |x - G(E(x))|."""
+    def encoder_loss(self, kl_real: Tensor, kl_fake: Tensor, l1: Tensor, place: Place) -> Tensor:
+        """0.1 K(E(x)) - 0.1 K(E(G(z))) + lambda_X |x - G(E(x))|."""
         settings = self.settings
-        codes = self._encode(images, place)
-        l1 = F.l1_loss(self._generate(codes, place), images)
-        kl_real = batch_kl(codes)
-        with torch.no_grad():
-            fakes = self._fakes(n, place, rng)
-            if place.settled:
-                fakes = self.buffer.mix(fakes, place.phase, rng)
-        kl_fake = batch_kl(self._encode(fakes, place))
         weight = settings.l1_late if place.settled else settings.l1_weight
-        loss = settings.kl_weight * (kl_real - kl_fake) + weight * l1
-        self._descend("encoder", loss)
-        variance = moments(codes.detach())[0].sum()
-        return {
-            "kl_real": kl_real,
-            "kl_fake": kl_fake,
-            "l1": l1,
-            "variance": variance,  # mean of v_j d: 1 for codes all over the sphere, 0 for one code
-            "encoder_loss": loss,
-        }
+        return settings.kl_weight * (kl_real - kl_fake) + weight * l1
 
-    def _generator_step(self, n: int, place: Place, rng: torch.Generator) -> dict[str, Tensor]:
-        """Down 0.1 K(E(G(z))) + 100 (2 - cos / d)."""
+    def generator_loss(self, kl: Tensor, cosine: Tensor) -> Tensor:
+        """0.1 K(E(G(z))) + 100 (2 - cos / d)."""
         settings = self.settings
-        z = self.draw(n, rng).to(self._device)
-        codes = self._encode(self._generate(z, place), place)
-        kl, cosine = batch_kl(codes), mean_cosine(z, codes)
-        loss = settings.kl_weight * kl + settings.cosine_weight * (2 - cosine / settings.latent)
-        self._descend("generator", loss)
-        return {"kl_generator": kl, "cosine": cosine, "generator_loss": loss}
-
-    def _descend(self, name: str, loss: Tensor) -> None:
-        adam = self._adams[name]
-        adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
-        adam.step()
-
-    def _fakes(self, n: int, place: Place, rng: torch.Generator) -> Tensor:
-        return self._generate(self.draw(n, rng).to(self._device), place)
-
-    def _generate(self, z: Tensor, place: Place) -> Tensor:
-        images: Tensor = self.generator(z, place.phase, place.alpha)
-        return images
-
-    def _encode(self, images: Tensor, place: Place) -> Tensor:
-        codes: Tensor = self.encoder(images, place.phase, place.alpha)
-        return codes
-
-    @property
-    def _device(self) -> torch.device:
-        return self.buffer.storage.device
+        return settings.kl_weight * kl + settings.cosine_weight * (2 - cosine / settings.latent)
 
 
 def _schedule(settings: Settings, last: int) -> Schedule:
@@ -281,41 +159,19 @@ def _schedule(settings: Settings, last: int) -> Schedule:
     return Schedule(starts, settings.phase_images / 2)
 
 
-def _buffer(settings: Settings, last: int) -> ImageBuffer:
-    """Room for the images of every phase, fewer of the large ones."""
-    sizes = dict(enumerate(RESOLUTIONS[: last + 1]))
-    held = {p: settings.buffer if size < 256 else settings.buffer // 2 for p, size in sizes.items()}
-    return ImageBuffer(held, {phase: (3, size, size) for phase, size in sizes.items()})
-
-
-def _check(settings: Settings, last: int) -> None:
-    """Raise `BadSetting` for the first value that cannot work."""
-    size = RESOLUTIONS[last]
-    least = max(2, 1 << max(last - 3, 0))  # narrowest layer: 1 feature map, or 2 latents
-    batches = settings.batches[: last + 1]
-    starts = settings.phase_starts[: last + 1]
+def _check(settings: Settings, resolution: int) -> int:
+    """The last phase; raises `BadSetting` for the first value that cannot work."""
+    phases = last_phase(resolution, "pioneer") + 1
+    starts = settings.phase_starts[:phases]
     rising = all(a < b for a, b in pairwise(starts))
     rules = {
-        "latent": (
-            settings.latent >= least and settings.latent % least == 0,
-            f"a multiple of {least}",
-        ),
-        "batches": (len(batches) > last and min(batches) > 1, f"{last + 1} numbers from 2 on"),
         "phase_starts": (
-            not starts or (len(starts) > last and starts[0] == 0 and rising),
-            f"none, or {last + 1} rising numbers of which the first is 0",
+            not starts or (len(starts) == phases and starts[0] == 0 and rising),
+            f"none, or {phases} rising numbers of which the first is 0",
         ),
         "phase_images": (settings.phase_images > 0, "at least 1"),
-        "buffer": (settings.buffer >= 0, "at least 0"),
-        "generator_steps": (settings.generator_steps > 0, "at least 1"),
-        "average_decay": (0 <= settings.average_decay <= 1, "0 to 1"),
     }
-    for name, (kept, wanted) in rules.items():
-        if not kept:
-            raise BadSetting(
-                f"pioneer.{name} wants {wanted} at {size}x{size}, got {getattr(settings, name)}; "
-                f"change it with --set {name}=..."
-            )
+    return check(settings, resolution, "pioneer", rules)
 
 
 ROOM = Pioneer

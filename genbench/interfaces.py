@@ -180,6 +180,14 @@ class Continues(Protocol):
         """
 
 
+@runtime_checkable
+class Settles(Protocol):
+    """A model with buffers that follow from its weights, such as those of a spectral norm."""
+
+    def settle(self) -> None:
+        """Bring them in line, after the weights were replaced by their running averages."""
+
+
 # --- metrics ----------------------------------------------------------------------------
 
 

@@ -22,7 +22,7 @@ from genbench import checkpoints, files, registry, seeds
 from genbench.data import Dataset, open_dataset
 from genbench.devices import choose
 from genbench.errors import BadInput
-from genbench.interfaces import Json, Learns, Prepares
+from genbench.interfaces import Json, Learns, Prepares, Settles
 from genbench.settings import Layer, resolve
 
 FORMAT = 1
@@ -213,6 +213,8 @@ def use_average(model: Learns, average: Mapping[str, torch.Tensor]) -> None:
             if key.startswith(prefix)
         }
         network.load_state_dict(own)
+    if isinstance(model, Settles):
+        model.settle()
 
 
 def untrained(run: Run, data: Dataset, device: str = "auto") -> Learns:

@@ -8,14 +8,16 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from genbench.interfaces import Learns
+from genbench.interfaces import Learns, Settles
 
 
 class Averages:
     """average <- decay * average + (1 - decay) * weights, once a step.
 
-    Parameters are averaged, buffers are copied. Parameters that have not been trained yet
-    (later blocks of a growing network) are averaged with the rest and stay what they are.
+    Parameters are averaged, buffers are copied; a model whose buffers follow from its weights
+    brings them in line once the averages are in place (`Settles`). Parameters that have not
+    been trained yet (later blocks of a growing network) are averaged with the rest and stay
+    what they are.
     """
 
     def __init__(self, model: Learns) -> None:
@@ -54,11 +56,14 @@ class Averages:
     def applied(self) -> Iterator[None]:
         """The model with averaged weights, for as long as the block lasts."""
         with torch.no_grad():
-            kept = {key: weight.detach().clone() for key, weight in self.weights.items()}
+            replaced = self.weights | self.buffers
+            kept = {key: value.detach().clone() for key, value in replaced.items()}
             for key, weight in self.weights.items():
                 weight.copy_(self.average[key])
             try:
+                if isinstance(self.model, Settles):
+                    self.model.settle()
                 yield
             finally:
-                for key, weight in self.weights.items():
-                    weight.copy_(kept[key])
+                for key, value in replaced.items():
+                    value.copy_(kept[key])
