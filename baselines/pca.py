@@ -126,11 +126,14 @@ class PCA(nn.Module):
 
     def encode(self, images: Tensor) -> Tensor:
         """Whitened coordinates: (n, 3, h, w) -> (n, d), float32."""
-        centred = images.to(self.mean).flatten(1) - self.mean
         spread = self._spread()
         # A direction that the training images do not have is coded as 0.
         inverse = torch.where(spread > 0, 1 / spread.clamp_min(torch.finfo(spread.dtype).tiny), 0)
-        return (centred @ self._used().T * inverse).float()
+        return (self._project(images) * inverse).float()
+
+    def coordinates(self, images: Tensor) -> Tensor:
+        """Coordinates along the components, not whitened: (n, 3, h, w) -> (n, d), float32."""
+        return self._project(images).float()
 
     def decode(self, latents: Tensor) -> Tensor:
         """Mean + components: (n, d) -> (n, 3, h, w), float32, not clamped."""
@@ -189,6 +192,10 @@ class PCA(nn.Module):
         step = (n * m / (n + m)).sqrt() * (mean - self.mean)
         known = self.singular[:, None] * self.components
         return torch.cat([known, images - mean, step[None]])
+
+    def _project(self, images: Tensor) -> Tensor:
+        centred = images.to(self.mean).flatten(1) - self.mean
+        return centred @ self._used().T
 
     def _used(self) -> Tensor:
         return self.components[: self.settings.latent]
