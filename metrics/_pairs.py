@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genbench.bootstrap import interval, means, resampled
+from genbench.bootstrap import interval, means, medians, resampled
 from genbench.errors import BadInput
 from genbench.interfaces import Json, Measured, Pass, State, Tensors
 
 from ._inputs import Array, Range, as_images
+
+OF_MEDIAN = "bootstrap standard error over images, of the median"
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,27 @@ def as_pairs(a: Array, b: Array, value_range: Range | None) -> tuple[Tensor, Ten
     if len(x) == 0:
         raise BadInput("there is no pair of images to compare; give one or more")
     return x, y
+
+
+def median_over_images(
+    values: Tensor, note: str | None = None, kept: Tensor | None = None
+) -> Measured:
+    """Median of (n,) float64 with its standard error and 95 % interval, both by bootstrap.
+
+    The mean of the two in the middle where n is even. What is *kept*, (n,) bool, counts; the
+    others have no value.
+    """
+    if kept is not None:
+        every, values = values.masked_fill(~kept, torch.nan), values[kept]
+    else:
+        every = values
+    n, median = len(values), float(values.quantile(0.5))
+    if n < 2:
+        note = "; ".join(filter(None, (note, f"no error bar: it is taken over {n} of images")))
+        return Measured(median, n=n, note=note, values=every)
+    draws = resampled(values, medians)
+    error = float((draws - median).std())
+    return Measured(median, error, OF_MEDIAN, n, note, interval(draws), every)
 
 
 def mean_over_images(

@@ -1,6 +1,6 @@
 """Squared distances between the features of two images, pair by pair, in one pass.
 
-In the space of LPIPS (`genbench.features`, lpips_alex and lpips_vgg) they are LPIPS itself.
+In the space of LPIPS (`genbench.features`: lpips_alex, lpips_squeeze, lpips_vgg) they are LPIPS.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ from torch import Tensor
 from genbench.errors import BadInput, GenbenchError, NotMeasurable
 from genbench.interfaces import Json, Pass, State, Tensors
 
-LEAST = {"lpips_alex": 31, "lpips_vgg": 16}  # pixels, smallest side of the network
+LEAST = {
+    "lpips_alex": 31,
+    "lpips_squeeze": 17,
+    "lpips_vgg": 16,
+}  # pixels, smallest side of the network
 LARGEST = 256  # pixels, beyond which layer "all-256" averages down
 AT_ONCE = 1 << 16  # numbers taken to float64 together: half a MB, which stays in the cache
 
@@ -52,7 +56,7 @@ class Distances:
                 f"{side}; measure at a higher resolution"
             )
         factor = max(1, side // LARGEST)
-        if self.layer != "all" and side % factor:
+        if self.layer == "all-256" and side % factor:
             raise NotMeasurable(
                 f"{self.network} averages sides down by {factor}, which does not divide those "
                 f"that {what} ({side}); crop or resize to {side - side % factor}"
@@ -108,7 +112,7 @@ def squared_distance(a: Tensor, b: Tensor) -> Tensor:
         b: features, (n, d).
 
     Returns:
-        (n,) float64, 0 or more; LPIPS where the features are those of lpips_alex or lpips_vgg.
+        (n,) float64, 0 or more; LPIPS where the features are those of an lpips network.
 
     Raises:
         BadInput: two shapes.

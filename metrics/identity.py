@@ -15,19 +15,17 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from genbench.bootstrap import interval, medians, resampled
 from genbench.errors import NotMeasurable
 from genbench.interfaces import Column, Look, Measured, Metric, Pass, Tensors, View
 from genbench.merging import finished
 
 from ._face_pairs import Descriptor, FacePairs
-from ._pairs import mean_over_images
+from ._pairs import mean_over_images, median_over_images
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 SAME = 0.6  # distance within which dlib's network takes two faces for one person
-SPREAD = "bootstrap standard error over images, of the median"
 BATCH = 64  # pairs that `identity` looks at together
 
 
@@ -61,22 +59,6 @@ def identity(
     return found["distance"], found["found"]
 
 
-def median(distances: Tensor, found: Tensor | None = None, note: str | None = None) -> Measured:
-    """Median of (n,) float64 with its standard error and 95 % interval, both by bootstrap.
-
-    The mean of the two in the middle where n is even. What was *found*, (n,) bool, counts.
-    """
-    if found is None:
-        found = torch.ones(len(distances), dtype=torch.bool)
-    kept, every = distances[found], distances.masked_fill(~found, torch.nan)
-    value, n = float(kept.quantile(0.5)), len(kept)
-    if n < 2:
-        note = "; ".join(filter(None, (note, "no error bar: it is taken over one pair")))
-        return Measured(value, n=n, note=note, values=every)
-    draws = resampled(kept, medians)
-    return Measured(value, float((draws - value).std()), SPREAD, n, note, interval(draws), every)
-
-
 def metric(descriptor: Descriptor | None = None) -> Metric:
     """The metric with another network that tells faces apart; its threshold stays dlib's."""
     gather = FacePairs() if descriptor is None else FacePairs(descriptor)
@@ -104,7 +86,7 @@ def _compute(pairs: Tensors) -> Mapping[str, Measured]:
         note = f"no face was found on {lost} of {n} inputs; those pairs are left out"
     distances = pairs["distance"]
     return {
-        "identity": median(distances, found, note),
+        "identity": median_over_images(distances, note, found),
         "identity_same": mean_over_images((distances <= SAME).double(), note=note, kept=found),
     }
 

@@ -51,8 +51,8 @@ def path_length(
         BadInput: a distance that is not finite.
         BadSetting: *epsilon* is not positive, or *low* exceeds *high*.
     """
-    found = lengths(as_rows(distances), epsilon, low=low, high=high)
-    return {name: number.value for name, number in found.items()}
+    each, kept = _kept(as_rows(distances), epsilon, low, high)
+    return {"ppl": float(each[kept].mean()), "ppl_untrimmed": float(each.mean())}
 
 
 def lengths(
@@ -74,10 +74,17 @@ def lengths(
         its standard error, which one step alone has not.
 
     Raises:
-        NotEnoughData: no step.
-        BadInput: a distance that is not finite.
-        BadSetting: *epsilon* is not positive, or *low* exceeds *high*.
+        as `path_length`.
     """
+    each, kept = _kept(distances, epsilon, low, high)
+    return {
+        "ppl": mean_over_images(each, "steps", kept=kept),
+        "ppl_untrimmed": mean_over_images(each, "steps"),
+    }
+
+
+def _kept(distances: Tensor, epsilon: float, low: float, high: float) -> tuple[Tensor, Tensor]:
+    """Length of each step, (n,) float64, and whether it lies between the percentiles."""
     if len(distances) == 0:
         raise NotEnoughData("a path length needs 1 step or more, got 0; raise --paths")
     if not epsilon > 0 or not 0 <= low <= high <= 100:
@@ -91,11 +98,7 @@ def lengths(
     each = distances.double() / epsilon**2
     least = np.percentile(each.numpy(force=True), low, method="lower")
     most = np.percentile(each.numpy(force=True), high, method="higher")
-    kept = (each >= float(least)) & (each <= float(most))
-    return {
-        "ppl": mean_over_images(each, "steps", kept=kept),
-        "ppl_untrimmed": mean_over_images(each, "steps"),
-    }
+    return each, (each >= float(least)) & (each <= float(most))
 
 
 def _compute(suffix: str, paths: Tensors) -> Mapping[str, Measured]:

@@ -37,9 +37,17 @@ class Pool:
     """Maximum over *size* x *size*, stride 2."""
 
     size: int
+    ceil: bool = False  # windows that reach over the border count too
 
 
-Chain: TypeAlias = tuple[Conv | Pool, ...]
+@dataclass(frozen=True)
+class Fire:
+    """SqueezeNet's module: a 1x1 convolution, then 1x1 and 3x3 side by side, ReLU after each."""
+
+    index: int
+
+
+Chain: TypeAlias = tuple[Conv | Pool | Fire, ...]
 
 
 @dataclass(frozen=True)
@@ -59,16 +67,40 @@ def build(chain: Chain, weights: Mapping[str, Tensor]) -> nn.Sequential:
     modules: list[nn.Module] = []
     for step in chain:
         if isinstance(step, Pool):
-            modules.append(nn.MaxPool2d(step.size, stride=2))
-            continue
-        kernel = weights[f"features.{step.index}.weight"]
-        out, into, side, _ = kernel.shape
-        with torch.device("meta"):  # nothing is drawn only to be replaced
-            conv = nn.Conv2d(into, out, side, step.stride, step.padding)
-        conv.weight = nn.Parameter(kernel, requires_grad=False)
-        conv.bias = nn.Parameter(weights[f"features.{step.index}.bias"], requires_grad=False)
-        modules += [conv, nn.ReLU(inplace=True)]
+            modules.append(nn.MaxPool2d(step.size, stride=2, ceil_mode=step.ceil))
+        elif isinstance(step, Fire):
+            modules.append(_Fire(f"features.{step.index}", weights))
+        else:
+            conv = _convolution(f"features.{step.index}", weights, step.stride, step.padding)
+            modules += [conv, nn.ReLU(inplace=True)]
     return nn.Sequential(*modules).eval()
+
+
+class _Fire(nn.Module):
+    """See `Fire`."""
+
+    def __init__(self, name: str, weights: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.squeeze = _convolution(f"{name}.squeeze", weights)
+        self.small = _convolution(f"{name}.expand1x1", weights)
+        self.large = _convolution(f"{name}.expand3x3", weights, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) -> (n, 2 e, h, w)."""
+        narrow = self.squeeze(x).relu_()
+        return torch.cat([self.small(narrow), self.large(narrow)], 1).relu_()
+
+
+def _convolution(
+    name: str, weights: Mapping[str, Tensor], stride: int = 1, padding: int = 0
+) -> nn.Conv2d:
+    kernel = weights[f"{name}.weight"]
+    out, into, side, _ = kernel.shape
+    with torch.device("meta"):  # nothing is drawn only to be replaced
+        conv = nn.Conv2d(into, out, side, stride, padding)
+    conv.weight = nn.Parameter(kernel, requires_grad=False)
+    conv.bias = nn.Parameter(weights[f"{name}.bias"], requires_grad=False)
+    return conv
 
 
 def find_heads(plan: Plan, weights_dir: Path | None, download: bool) -> Path:

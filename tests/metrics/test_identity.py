@@ -31,6 +31,7 @@ ROOM = room("metric", "identity").load()
 GATHER = ROOM.looks["pairs"].gather
 dlib_network = importlib.import_module("genbench.metrics._dlib_network")
 faces_module = importlib.import_module("genbench.metrics._faces")
+pairs = importlib.import_module("genbench.metrics._pairs")
 
 CPU = torch.device("cpu")
 ARCHIVE = "celebahq56-256.zip"
@@ -254,7 +255,7 @@ def test_the_error_bar_is_that_of_a_median() -> None:
     n = 4001
     numbers = torch.randn(n, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
-    found = identity.median(numbers)
+    found = pairs.median_over_images(numbers)
 
     assert found.spread == pytest.approx((torch.pi / (2 * n)) ** 0.5, rel=0.15)
     assert found.spread_over == "bootstrap standard error over images, of the median"
@@ -262,11 +263,11 @@ def test_the_error_bar_is_that_of_a_median() -> None:
     low, high = found.interval
     assert high - low == pytest.approx(2 * 1.96 * found.spread, rel=0.1)
     assert low < found.value < high
-    assert found == identity.median(numbers)
+    assert found == pairs.median_over_images(numbers)
 
 
 def test_equal_distances_leave_nothing_uncertain() -> None:
-    assert identity.median(torch.full((10,), 0.3, dtype=torch.float64)).spread == 0
+    assert pairs.median_over_images(torch.full((10,), 0.3, dtype=torch.float64)).spread == 0
 
 
 # --- the recipe, and what can be missing ----------------------------------------------------

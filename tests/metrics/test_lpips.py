@@ -10,14 +10,17 @@ from torch import Tensor
 
 from genbench.errors import BadInput, GenbenchError, NotMeasurable
 from genbench.evidence import Stream, collect
-from genbench.features import lpips_alex, lpips_vgg
+from genbench.features import lpips_alex, lpips_squeeze, lpips_vgg
 from genbench.interfaces import Json, Look, Metric, Pass, View
 from genbench.merging import finished
 from genbench.registry import room
 
 MODULE = room("metric", "lpips").open()
 ROOM: Metric = MODULE.ROOM
-METRICS = {"alex": ROOM, **ROOM.variants}
+METRICS = {
+    "alex": ROOM,
+    **{name: each for name, each in ROOM.variants.items() if not name.endswith("layers")},
+}
 ABOUT = Pass(torch.device("cpu"), n=6, resolution=64, side=1, seed=0)
 
 
@@ -118,21 +121,26 @@ def test_score_is_the_mean_with_its_standard_error() -> None:
     distances = torch.tensor([0.1, 0.2, 0.6], dtype=torch.float64)
 
     for metric in METRICS.values():
-        (score,) = metric.columns
-        found = metric.compute(pairs={"distance": distances})[score]
+        score, median, std = metric.columns
+        everything = metric.compute(pairs={"distance": distances})
+        found = everything[score]
+        assert everything[median].value == pytest.approx(0.2)
+        assert everything[std].value == pytest.approx(0.07**0.5)
         assert found.value == pytest.approx(0.3)
         assert found.spread == pytest.approx((0.07 / 3) ** 0.5)
         assert (found.spread_over, found.n) == ("standard error over images", 3)
 
 
 def test_each_network_and_crop_has_a_score_of_its_own() -> None:
-    scores = {name: list(metric.columns) for name, metric in METRICS.items()}
+    scores = {name: next(iter(metric.columns)) for name, metric in METRICS.items()}
 
     assert scores == {
-        "alex": ["lpips_alex"],
-        "vgg": ["lpips_vgg"],
-        "alex-face": ["lpips_alex_face"],
-        "vgg-face": ["lpips_vgg_face"],
+        "alex": "lpips_alex",
+        "vgg": "lpips_vgg",
+        "squeeze": "lpips_squeeze",
+        "alex-face": "lpips_alex_face",
+        "vgg-face": "lpips_vgg_face",
+        "squeeze-face": "lpips_squeeze_face",
     }
     for name, metric in METRICS.items():
         assert look(metric).face == name.endswith("face")
@@ -162,6 +170,44 @@ def test_smallest_images_are_taken(name: str, side: int) -> None:
 
 def test_smallest_sides_are_those_of_the_networks() -> None:
     """Rooms do not import networks, so the numbers stand in two places."""
-    for name, plan in (("alex", lpips_alex.PLAN), ("vgg", lpips_vgg.PLAN)):
+    plans = {"alex": lpips_alex.PLAN, "squeeze": lpips_squeeze.PLAN, "vgg": lpips_vgg.PLAN}
+    for name, plan in plans.items():
         with pytest.raises(NotMeasurable, match=f"sides of {plan.least} pixels"):
             look(METRICS[name]).gather.start(dataclasses.replace(ABOUT, resolution=plan.least - 1))
+
+
+@pytest.mark.parametrize("net", ["alex", "squeeze", "vgg"])
+def test_layers_are_those_of_the_network(net: str) -> None:
+    """As many as it has, through one forward pass: the looks differ by their layer alone."""
+    metric = ROOM.variants[f"{net}-layers"]
+    plan = {"alex": lpips_alex.PLAN, "squeeze": lpips_squeeze.PLAN, "vgg": lpips_vgg.PLAN}[net]
+
+    seen = [each.gather.features for each in metric.looks.values()]
+
+    assert seen == [(f"lpips_{net}", str(i + 1)) for i in range(len(plan.chains))]
+    assert len(metric.columns) == len(plan.chains)
+
+
+class Halves(Pixels):
+    """Layers "1" to "5" are rows of the image, "all" is all five of them."""
+
+    layers: tuple[str, ...] = ("all", "1", "2", "3", "4", "5")
+
+    def __call__(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+        each = {str(i + 1): images[:, :, i].flatten(1).float() for i in range(5)}
+        return {"all": torch.cat(list(each.values()), 1), **each}
+
+
+def test_layers_add_up_to_the_whole() -> None:
+    rng = torch.Generator().manual_seed(0)
+    a, b = torch.randint(0, 256, (2, 6, 3, 64, 64), generator=rng, dtype=torch.uint8)
+    parts = ROOM.variants["alex-layers"]
+    looks = [look(ROOM), *parts.looks.values()]
+    stream = Stream(ABOUT, {View.PAIRS: (0, 1)}, lambda i, j: (a[i:j], b[i:j]), 4)
+
+    found = collect(stream, looks, {"lpips_alex": Halves()}, lambda n: None).found
+
+    whole = ROOM.compute(pairs=found[look(ROOM)])["lpips_alex"].value
+    layers = parts.compute(**{name: found[each] for name, each in parts.looks.items()})
+    assert sum(each.value for each in layers.values()) == pytest.approx(whole, rel=1e-12)
+    assert list(layers) == [f"lpips_alex_layer{i}" for i in range(1, 6)]
