@@ -71,6 +71,37 @@ class Schedule:
         return Place(phase, min(1.0, inside / self.fade) if self.fade else 1.0)
 
 
+@dataclass(frozen=True)
+class Glances:
+    """A schedule that is looked at once in some steps, and otherwise taken as it was.
+
+    The steps between two looks all have the batch size found at the first, so when it was
+    last looked at is a function of the number of images shown.
+    """
+
+    schedule: Schedule
+    batches: tuple[int, ...]  # images a step shows in phase 0, 1, ...
+    steps: int  # from one look to the next
+
+    def place(self, seen: int) -> Place:
+        """Phase and alpha after *seen* images, as they were at the last look."""
+        return self.schedule.place(self.last_look(seen))
+
+    def last_look(self, seen: int) -> int:
+        """Images shown when the schedule was last looked at."""
+        look, starts = 0, self.schedule.starts
+        while True:
+            phase = self.schedule.place(look).phase
+            stride = self.steps * self.batches[phase]
+            if phase + 1 < len(starts):
+                # ceil: the first look at or after the start of the next phase
+                following = look - (look - starts[phase + 1]) // stride * stride
+                if seen >= following:
+                    look = following
+                    continue
+            return look + (seen - look) // stride * stride
+
+
 def last_phase(resolution: int, owner: str) -> int:
     """Phase that works at *resolution*.
 
@@ -95,6 +126,19 @@ def shrink(images: Tensor, resolution: int) -> Tensor:
         return images
     size = (resolution, resolution)
     return eight_bits(F.interpolate(images, size, mode="bilinear", antialias=True))
+
+
+def box(images: Tensor, resolution: int) -> Tensor:
+    """Mean of the squares of pixels that make one smaller pixel, rounded to 8 bits.
+
+    (n, 3, h, w) -> (n, 3, resolution, resolution), in [-1, 1], for h = w = resolution * 2^k.
+    """
+    factor = images.shape[-1] // resolution
+    if factor == 1:
+        return images
+    # In whole grey levels every sum is exact, so ties are rounded alike on every machine.
+    levels = images.mul(127.5).add(127.5).round()
+    return F.avg_pool2d(levels, factor).round().div(127.5).sub(1)
 
 
 def fade(images: Tensor, alpha: float) -> Tensor:

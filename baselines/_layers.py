@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
+
+Linear = TypeVar("Linear", nn.Conv2d, nn.Linear)  # a layer that sums over weighted numbers
 
 
 class Scale(nn.Module):
@@ -34,8 +37,8 @@ def plain(conv: nn.Conv2d) -> nn.Conv2d:
     return conv
 
 
-def equalised(conv: nn.Conv2d, gain: float = math.sqrt(2)) -> nn.Conv2d:
-    """Give *conv* an equalised learning rate.
+def equalised(layer: Linear, gain: float = math.sqrt(2)) -> Linear:
+    """Give *layer* an equalised learning rate.
 
     The stored weight is drawn from N(0, 1) and multiplied by gain / sqrt(fan_in) in use;
     the bias starts at 0 and is not scaled. Adam's steps, which do not depend on the size
@@ -43,10 +46,10 @@ def equalised(conv: nn.Conv2d, gain: float = math.sqrt(2)) -> nn.Conv2d:
 
     Source: T. Karras et al., "Progressive Growing of GANs", ICLR 2018, section 4.1.
     """
-    nn.init.normal_(conv.weight)
-    _zero_bias(conv)
-    parametrize.register_parametrization(conv, "weight", Scale(gain / math.sqrt(fan_in(conv))))
-    return conv
+    nn.init.normal_(layer.weight)
+    _zero_bias(layer)
+    parametrize.register_parametrization(layer, "weight", Scale(gain / math.sqrt(fan_in(layer))))
+    return layer
 
 
 def spectral(conv: nn.Conv2d) -> nn.Conv2d:
@@ -84,17 +87,20 @@ def settle(network: nn.Module) -> None:
                 part.get_buffer("_v").copy_(F.normalize(weight.T @ left, dim=0))
 
 
-def fan_in(conv: nn.Conv2d) -> int:
-    """Numbers that one output of *conv* is a sum over, padding included."""
-    return conv.in_channels * math.prod(conv.kernel_size)
+def fan_in(layer: nn.Conv2d | nn.Linear) -> int:
+    """Numbers that one output of *layer* is a sum over, padding included."""
+    return layer.weight[0].numel()
 
 
 class PixelNorm(nn.Module):
     """x / sqrt(mean over channels of x^2 + 1e-8), at every pixel."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, c, h, w) -> the same shape, of mean square 1 over c."""
-        return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
+        """(n, c, h, w) or (n, c) -> the same shape, of mean square 1 over c."""
+        # Half precision holds nothing below 6e-8, and not the slope at a vector of zeros.
+        least = 1e-4 if x.dtype == torch.float16 else 1e-8
+        wide = x.float() if x.dtype.itemsize < 4 else x
+        return (wide * torch.rsqrt(wide.square().mean(1, keepdim=True) + least)).to(x.dtype)
 
 
 class LatentConv(nn.Conv2d):
@@ -150,6 +156,6 @@ def batch_statistics(network: nn.Module) -> Iterator[None]:
             norm.track_running_stats, norm.training = True, mode
 
 
-def _zero_bias(conv: nn.Conv2d) -> None:
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
+def _zero_bias(layer: nn.Conv2d | nn.Linear) -> None:
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)

@@ -1,0 +1,100 @@
+"""Published settings of ProgGAN, and small ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+Values: TypeAlias = Mapping[str, Any]
+
+# The first version of the code, by which the paper's numbers were made.
+FIRST: Values = {
+    "stable_images": 800_000,
+    "fade_images": 800_000,
+    "batches": (16,) * 9,
+    "stddev_group": 0,
+    "pool_first": False,
+}
+REPELLING: Values = {"rr_on": "features", "rr_weight": 1.0}
+SMALL: Values = {  # for a CPU with a quarter of an hour
+    "latent": 64,
+    "fmap_base": 512,
+    "fmap_max": 64,
+    "stable_images": 4_000,
+    "fade_images": 4_000,
+    "images": 32_000,
+    "batches": (16,) * 9,
+    "average_decay": 0.99,
+    # At full_resolution the small stages have no time to become as steep as they should.
+    "gp_scale": "native",
+}
+TINY: Values = {**SMALL, "latent": 32, "fmap_base": 256, "fmap_max": 32}  # or with three minutes
+SMOKE: Values = {**TINY, "stable_images": 1_000, "fade_images": 1_000, "images": 8_000}
+
+# The report printed numbers of 1 462 000 images, where the networks still stood at 8x8.
+REPORT: Mapping[str, Values] = {
+    "report-wasserstein": {},
+    "report-resblock-g": {"res_block_g": True},
+    "report-resblock-d": {"res_block_d": True},
+    "report-repelling": REPELLING,
+    "report-repelling-resblock-g": {**REPELLING, "res_block_g": True},
+    "report-repelling-resblocks": {**REPELLING, "res_block_g": True, "res_block_d": True},
+    "report-least-squares": {"loss": "least_squares"},
+    # A group of 4 has no tails worth a kurtosis.
+    "report-statistics": {"statistics": ("std", "kurtosis", "skewness"), "stddev_group": 16},
+}
+PRESETS: Mapping[str, Values] = {
+    "celeba-64": {},
+    "celeba-128": {},
+    "celebahq-128": {},
+    "celebahq-1024": {
+        **FIRST,
+        "images": 19_000_000,
+        "batches": (16, 16, 16, 16, 16, 16, 14, 6, 3),
+        "lr_1024": 1e-3,
+        "ramp_images": 40_000,
+    },
+    "celebahq-1024-second": {},  # the second version, on one GPU
+    "lsun-256": {**FIRST, "images": 20_000_000},
+    "cifar10-32": {
+        **FIRST,
+        "latent": 128,
+        "fmap_base": 4096,
+        "fmap_max": 128,
+        "stable_images": 400_000,
+        "fade_images": 400_000,
+        "images": 20_000_000,
+        "gp_target": 750.0,
+        "simultaneous": True,
+    },
+    "ablation-128": {**FIRST, "fmap_base": 2048, "images": 10_000_000},
+    **REPORT,
+    "small": SMALL,
+    "tiny": TINY,
+    "smoke": SMOKE,
+}
+RESOLUTION: Mapping[str, int] = {
+    "celeba-64": 64,
+    "celeba-128": 128,
+    "celebahq-128": 128,
+    "celebahq-1024": 1024,
+    "celebahq-1024-second": 1024,
+    "lsun-256": 256,
+    "cifar10-32": 32,
+    "ablation-128": 128,
+    **dict.fromkeys(REPORT, 128),
+    "small": 32,
+    "tiny": 32,
+    "smoke": 32,
+}
+DATA: Mapping[str, str] = {
+    "celeba-64": "celeba",
+    "celeba-128": "celeba",
+    "celebahq-128": "celebahq",
+    "celebahq-1024": "celebahq",
+    "celebahq-1024-second": "celebahq",
+    "lsun-256": "lsun",
+    "cifar10-32": "cifar10",
+    "ablation-128": "celeba",
+    **dict.fromkeys(REPORT, "celebahq"),
+}

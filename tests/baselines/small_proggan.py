@@ -1,0 +1,56 @@
+"""A small ProgGAN for the tests of its schedule and of its step."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from genbench.interfaces import Batch
+from genbench.registry import room
+
+proggan: Any = import_module("genbench.baselines.proggan")
+ProgGAN: Any = room("model", "proggan").load()
+STABLE, FADE = 64, 64  # images, in these tests
+SMALL = {
+    "latent": 8,
+    "fmap_base": 64,
+    "fmap_max": 8,
+    "stable_images": STABLE,
+    "fade_images": FADE,
+    "images": 320,
+    "batches": (8,) * 9,
+    "look_steps": 1,
+}
+
+
+def build(resolution: int = 8, seen: int = 0, seed: int = 0, **changes: Any) -> Any:
+    torch.manual_seed(seed)
+    model = ProgGAN(ProgGAN.Settings(**{**SMALL, **changes}), resolution)
+    model.seen = seen
+    return model.train()
+
+
+def images(n: int = 8, resolution: int = 8, seed: int = 5) -> Batch:
+    """Random bytes."""
+    rng = torch.Generator().manual_seed(seed)
+    levels = torch.randint(256, (n, 3, resolution, resolution), generator=rng)
+    return Batch(levels / 127.5 - 1, torch.arange(n))
+
+
+def rng(seed: int = 7) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def weights(net: nn.Module) -> list[Tensor]:
+    return [weight.detach().clone() for weight in net.parameters()]
+
+
+def same(a: list[Tensor], b: list[Tensor]) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def size(*modules: nn.Module) -> int:
+    return sum(weight.numel() for module in modules for weight in module.parameters())
