@@ -20,7 +20,6 @@ from torch import Tensor
 
 from genbench.errors import BadInput, GenbenchError, NotMeasurable
 from genbench.files import new_file
-from genbench.images import to_bytes
 from genbench.interfaces import Accumulator, Extractor, Json, Look, Pass, Tensors, View
 from genbench.merging import finished
 
@@ -141,10 +140,12 @@ def face_box(images: Tensor) -> Tensor:
     return images[..., 3 * h : 7 * h, 2 * w : 6 * w]
 
 
-def quantised(images: Tensor, first: int, resolution: int, who: str) -> Tensor:
+def quantised(
+    images: Tensor, first: int, resolution: int, who: str, convert: Callable[[Tensor], Tensor]
+) -> Tensor:
     """A model's floats as the uint8 images that are measured; see `finite` for the rest."""
     finite(images, first, resolution, who)
-    return images if images.dtype == torch.uint8 else to_bytes(images)
+    return images if images.dtype == torch.uint8 else convert(images)
 
 
 def finite(images: Tensor, first: int, resolution: int, who: str) -> None:

@@ -22,6 +22,16 @@ def to_bytes(images: Tensor) -> Tensor:
     return images.float().mul(127.5).add(128).floor().clamp(0, 255).to(torch.uint8)
 
 
+def to_bytes_truncated(images: Tensor) -> Tensor:
+    """float in [-1, 1] -> uint8 in 0..255 as image writers before 2019 have it, any shape.
+
+    x / 2 + 0.5, times 255, clamped, the fraction cut off, all in float32. Images come out half
+    a grey level darker. Not even images of bytes stay what they are: of the 256 levels, 63
+    come back from `to_floats` one lower.
+    """
+    return images.float().div(2).add(0.5).mul(255).clamp(0, 255).to(torch.uint8)
+
+
 def to_floats(images: Tensor) -> Tensor:
     """uint8 in 0..255 -> float32 in [-1, 1], any shape."""
     return images.float().div(127.5).sub(1)

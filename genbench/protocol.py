@@ -15,6 +15,7 @@ from typing import Any
 from genbench.interfaces import Json
 
 QUANTISED = "uint8, floor(127.5 x + 128), clamped"
+TRUNCATED = "uint8, x / 2 + 0.5 times 255, clamped, truncated; images of the data likewise"
 UNQUANTISED = "float32 in [-1, 1], never quantised"
 
 

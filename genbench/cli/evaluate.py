@@ -31,6 +31,9 @@ from genbench.errors import BadSetting
               help="Held-out images.  [default: 10000, or what there is]")  # fmt: skip
 @click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True,
               help="Independent sets of samples; their spread is the error bar.")  # fmt: skip
+@click.option("--quantise", type=click.Choice(["round", "truncate"]), default="round",
+              show_default=True,
+              help="How floats become bytes; truncate is for papers before 2019.")  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--paths", type=click.IntRange(min=1),
               help="Steps in latent space.  [default: as many as images]")  # fmt: skip

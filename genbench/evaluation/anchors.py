@@ -22,7 +22,8 @@ def real_images(reference: Tensor) -> Candidate:
 
         def samples(start: int, stop: int, seed: int, repeat: int) -> Tensor:
             order = seeds.permutation(len(pool), seed, "floor", repeat)
-            return data.train.take(pool[order[start:stop]])
+            # Floats, which come back as the same bytes unless the evaluation truncates.
+            return to_floats(data.train.take(pool[order[start:stop]]))
 
         reasons = {View.PAIRS: "real images are not reconstructed"}
         if len(pool) < len(reference):

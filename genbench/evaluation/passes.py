@@ -24,6 +24,7 @@ from genbench.evidence import (
     finite,
     quantised,
 )
+from genbench.images import to_bytes, to_bytes_truncated, to_floats
 from genbench.interfaces import Extractor, Look, Pass, Step, Tensors, View
 
 # Pixels at once, unless told: features of VGG16 take 0.5 kB a pixel. A GPU halves what does not
@@ -166,13 +167,14 @@ class Passes:
             return Evidence()
 
         def produce(start: int, stop: int) -> Rows:
-            return (take(rows[start:stop]).to(self.device),)
+            return (self._as_written(take(rows[start:stop]).to(self.device)),)
 
         facts = {
             "code": provenance.code_digest(),
             "fingerprint": self.data.fingerprint,
             "rows": f"{view}, permutation of seed 0",
             "n": self.sizes[view],
+            "quantise": self.how.quantise,
         }
         cache = Cache(places.cache_dir() / "evidence", facts)
         with progress.bar(f"{view} images", self.sizes[view]) as advance:
@@ -181,15 +183,15 @@ class Passes:
     def _samples(self, who: str, sampler: Sampler, repeat: int) -> Stream:
         def produce(start: int, stop: int) -> Rows:
             images = sampler(start, stop, self.how.seed, repeat)
-            return (quantised(images, start, self.data.resolution, who).to(self.device),)
+            return (self._quantised(images, start, who),)
 
         return self._stream({View.SAMPLES: ONE}, View.SAMPLES, repeat, produce)
 
     def _pairs(self, who: str, reconstruct: Reconstructor) -> Stream:
         def produce(start: int, stop: int) -> Rows:
             inputs = self.data.test.take(self.held_out[start:stop]).to(self.device)
-            outputs = quantised(reconstruct(inputs), start, self.data.resolution, who)
-            return inputs, outputs.to(self.device)
+            outputs = self._quantised(reconstruct(inputs), start, who)
+            return self._as_written(inputs), outputs
 
         return self._stream(PAIR_VIEWS, View.PAIRS, 0, produce)
 
@@ -220,6 +222,15 @@ class Passes:
         )
         fitting = PIXELS[self.device.type] // self.data.resolution**2
         return Stream(about, views, produce, self.how.batch or min(1024, max(8, fitting)))
+
+    def _quantised(self, images: Tensor, start: int, who: str) -> Tensor:
+        """A model's images as bytes, by the rule of this evaluation."""
+        convert = to_bytes_truncated if self.how.quantise == "truncate" else to_bytes
+        return quantised(images, start, self.data.resolution, who, convert).to(self.device)
+
+    def _as_written(self, images: Tensor) -> Tensor:
+        """Images of the data as the model's were written: truncation alters them too."""
+        return to_bytes_truncated(to_floats(images)) if self.how.quantise == "truncate" else images
 
     def _pending(self, identity: str, task: Task) -> Cache:
         """Where finished passes of this evaluation wait until it is committed."""

@@ -14,7 +14,7 @@ from genbench.data import Dataset
 from genbench.errors import BadSetting, NotEnoughData, NotMeasurable
 from genbench.evaluation import anchors, subjects
 from genbench.evaluation.passes import Passes
-from genbench.evaluation.settings import DEFAULT_IMAGES, Evaluation
+from genbench.evaluation.settings import DEFAULT_IMAGES, QUANTISE, Evaluation
 from genbench.evaluation.subjects import Candidate
 from genbench.evidence import networks_needed
 from genbench.interfaces import Extractor, Gather, Look, Metric, View
@@ -89,6 +89,11 @@ def make_plan(found: Sequence[Candidate], data: Dataset, how: Evaluation, *, str
         WrongWeights: a weights file that is not what it should be.
     """
     metrics = find_metrics(how.metrics)
+    if how.quantise not in QUANTISE:
+        raise BadSetting(
+            f"quantise is {how.quantise!r}, wanted {' or '.join(QUANTISE)}; "
+            "round is what every metric's original code does"
+        )
     sizes = _sizes(how, data)
     kept, left = subjects.fitting(found, data, strict=strict)
     if not kept:

@@ -46,7 +46,7 @@ PRESETS: Mapping[str, Preset] = {
         ),
         "Pioneer (ACCV 2018), Table 1",
         "the scale of its RMSE cannot be recovered, so RMSE can be compared in order only; the "
-        "number of repeats is not stated",
+        "number of repeats is not stated; its image writer truncated: add --quantise truncate",
     ),
     "balanced-pioneer-table1": Preset(
         (

@@ -14,9 +14,10 @@ from genbench.errors import GenbenchError
 from genbench.evaluation.passes import Gathered, Passes
 from genbench.evidence import Evidence
 from genbench.interfaces import Json, Look, Measured, Metric, Tensors, View
-from genbench.protocol import QUANTISED, UNQUANTISED, Protocol
+from genbench.protocol import QUANTISED, TRUNCATED, UNQUANTISED, Protocol
 from genbench.record import Record
 
+QUANTISE = {"round": QUANTISED, "truncate": TRUNCATED}
 PAIRED = {View.PAIRS, View.RECONSTRUCTIONS}  # rows that are the same images for every model
 NO_BAR = "no error bar"
 ONE_SET = "one set of samples has none; measure five: --repeats 5"
@@ -99,7 +100,7 @@ def describe(name: str, metric: Metric, passes: Passes) -> Protocol:
         fingerprint=passes.data.fingerprint,
         recipe=passes.data.recipe.describe(),
         resolution=passes.data.resolution,
-        quantise=UNQUANTISED if View.PATHS in views else QUANTISED,
+        quantise=UNQUANTISED if View.PATHS in views else QUANTISE[passes.how.quantise],
         repeats=passes.how.repeats if View.SAMPLES in views else 1,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+QUANTISE = ("round", "truncate")
 DEFAULT_IMAGES = 10_000  # samples and real images, as in the tables of the Pioneer paper
 
 
@@ -17,6 +18,7 @@ class Evaluation:
     pairs: int | None = None  # held-out images; None: 10,000 or what there is
     paths: int | None = None  # steps in latent space; None: as many as images
     repeats: int = 3  # independent sets of samples, for the error bar
+    quantise: str = "round"  # or "truncate", as image writers before 2019 did
     seed: int = 0
     batch: int | None = None  # images at once; None: 64 on a CPU, on a GPU what fits
     device: str = "auto"
