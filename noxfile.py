@@ -93,5 +93,13 @@ def rooms_in(folder: str) -> list[str]:
 def bench(session: nox.Session) -> None:
     """Speed and memory beside other libraries; prints ratios, asserts nothing."""
     session.install("-e", ".", "--group", "reference")
-    for script in sorted(Path("benchmarks").glob("[!_]*.py")):
+    scripts = [file for file in Path("benchmarks").glob("[!_]*.py") if file.stem != "learn"]
+    for script in sorted(scripts):
         session.run("python", str(script), *session.posargs, env=environment())
+
+
+@nox.session(default=False)
+def learn(session: nox.Session) -> None:
+    """Train every model for a few minutes and measure what it has learned; well over an hour."""
+    session.install("-e", ".", "--group", "reference")
+    session.run("python", "benchmarks/learn.py", *session.posargs, env=environment())
