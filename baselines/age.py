@@ -73,6 +73,7 @@ ONE_STAGE: Mapping[str, Any] = {"batches": (64,), "l1_weights": (10.0,), "genera
 TINY: Mapping[str, Any] = {  # for a CPU
     **ONE_STAGE,
     "base": 16,
+    "lr": 1e-3,  # 2e-4 takes several times as long to beat the mean image
     "batches": (32,),
     "epochs": (10,),
     "halving": 0,
@@ -205,7 +206,7 @@ class AGE(nn.Module):
             if place.begins and place.stage > 0:
                 adam.state.clear()
             adam.param_groups[0]["lr"] = self.rate(self.seen)
-        n = self.settings.batches[place.stage]
+        n = len(batch.images)  # never short, since an epoch is a number of whole batches
         with frozen(self.generator):
             scores = self._encoder_step(batch.images, n, self.settings.l1_weights[place.stage], rng)
         with frozen(self.encoder):

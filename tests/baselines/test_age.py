@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
+from waiting import Waits
 
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch
@@ -336,6 +337,15 @@ def test_encoder_remembers_real_images_only_unless_told() -> None:
     counts = [v for name, v in other.items() if name.endswith("num_batches_tracked")]
     assert counts
     assert all(count == 1 + 1 + 2 for count in counts)
+
+
+def test_a_step_never_waits_for_the_device() -> None:
+    model = build()
+    model.step(images(), rng())
+    with Waits() as waits:
+        model.step(images(), rng())
+
+    assert waits.found == []
 
 
 def test_real_and_fake_images_pass_by_themselves() -> None:

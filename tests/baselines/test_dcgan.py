@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from waiting import Waits
 
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch
@@ -175,6 +176,15 @@ def test_discriminator_moves_first_and_generator_learns_from_the_same_fakes() ->
     assert len(seen) == 1
     assert not same(before, weights(model.discriminator))
     assert not same(start["discriminator"], weights(model.generator))
+
+
+def test_a_step_never_waits_for_the_device() -> None:
+    model = build()
+    model.step(images(), rng())
+    with Waits() as waits:
+        model.step(images(), rng())
+
+    assert waits.found == []
 
 
 def test_real_and_fake_images_pass_by_themselves() -> None:
