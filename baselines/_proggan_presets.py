@@ -73,6 +73,28 @@ PRESETS: Mapping[str, Values] = {
     "tiny": TINY,
     "smoke": SMOKE,
 }
+SOURCE: Mapping[str, str] = {
+    "celeba-64": "second version of the released code; the ProgGAN of Pioneer's table 1",
+    "celeba-128": "second version of the released code",
+    "celebahq-128": "second version of the released code, as the course report ran it",
+    "celebahq-1024": "first version of the released code, by which the paper's numbers were made",
+    "celebahq-1024-second": "second version of the released code, on one GPU",
+    "lsun-256": "first version of the released code",
+    "cifar10-32": "first version of the released code",
+    "ablation-128": "first version of the released code; the paper's table 1",
+    **dict.fromkeys(REPORT, "course report, table 1, where it stopped at 1,462,000 images"),
+    "report-statistics": "course report, without numbers",
+}
+PUBLISHED: tuple[str, ...] = (
+    "PGGAN",
+    "ProgGAN baseline",
+    "ProgGAN + ResBlock G",
+    "ProgGAN + ResBlock D",
+    "ProgGAN + RR",
+    "ProgGAN + RR + ResBlock G",
+    "ProgGAN + RR + ResBlocks G and D",
+    "ProgGAN least squares loss",
+)
 RESOLUTION: Mapping[str, int] = {
     "celeba-64": 64,
     "celeba-128": 128,
@@ -98,3 +120,9 @@ DATA: Mapping[str, str] = {
     "ablation-128": "celeba",
     **dict.fromkeys(REPORT, "celebahq"),
 }
+SHAPE = ("latent", "fmap_base", "fmap_max")
+
+
+def shape(preset: str) -> Values:
+    """What of a small preset says how large the networks are."""
+    return {name: value for name, value in PRESETS[preset].items() if name in SHAPE}

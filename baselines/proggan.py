@@ -1,7 +1,7 @@
 """ProgGAN: a GAN whose two networks grow from 4x4 to the full resolution.
 
 Paper: T. Karras, T. Aila, S. Laine, J. Lehtinen, "Progressive Growing of GANs for Improved
-    Quality, Stability, and Variation", ICLR 2018, arXiv:1710.10196. Variants: V. Gangopadhyay,
+    Quality, Stability, and Variation", ICLR 2018, arXiv:1710.10196. Variants: Gangopadhyay,
     Jain, Stilwell, "Progressive Growing of GANs", course report, Columbia University.
 Follows the released TensorFlow code on one GPU where it departs from the paper: the
     discriminator pools before it activates; statistics are over groups of 4 images; Adam
@@ -77,6 +77,8 @@ class ProgGAN(nn.Module):
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = presets.PRESETS
     PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = presets.RESOLUTION
     PRESET_DATA: ClassVar[Mapping[str, str]] = presets.DATA
+    PRESET_SOURCE: ClassVar[Mapping[str, str]] = presets.SOURCE
+    PUBLISHED_AS: ClassVar[tuple[str, ...]] = presets.PUBLISHED
 
     lods: Tensor  # (), int64: floor(lod) + ceil(lod) of the last step; -1 before the first
 
