@@ -43,6 +43,13 @@ def choose(name: str = "auto") -> torch.device:
     return device
 
 
+def upload(rows: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Rows of the CPU on *device*; a GPU fetches them while the host goes on."""
+    if device.type == "cuda":
+        return rows.pin_memory().to(device, non_blocking=True)
+    return rows.to(device)
+
+
 @contextlib.contextmanager
 def full_float32() -> Iterator[None]:
     """No TF32, no bfloat16 inside float32 products; what was set before comes back.

@@ -18,11 +18,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from genbench.errors import BadInput, GenbenchError, NotMeasurable
+from genbench import group
+from genbench.errors import GenbenchError, NotMeasurable
 from genbench.files import new_file
-from genbench.interfaces import Accumulator, Extractor, Json, Look, Pass, Tensors, View
-from genbench.merging import finished
+from genbench.interfaces import Accumulator, Extractor, Json, Look, Pass, State, Tensors, View
+from genbench.watch import Watch, remark
 
+CHECK_EVERY = 64  # batches
 CACHE_LIMIT = 256 << 20  # bytes of evidence worth keeping on disk: moments yes, patches no
 
 Rows = tuple[Tensor, ...]  # uint8 (n, 3, h, w); two of them for pairs
@@ -37,6 +39,8 @@ class Stream:
     views: Mapping[View, tuple[int, ...]]  # which of the rows of a batch a view shows
     produce: Callable[[int, int], Rows]  # rows start to stop, the same however they are cut
     batch: int  # rows at once, to begin with
+    most: int = 0  # rows at once, as far as the device has room; 0 for no more than `batch`
+    watch: Watch | None = None  # of the images, where a model makes them
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,15 @@ class Evidence:
 
     found: Mapping[Look, Tensors] = field(default_factory=dict)
     failed: Mapping[Look, GenbenchError] = field(default_factory=dict)
+    remarks: Mapping[View, str] = field(default_factory=dict)  # what numbers of it do not say
 
     def __or__(self, other: Evidence) -> Evidence:
         """Both together."""
-        return Evidence({**self.found, **other.found}, {**self.failed, **other.failed})
+        return Evidence(
+            {**self.found, **other.found},
+            {**self.failed, **other.failed},
+            {**self.remarks, **other.remarks},
+        )
 
 
 def collect(
@@ -56,41 +65,129 @@ def collect(
 ) -> Evidence:
     """Run one pass and keep what *looks* ask for.
 
-    A batch that does not fit on the device is halved, and all later ones with it.
+    Several processes run it together, each its own share of the rows; the first one gets the
+    evidence, the others get none. What does not fit on the device is halved.
 
     Args:
         stream: the images.
         looks: what to keep, of views that the stream shows; equal ones are kept once.
         networks: by name; must cover what *looks* look through.
-        advance: told the number of images after each batch.
+        advance: told the number of images after each batch, those of other processes included.
+
+    Raises:
+        GenbenchError: the images cannot be used, as this or another process has found.
     """
     running, failed = _start(looks, stream.about)
-    if not running:
-        return Evidence({}, failed)
+    rows = group.share(stream.about.n)
+    states: dict[Look, State] = {}
+    with group.agreed():
+        if running and not rows:
+            advance(stream.about.n)
+        elif running:
+            _run(stream, running, networks, _Progress(advance, rows, stream.about.n))
+            states = {look: accumulator.state() for look, accumulator in running.items()}
+    found: dict[Look, Tensors] = {}
+    for look in running:
+        whole = group.merged(states.pop(look, None))
+        if whole is not None:
+            try:
+                found[look] = look.gather.finish(whole, stream.about)
+            except GenbenchError as error:
+                failed[look] = error
+    return Evidence(found, failed, _remarks(stream))
+
+
+def _run(
+    stream: Stream,
+    running: Mapping[Look, Accumulator],
+    networks: Mapping[str, Extractor],
+    progress: _Progress,
+) -> None:
+    """All rows of this process's share, batch by batch."""
     wanted = _layers(running, stream.views)
+    size, start, batches = BatchSize(stream.batch, stream.most), progress.rows.start, 0
     with torch.inference_mode():
-        start, size = 0, stream.batch
-        while start < stream.about.n:
-            stop = min(start + size, stream.about.n)
+        while start < progress.rows.stop:
+            stop = size.end(start, progress.rows.stop)
             try:
                 seen = _Batch(stream.produce(start, stop), networks, wanted)
                 shown = {look: seen.through(look, stream.views[look.view]) for look in running}
             except torch.OutOfMemoryError:
-                if size == 1:
+                if stop - start == 1:
                     raise
-                size = max(1, min(size, stop - start) // 2)
+                size.halve(stop - start)
                 continue
             for look, accumulator in running.items():
-                accumulator.update(shown[look], torch.arange(start, stop))
-            advance(stop - start)
-            start = stop
-    found = {}
-    for look, accumulator in running.items():
-        try:
-            found[look] = finished(look.gather, stream.about, accumulator)
-        except GenbenchError as error:
-            failed[look] = error
-    return Evidence(found, failed)
+                _take(accumulator, shown[look], torch.arange(start, stop))
+            size.fitted(stop - start)
+            progress.to(stop)
+            start, batches = stop, batches + 1
+            # One wait in so many batches: garbage should not cost a whole pass.
+            if stream.watch is not None and batches % CHECK_EVERY == 0:
+                stream.watch.conclude()
+    if stream.watch is not None:
+        stream.watch.conclude()
+
+
+def _take(accumulator: Accumulator, rows: Rows, index: Tensor) -> None:
+    """Hand over a batch, in halves where the accumulator has no room for all of it."""
+    try:
+        accumulator.update(rows, index)
+    except torch.OutOfMemoryError:
+        if len(index) == 1:
+            raise
+        middle = len(index) // 2
+        for half in (slice(None, middle), slice(middle, None)):
+            _take(accumulator, tuple(each[half] for each in rows), index[half])
+
+
+class BatchSize:
+    """Rows at once: doubled while they fit, halved for good as soon as they do not."""
+
+    def __init__(self, first: int, most: int = 0) -> None:
+        """Begin with *first*; *most* is the limit of growth."""
+        self.now, self.most = first, max(first, most)
+
+    def end(self, start: int, stop: int) -> int:
+        """Where the batch that begins at *start* ends.
+
+        At a multiple of its size, so that processes cut a stream where one process would:
+        convolutions round differently in batches of other sizes.
+        """
+        return min((start // self.now + 1) * self.now, stop)
+
+    def fitted(self, rows: int) -> None:
+        """A batch of *rows* was no problem."""
+        if rows == self.now:
+            self.now = min(2 * self.now, self.most)
+
+    def halve(self, rows: int) -> None:
+        """A batch of *rows*, 2 or more, was too large."""
+        self.now = self.most = max(1, min(self.now, rows) // 2)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()  # what is free lies in pieces of the size that did not fit
+
+
+class _Progress:
+    """Speaks of all rows while one process sees its share of them."""
+
+    def __init__(self, advance: Advance, rows: range, n: int) -> None:
+        self.advance, self.rows, self.n, self.told = advance, rows, n, 0
+
+    def to(self, stop: int) -> None:
+        """All rows before *stop* are done."""
+        done = self.n * (stop - self.rows.start) // len(self.rows)
+        self.advance(done - self.told)
+        self.told = done
+
+
+def _remarks(stream: Stream) -> dict[View, str]:
+    """What is to be said of the images of a model, the same in every process."""
+    if stream.watch is None:
+        return {}
+    views = list(stream.views)
+    said = remark(group.everyone(stream.watch.seen()), stream.watch.stream.split(",")[0])
+    return {} if said is None else dict.fromkeys(views, said)
 
 
 Place = tuple[str, int, bool]  # (network, row of the batch, face box only)
@@ -138,38 +235,6 @@ def face_box(images: Tensor) -> Tensor:
         raise NotMeasurable(f"the face box needs sides divisible by 8, got {height}x{width}")
     h, w = height // 8, width // 8
     return images[..., 3 * h : 7 * h, 2 * w : 6 * w]
-
-
-def quantised(
-    images: Tensor, first: int, resolution: int, who: str, convert: Callable[[Tensor], Tensor]
-) -> Tensor:
-    """A model's floats as the uint8 images that are measured; see `finite` for the rest."""
-    finite(images, first, resolution, who)
-    return images if images.dtype == torch.uint8 else convert(images)
-
-
-def finite(images: Tensor, first: int, resolution: int, who: str) -> None:
-    """Check a batch of a model's images.
-
-    Args:
-        first: row of the stream at which the batch begins, for the message.
-        who: name of the model, likewise.
-
-    Raises:
-        BadInput: another shape than (n, 3, resolution, resolution), or values that are not finite.
-    """
-    if images.ndim != 4 or tuple(images.shape[1:]) != (3, resolution, resolution):
-        raise BadInput(
-            f"{who} makes images of shape {tuple(images.shape[1:])}, "
-            f"the data are (3, {resolution}, {resolution})"
-        )
-    if images.dtype == torch.uint8:
-        return
-    # One wait per batch, beside a forward pass of two networks; garbage would cost the whole pass.
-    sound = torch.isfinite(images).flatten(1).all(1)
-    if not bool(sound.all()):
-        bad = first + int(sound.logical_not().nonzero()[0])
-        raise BadInput(f"{who} made an image that is not finite: row {bad} of its stream")
 
 
 class Cache:
@@ -221,13 +286,19 @@ def describe(look: Look) -> dict[str, Json]:
 def _start(
     looks: Iterable[Look], about: Pass
 ) -> tuple[dict[Look, Accumulator], dict[Look, GenbenchError]]:
+    """Those that can start in every process, and why the others cannot."""
     running: dict[Look, Accumulator] = {}
     failed: dict[Look, GenbenchError] = {}
-    for look in dict.fromkeys(looks):
+    ordered = list(dict.fromkeys(looks))
+    for look in ordered:
         try:
             running[look] = look.gather.start(about)
         except GenbenchError as error:
             failed[look] = error
+    for told in group.everyone({ordered.index(look): str(e) for look, e in failed.items()}):
+        for number, text in told.items():
+            failed.setdefault(ordered[number], GenbenchError(text))
+            running.pop(ordered[number], None)
     return running, failed
 
 

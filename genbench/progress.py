@@ -20,7 +20,9 @@ Advance = Callable[..., None]  # advance(n, note="...")
 
 
 @contextlib.contextmanager
-def bar(title: str, total: int, unit: str = "images", start: int = 0) -> Iterator[Advance]:
+def bar(
+    title: str, total: int, unit: str = "images", start: int = 0, *, shown: bool = True
+) -> Iterator[Advance]:
     """Show progress of *total* units; the block calls ``advance(n, note=...)``.
 
     Args:
@@ -28,7 +30,11 @@ def bar(title: str, total: int, unit: str = "images", start: int = 0) -> Iterato
         total: units in the whole work.
         unit: what is counted.
         start: units already done in an earlier run.
+        shown: False says nothing, as all but the first of several processes should.
     """
+    if not shown:
+        yield lambda n, note="": None
+        return
     terminal = Console(stderr=True)
     meter = (
         _live(terminal, title, total, unit, start)

@@ -16,6 +16,8 @@ from genbench.interfaces import Json
 
 QUANTISED = "uint8, floor(127.5 x + 128), clamped"
 TRUNCATED = "uint8, x / 2 + 0.5 times 255, clamped, truncated; images of the data likewise"
+EXACT = "float32 network, TF32 off; float64 statistics"
+COMPILED = "float32 network, compiled, TF32 off; float64 statistics"
 UNQUANTISED = "float32 in [-1, 1], never quantised"
 
 
@@ -36,7 +38,7 @@ class Protocol:
     quantise: str = QUANTISED
     repeats: int = 1  # independent sets of samples
     seeds: str = "blocks of 64 rows, one generator each, from (seed, stream, repeat, block)"
-    precision: str = "float32 network, TF32 off; float64 statistics"
+    precision: str = EXACT
     weights: str = "average where the model keeps one, else raw"
     checkpoint: str = "latest"
 

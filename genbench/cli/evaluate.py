@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from genbench.cli.options import Names, device_option, runs_option, table_option
-from genbench.errors import BadSetting
+from genbench.errors import BadSetting, GenbenchError
+
+if TYPE_CHECKING:
+    from genbench.evaluation import Plan
+    from genbench.record import Record
 
 
 @click.command()
@@ -45,6 +51,10 @@ from genbench.errors import BadSetting
 @click.option("--weights-dir", type=click.Path(path_type=Path), help="Folder of network weights.")
 @click.option("--download", is_flag=True, help="Fetch missing weights from their first address.")
 @device_option
+@click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True,
+              help="Processes on each machine, a device each, that share the work.")  # fmt: skip
+@click.option("--compile", is_flag=True,
+              help="Compile feature networks; the recipe says so.")  # fmt: skip
 @runs_option
 @table_option
 def evaluate_command(
@@ -59,8 +69,9 @@ def evaluate_command(
       genbench evaluate --models all --metrics fid,rmse,psnr,swd
       genbench evaluate --models pioneer-celeba-32 --metrics fid:768 --images 4000 --anchors
       genbench evaluate --preset pioneer-table1 --plan
+      genbench evaluate --models all --metrics fid,swd --devices 8
     """
-    from genbench import evaluation  # torch loads here, not for --help
+    from genbench import devices, evaluation, group  # torch loads here, not for --help
     from genbench.data import open_dataset
     from genbench.reporting import to_text
     from genbench.store import Store
@@ -69,23 +80,47 @@ def evaluate_command(
     if preset is not None and fixed:
         raise BadSetting(f"--preset {preset} fixes --{fixed[0]}; leave one of the two out")
     evaluation.find_metrics(metrics)  # a wrong name should not wait for the data
-    everything = models == ("all",)
-    found = evaluation.candidates("all" if everything else list(models), runs_dir)
-    if data is None:
-        dataset = evaluation.default_data(found)
-    else:
-        side = resolution or evaluation.shared_resolution(found)
-        dataset = open_dataset(data, side, data_dir=data_dir, on_bad=on_bad)
     how = evaluation.Evaluation(metrics=metrics, **options)
     hows = [how] if preset is None else evaluation.parts(preset, how)
-    plans = [evaluation.make_plan(found, dataset, part, strict=everything) for part in hows]
-    for line in plans[0].left_out:
-        click.echo(f"left out: {line}", err=True)
-    if plan_only:
-        click.echo("\n\n".join("\n".join(plan.describe()) for plan in plans))
-        return
-    records = [record for plan in plans for record in evaluation.carry_out(plan)]
     asked = [f"--preset {preset}"] if preset else metrics
-    version = Store(table_dir).append(records, " ".join(["evaluate", *models, *asked]))
-    click.echo(to_text(records))
-    click.echo(f"version {version} of the table in {table_dir}", err=True)
+
+    def plans(device: str) -> list[Plan]:
+        everything = models == ("all",)
+        found = evaluation.candidates("all" if everything else list(models), runs_dir)
+        if data is None:
+            dataset = evaluation.default_data(found)
+        else:
+            side = resolution or evaluation.shared_resolution(found)
+            dataset = open_dataset(data, side, data_dir=data_dir, on_bad=on_bad)
+        parts = [dataclasses.replace(part, device=device) for part in hows]
+        return [evaluation.make_plan(found, dataset, part, strict=everything) for part in parts]
+
+    def say(planned: list[Plan]) -> None:
+        """What there is to say before the work begins."""
+        for line in planned[0].left_out:
+            click.echo(f"left out: {line}", err=True)
+        if plan_only:
+            click.echo("\n\n".join("\n".join(plan.describe()) for plan in planned))
+
+    def keep(records: list[Record]) -> None:
+        """Into the table, and onto the terminal."""
+        version = Store(table_dir).append(records, " ".join(["evaluate", *models, *asked]))
+        click.echo(to_text(records))
+        click.echo(f"version {version} of the table in {table_dir}", err=True)
+
+    try:
+        with group.together(how.devices, devices.choose(how.device)) as device:
+            with group.agreed():
+                planned = plans(str(device))
+                if group.rank() == 0:
+                    say(planned)
+            if plan_only:
+                return
+            records = [record for plan in planned for record in evaluation.carry_out(plan)]
+            with group.agreed():
+                if group.rank() == 0:
+                    keep(records)
+    except GenbenchError:
+        if group.rank():
+            sys.exit(0)  # the first process says it; one that fails makes the launcher kill it
+        raise

@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from genbench import places, progress, provenance, seeds
+from genbench import group, places, progress, provenance, seeds
 from genbench.data import Dataset
+from genbench.devices import upload
 from genbench.errors import GenbenchError
 from genbench.evaluation.settings import Evaluation
 from genbench.evaluation.subjects import Reconstructor, Sampler, Subject, Walker
@@ -21,15 +22,15 @@ from genbench.evidence import (
     Rows,
     Stream,
     collect,
-    finite,
-    quantised,
 )
 from genbench.images import to_bytes, to_bytes_truncated, to_floats
 from genbench.interfaces import Extractor, Look, Pass, Step, Tensors, View
+from genbench.watch import Watch
 
 # Pixels at once, unless told: features of VGG16 take 0.5 kB a pixel. A GPU halves what does not
 # fit; a CPU would be stopped by the system before it could.
 PIXELS = {"cpu": 1 << 18, "cuda": 1 << 22}
+MOST = 2048  # images at once on a GPU, to which batches grow while they fit
 PENDING_LIMIT = 8 << 30  # bytes of one pass's evidence that are kept for a resume
 
 # What one pass shows: a single stream can be several views.
@@ -54,6 +55,7 @@ class Gathered:
     samples: Sequence[Evidence] = ()  # one per repeat
     once: Evidence = field(default_factory=Evidence)  # pairs, reconstructions, paths
     missing: Mapping[View, str] = field(default_factory=dict)  # views that could not be had
+    note: str | None = None  # about the subject
 
 
 class Passes:
@@ -102,7 +104,8 @@ class Passes:
             missing.setdefault(View.PATHS, "it has not all of draw, decode and interpolate")
         found: dict[View, list[Evidence]] = {}
         work = self._work(name, subject, looks)
-        with progress.bar(name, sum(task.stream.about.n for task in work)) as advance:
+        total = sum(task.stream.about.n for task in work)
+        with progress.bar(name, total, shown=group.rank() == 0) as advance:
             for task in work:
                 if task.view in missing:
                     continue  # an earlier repeat has failed
@@ -119,7 +122,7 @@ class Passes:
                 once |= evidence
         if View.PAIRS in missing:
             missing[View.RECONSTRUCTIONS] = missing[View.PAIRS]
-        return Gathered(samples, once, missing)
+        return Gathered(samples, once, missing, subject.note)
 
     def _work(self, who: str, subject: Subject, looks: Sequence[Look]) -> list[Task]:
         """One task for each set of samples, for the pairs, and for each kind of path."""
@@ -141,10 +144,13 @@ class Passes:
     def _pass(
         self, stream: Stream, looks: Sequence[Look], cache: Cache | None, advance: Advance
     ) -> Evidence:
-        """One pass for what *cache* does not know yet, which it then learns."""
-        kept = {look: cache.load(look, self._network(look)) for look in looks} if cache else {}
-        known: dict[Look, Tensors] = {look: t for look, t in kept.items() if t is not None}
-        wanted = [look for look in looks if look not in known]
+        """One pass for what *cache* does not know yet, which it then learns.
+
+        Only the first process looks into the cache, keeps it and gets the evidence.
+        """
+        known = self._known(looks, cache) if group.rank() == 0 else {}
+        at_hand = group.everyone([look in known for look in looks])[0]
+        wanted = [look for look, there in zip(looks, at_hand, strict=True) if not there]
         if not wanted:
             advance(stream.about.n)
             return Evidence(known)
@@ -153,6 +159,11 @@ class Passes:
             if cache is not None:
                 cache.save(look, self._network(look), tensors)
         return Evidence(known) | fresh
+
+    def _known(self, looks: Sequence[Look], cache: Cache | None) -> dict[Look, Tensors]:
+        """What *cache* has of *looks*."""
+        kept = {look: cache.load(look, self._network(look)) for look in looks} if cache else {}
+        return {look: tensors for look, tensors in kept.items() if tensors is not None}
 
     def _data(
         self,
@@ -167,7 +178,7 @@ class Passes:
             return Evidence()
 
         def produce(start: int, stop: int) -> Rows:
-            return (self._as_written(take(rows[start:stop]).to(self.device)),)
+            return (self._as_written(upload(take(rows[start:stop]), self.device)),)
 
         facts = {
             "code": provenance.code_digest(),
@@ -177,32 +188,41 @@ class Passes:
             "quantise": self.how.quantise,
         }
         cache = Cache(places.cache_dir() / "evidence", facts)
-        with progress.bar(f"{view} images", self.sizes[view]) as advance:
+        with progress.bar(f"{view} images", self.sizes[view], shown=group.rank() == 0) as advance:
             return self._pass(self._stream({view: ONE}, view, 0, produce), mine, cache, advance)
 
     def _samples(self, who: str, sampler: Sampler, repeat: int) -> Stream:
+        watch = self._watch(who, f"samples, seed {self.how.seed}, repeat {repeat}")
+
         def produce(start: int, stop: int) -> Rows:
             images = sampler(start, stop, self.how.seed, repeat)
-            return (self._quantised(images, start, who),)
+            return (self._quantised(watch, images, start),)
 
-        return self._stream({View.SAMPLES: ONE}, View.SAMPLES, repeat, produce)
+        return self._stream({View.SAMPLES: ONE}, View.SAMPLES, repeat, produce, watch)
 
     def _pairs(self, who: str, reconstruct: Reconstructor) -> Stream:
+        watch = self._watch(who, "reconstructions, of the held-out images in their order")
+
         def produce(start: int, stop: int) -> Rows:
-            inputs = self.data.test.take(self.held_out[start:stop]).to(self.device)
-            outputs = self._quantised(reconstruct(inputs), start, who)
+            inputs = upload(self.data.test.take(self.held_out[start:stop]), self.device)
+            outputs = self._quantised(watch, reconstruct(inputs), start)
             return self._as_written(inputs), outputs
 
-        return self._stream(PAIR_VIEWS, View.PAIRS, 0, produce)
+        return self._stream(PAIR_VIEWS, View.PAIRS, 0, produce, watch)
 
     def _paths(self, who: str, path: Walker, step: Step) -> Stream:
+        watch = self._watch(who, f"path images, seed {self.how.seed}")
+
         def produce(start: int, stop: int) -> Rows:
             ends = path(start, stop, self.how.seed, step)
             for images in ends:
-                finite(images, start, self.data.resolution, who)
+                watch.see(images, start)
             return ends
 
-        return self._stream({View.PATHS: (0, 1)}, View.PATHS, 0, produce)
+        return self._stream({View.PATHS: (0, 1)}, View.PATHS, 0, produce, watch)
+
+    def _watch(self, who: str, stream: str) -> Watch:
+        return Watch(who, stream, self.data.resolution)
 
     def _stream(
         self,
@@ -210,6 +230,7 @@ class Passes:
         main: View,
         repeat: int,
         produce: Callable[[int, int], Rows],
+        watch: Watch | None = None,
     ) -> Stream:
         data = main in (View.REAL, View.HELD_OUT)
         about = Pass(
@@ -221,12 +242,14 @@ class Passes:
             weights_dir=self.how.weights_dir,
         )
         fitting = PIXELS[self.device.type] // self.data.resolution**2
-        return Stream(about, views, produce, self.how.batch or min(1024, max(8, fitting)))
+        first = self.how.batch or min(1024, max(8, fitting))
+        grows = self.how.batch is None and self.device.type == "cuda"
+        return Stream(about, views, produce, first, MOST if grows else first, watch)
 
-    def _quantised(self, images: Tensor, start: int, who: str) -> Tensor:
+    def _quantised(self, watch: Watch, images: Tensor, start: int) -> Tensor:
         """A model's images as bytes, by the rule of this evaluation."""
         convert = to_bytes_truncated if self.how.quantise == "truncate" else to_bytes
-        return quantised(images, start, self.data.resolution, who, convert).to(self.device)
+        return watch.quantised(images, start, convert).to(self.device)
 
     def _as_written(self, images: Tensor) -> Tensor:
         """Images of the data as the model's were written: truncation alters them too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -198,6 +199,7 @@ def _visible(gather: Gather, networks: Mapping[str, Extractor]) -> bool:
 
 def _pending(kept: Sequence[Candidate], data: Dataset, how: Evaluation) -> Path:
     """Folder for the finished passes of this very evaluation, should it be interrupted."""
-    facts = [c.identity for c in kept], data.fingerprint, how, provenance.code_digest()
+    shared = dataclasses.replace(how, device=devices.choose(how.device).type, devices=1)
+    facts = [c.identity for c in kept], data.fingerprint, shared, provenance.code_digest()
     key = hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
     return places.cache_dir() / "pending" / key

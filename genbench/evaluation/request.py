@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genbench import group
 from genbench.data import Dataset, open_dataset
+from genbench.devices import choose
 from genbench.errors import BadSetting
 from genbench.evaluation import subjects
 from genbench.evaluation.plan import make_plan
@@ -42,7 +44,9 @@ def evaluate(
         resolution: of the data set; needed where no run tells it.
         table: folder of the results table to commit to; None commits nothing.
         runs_dir: where names of runs are looked up.
-        options: the other fields of `Evaluation`.
+        options: the other fields of `Evaluation`. Several devices need a script: it is
+            started once for each of them, unless torchrun or SLURM has done so, every
+            process returns the same, and the first one commits.
 
     Returns:
         A DataFrame with the fields of `Record`, and its id.
@@ -53,17 +57,21 @@ def evaluate(
     import pandas as pd  # half a second that the command line does not need
 
     how = Evaluation(metrics=tuple(metrics), **options)
-    found = subjects.candidates(models, Path(runs_dir))
-    if data is None:
-        data = default_data(found)
-    elif isinstance(data, str):
-        data = open_dataset(data, resolution or shared_resolution(found))
-    plan = make_plan(found, data, how, strict=models == "all")
-    for line in plan.left_out:
-        sys.stderr.write(f"left out: {line}\n")
-    records = carry_out(plan)
-    if table is not None:
-        Store(table).append(records, "genbench.evaluate")
+    with group.together(how.devices, choose(how.device)) as device:
+        with group.agreed():
+            found = subjects.candidates(models, Path(runs_dir))
+            if data is None:
+                data = default_data(found)
+            elif isinstance(data, str):
+                data = open_dataset(data, resolution or shared_resolution(found))
+            how = replace(how, device=str(device))
+            plan = make_plan(found, data, how, strict=models == "all")
+            if group.rank() == 0:
+                sys.stderr.writelines(f"left out: {line}\n" for line in plan.left_out)
+        records = carry_out(plan)
+        with group.agreed():
+            if group.rank() == 0 and table is not None:
+                Store(table).append(records, "genbench.evaluate")
     return pd.DataFrame([{"id": record.id, **asdict(record)} for record in records])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from genbench.errors import GenbenchError
 from genbench.evaluation.passes import Gathered, Passes
 from genbench.evidence import Evidence
 from genbench.interfaces import Json, Look, Measured, Metric, Tensors, View
-from genbench.protocol import QUANTISED, TRUNCATED, UNQUANTISED, Protocol
+from genbench.protocol import COMPILED, QUANTISED, TRUNCATED, UNQUANTISED, Protocol
 from genbench.record import Record
 
 QUANTISE = {"round": QUANTISED, "truncate": TRUNCATED}
@@ -49,17 +50,20 @@ def score(
         return not_measured(name, metric, str(error), common)
     protocol = describe(name, metric, passes)
     size = passes.sizes[_main_view(metric)]
+    remarks = _remarks(metric, gathered)
     return [
-        Record(
+        Record(metric=name, score=score, value=None, reason=_no_number(score, number), **common)
+        if not math.isfinite(number.value)
+        else Record(
             metric=name,
             score=score,
             value=number.value,
-            spread=number.spread,
+            spread=_finite(number.spread),
             spread_over=number.spread_over,
             n=number.n if number.n is not None else size,
-            note=_note(number, metric),
-            low=None if number.interval is None else number.interval[0],
-            high=None if number.interval is None else number.interval[1],
+            note=_note(number, metric, remarks),
+            low=None if number.interval is None else _finite(number.interval[0]),
+            high=None if number.interval is None else _finite(number.interval[1]),
             values=None if number.values is None else number.values.tolist(),
             protocol=protocol.canonical(),
             protocol_id=protocol.id,
@@ -69,13 +73,38 @@ def score(
     ]
 
 
-def _note(number: Measured, metric: Metric) -> str | None:
-    """What the metric says of the number, and why it has no error bar, where it has none."""
-    if number.spread is not None or NO_BAR in (number.note or ""):
-        return number.note
-    sampled = any(look.view is View.SAMPLES for look in metric.looks.values())
-    reason = ONE_SET if sampled else SAME_ROWS
-    return "; ".join(filter(None, (number.note, f"{NO_BAR}: {reason}")))
+def _finite(number: float | None) -> float | None:
+    """*number* where it is one."""
+    return number if number is not None and math.isfinite(number) else None
+
+
+def _no_number(score: str, number: Measured) -> str:
+    """Why there is no value: what is not finite must not stand in a table, or vanish from it."""
+    why = f"{score} came out as {number.value}"
+    return f"{why}; {number.note}" if number.note else f"{why}, on images that are finite"
+
+
+def _remarks(metric: Metric, gathered: Gathered) -> list[str]:
+    """What is to be said of the subject and of the images that *metric* looks at."""
+    found = [gathered.note] if gathered.note else []
+    for part in (*gathered.samples, gathered.once):
+        for look in metric.looks.values():
+            remark = part.remarks.get(look.view)
+            if remark is not None and remark not in found:
+                found.append(remark)
+    return found
+
+
+def _note(number: Measured, metric: Metric, remarks: Sequence[str]) -> str | None:
+    """What is to be said of the number, and why it has no error bar, where it has none."""
+    said = [number.note] if number.note else []
+    for remark in remarks:
+        if not ("identical" in remark and any("identical" in other for other in said)):
+            said.append(remark)
+    if number.spread is None and not any(NO_BAR in other for other in said):
+        sampled = any(look.view is View.SAMPLES for look in metric.looks.values())
+        said.append(f"{NO_BAR}: {ONE_SET if sampled else SAME_ROWS}")
+    return "; ".join(said) or None
 
 
 def not_measured(name: str, metric: Metric, reason: str, common: Mapping[str, Any]) -> list[Record]:
@@ -102,6 +131,7 @@ def describe(name: str, metric: Metric, passes: Passes) -> Protocol:
         resolution=passes.data.resolution,
         quantise=UNQUANTISED if View.PATHS in views else QUANTISE[passes.how.quantise],
         repeats=passes.how.repeats if View.SAMPLES in views else 1,
+        **({"precision": COMPILED} if passes.how.compile else {}),
     )
 
 

@@ -22,6 +22,8 @@ class Evaluation:
     seed: int = 0
     batch: int | None = None  # images at once; None: 64 on a CPU, on a GPU what fits
     device: str = "auto"
+    devices: int = 1  # processes on each machine, one for each device; they share every pass
+    compile: bool = False  # the feature networks, which may change the last digits of features
     anchors: bool = False  # measure real images, the mean image and untrained models too
     weights_dir: Path | None = None
     download: bool = False

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from genbench import checkpoints, runs, seeds
+from genbench import checkpoints, group, runs, seeds
 from genbench.data import Dataset, read_images
 from genbench.errors import BadInput, GenbenchError
 from genbench.images import to_floats
@@ -30,6 +30,7 @@ class Subject:
     reconstruct: Reconstructor | None = None
     path: Walker | None = None
     missing: Mapping[View, str] = field(default_factory=dict)  # reasons
+    note: str | None = None  # for all its records
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,10 @@ def _untrained(run: runs.Run) -> Candidate:
 
 def from_model(model: Any, device: torch.device) -> Subject:
     """Any object with some of `sample`, `draw`, `encode`, `decode`; torch modules in eval mode."""
+    note = None
     if isinstance(model, torch.nn.Module):
+        if any(part.training for part in model.modules()):
+            note = "the model was handed over in training mode and put in evaluation mode"
         model.eval()
         device = next((p.device for p in model.parameters()), device)
     missing, samples, reconstruct = {}, None, None
@@ -130,7 +134,7 @@ def from_model(model: Any, device: torch.device) -> Subject:
     path = None
     if isinstance(model, Draws) and isinstance(model, Decodes) and isinstance(model, Interpolates):
         path = _walker(model, model, model, device)
-    return Subject(samples, reconstruct, path, missing)
+    return Subject(samples, reconstruct, path, missing, note)
 
 
 def _walker(prior: Draws, way: Interpolates, decoder: Decodes, device: torch.device) -> Walker:
@@ -271,9 +275,10 @@ def fitting(
 
 
 def opened(candidate: Candidate, data: Dataset, device: torch.device) -> Subject:
-    """The subject, or one that has nothing, with the reason."""
+    """The subject, or one that has nothing, with the reason: the same in every process."""
     try:
-        return candidate.open(data, device)
+        with group.agreed():
+            return candidate.open(data, device)
     except GenbenchError as error:
         reasons = dict.fromkeys((View.SAMPLES, View.PAIRS, View.PATHS), str(error))
         return Subject(missing=reasons)

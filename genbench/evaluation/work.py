@@ -7,7 +7,7 @@ import shutil
 import time
 from typing import Any
 
-from genbench import provenance
+from genbench import group, provenance
 from genbench.evaluation import subjects
 from genbench.evaluation.plan import Plan
 from genbench.evaluation.scoring import not_measured, score
@@ -17,7 +17,7 @@ from genbench.record import Record
 
 
 def carry_out(plan: Plan) -> list[Record]:
-    """Measure, and return the records; nothing is committed."""
+    """Measure, and return the records, in every process; nothing is committed."""
     passes = plan.passes
     shared = {
         "evaluation": secrets.token_hex(6),
@@ -30,23 +30,27 @@ def carry_out(plan: Plan) -> list[Record]:
         for candidate in plan.candidates
         for record in _measured(plan, candidate, real, shared)
     ]
-    shutil.rmtree(passes.pending, ignore_errors=True)
-    return records
+    if group.rank() == 0:
+        shutil.rmtree(passes.pending, ignore_errors=True)
+    return group.everyone(records)[0]
 
 
 def _measured(
     plan: Plan, candidate: Candidate, real: Evidence, shared: dict[str, Any]
 ) -> list[Record]:
-    """Everything about one candidate."""
+    """Everything about one candidate; nothing but its passes in all processes but the first."""
     passes = plan.passes
     began = time.monotonic()
     subject = subjects.opened(candidate, passes.data, passes.device)
     gathered = passes.subject(candidate.name, subject, plan.looks, candidate.identity)
+    if group.rank():
+        return []
     circumstances = {
         **provenance.describe(passes.device),
         **candidate.facts,
         "seed": passes.how.seed,
         "batch": passes.how.batch,
+        "processes": group.count(),
         "seconds": round(time.monotonic() - began, 2),
     }
     common = {

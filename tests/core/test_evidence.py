@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from genbench.errors import BadInput, NotMeasurable
-from genbench.evidence import Cache, Stream, collect, face_box, quantised
-from genbench.images import to_bytes
+from genbench.errors import NotMeasurable
+from genbench.evidence import Cache, Stream, collect, face_box
 from genbench.interfaces import Look, Pass, State, Tensors, View
+from genbench.watch import Watch
 
 ABOUT = Pass(torch.device("cpu"), n=10, resolution=4, side=0, seed=0)
 
@@ -188,7 +188,7 @@ def test_quantisation_rounds_half_up_and_clamps() -> None:
     values = torch.tensor([-1.0, 1.0, 0.0, -7.0, 7.0, 1 / 255, -1 / 255])
     images = values[:, None, None, None].expand(-1, 3, 4, 4)
 
-    bytes_ = quantised(images, 0, 4, "m", to_bytes)
+    bytes_ = Watch("m", "samples", 4).quantised(images, 0)
 
     assert bytes_[:, 0, 0, 0].tolist() == [0, 255, 128, 0, 255, 128, 127]
 
@@ -199,16 +199,3 @@ def test_every_grey_level_survives_the_way_through_floats() -> None:
     levels = torch.arange(256, dtype=torch.uint8)
 
     assert torch.equal(to_bytes(to_floats(levels)), levels)
-
-
-def test_an_image_that_is_not_finite_is_named_by_its_row() -> None:
-    images = torch.zeros(4, 3, 4, 4)
-    images[2, 0, 0, 0] = float("nan")
-
-    with pytest.raises(BadInput, match="m made an image that is not finite: row 66 of its stream"):
-        quantised(images, 64, 4, "m", to_bytes)
-
-
-def test_another_shape_is_said() -> None:
-    with pytest.raises(BadInput, match=r"m makes images of shape \(3, 8, 8\), the data are \(3, 4"):
-        quantised(torch.zeros(1, 3, 8, 8), 0, 4, "m", to_bytes)

@@ -21,7 +21,7 @@ FLOORS = (
         "files", "places", "images", "progress", "registry", "settings", "protocol", "record",
         "seeds", "bootstrap", "devices", "distributed", "weights", "provenance",
         "numbers", "significance", "comparable", "footnotes", "tables", "scratch",
-        "merging", "published", "adapters",
+        "merging", "group", "watch", "published", "adapters",
     ),
     ("data", "features", "evidence", "store", "checkpoints", "runs", "figures"),
     ("training", "evaluation", "contracts", "cards", "reporting"),
@@ -41,6 +41,8 @@ STEPS = {
     "figures": {"data"},
     "scratch": {"places", "files"},
     "merging": {"scratch"},
+    "group": {"distributed", "merging", "scratch", "seeds"},
+    "watch": {"images"},
 }
 
 

@@ -1,0 +1,142 @@
+"""Watches the images that a model makes, without making the device wait for anything."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genbench.errors import BadInput
+from genbench.images import to_bytes
+
+NEVER = torch.iinfo(torch.int64).max  # the first bad row where there is none
+FAR = 2.0  # a decoder without a last tanh passes 1 now and then, but not this
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one process has seen of a stream."""
+
+    rows: int = 0
+    low: float = float("inf")  # of floats, as the model made them
+    high: float = float("-inf")
+    same: bool = True  # all images are equal to the first
+    first: str = ""  # sha256 of the first
+    flat: int = 0  # images of a single colour
+
+
+class Watch:
+    """The first row that is not finite, the range of the values, and whether images differ."""
+
+    def __init__(self, who: str, stream: str, resolution: int) -> None:
+        """Nothing seen.
+
+        Args:
+            who: name of the model, for messages.
+            stream: what it makes, with its seed, likewise.
+            resolution: that its images must have.
+        """
+        self.who, self.stream, self.resolution = who, stream, resolution
+        self.rows = 0
+        self.first: Tensor | None = None
+        self.bad = torch.tensor(NEVER)
+        self.low, self.high = torch.tensor(torch.inf), torch.tensor(-torch.inf)
+        self.same, self.flat = torch.tensor(True), torch.tensor(0)
+
+    def see(self, images: Tensor, start: int) -> None:
+        """Take images as a model makes them, from row *start* of its stream on.
+
+        Raises:
+            BadInput: not (n, 3, resolution, resolution), or integers other than uint8.
+        """
+        self._check(images)
+        if self.first is None:
+            self._begin(images)
+        assert self.first is not None
+        self.rows += len(images)
+        if images.is_floating_point():
+            sound = images.isfinite().flatten(1).all(1)
+            place = torch.arange(start, start + len(images), device=images.device)
+            self.bad = torch.minimum(self.bad, place.masked_fill(sound, NEVER).min())
+            low, high = images.float().aminmax()
+            self.low, self.high = torch.minimum(self.low, low), torch.maximum(self.high, high)
+        self.same = self.same & (images == self.first).all()
+        flat = images.amax((2, 3)) == images.amin((2, 3))
+        self.flat = self.flat + flat.all(1).sum()
+
+    def quantised(
+        self, images: Tensor, start: int, convert: Callable[[Tensor], Tensor] = to_bytes
+    ) -> Tensor:
+        """The uint8 images that are measured; see `see` for the rest."""
+        self.see(images, start)
+        return images if images.dtype == torch.uint8 else convert(images)
+
+    def conclude(self) -> None:
+        """Wait for the device, and say which image was bad.
+
+        Raises:
+            BadInput: one was not finite.
+        """
+        if int(self.bad) != NEVER:
+            raise BadInput(
+                f"{self.who} made an image that is not finite: row {int(self.bad)} of its "
+                f"{self.stream}"
+            )
+
+    def seen(self) -> Seen:
+        """What this process has seen."""
+        if self.first is None:
+            return Seen()
+        digest = hashlib.sha256(self.first.float().cpu().numpy().tobytes()).hexdigest()
+        low, high = float(self.low), float(self.high)
+        return Seen(self.rows, low, high, bool(self.same), digest, int(self.flat))
+
+    def _begin(self, images: Tensor) -> None:
+        self.first = images[:1].clone()
+        for name in ("bad", "low", "high", "same", "flat"):
+            setattr(self, name, getattr(self, name).to(images.device))
+
+    def _check(self, images: Tensor) -> None:
+        wanted = (3, self.resolution, self.resolution)
+        if images.ndim != 4 or tuple(images.shape[1:]) != wanted:
+            raise BadInput(
+                f"{self.who} makes images of shape {tuple(images.shape[1:])}, the data are {wanted}"
+            )
+        if not images.is_floating_point() and images.dtype != torch.uint8:
+            raise BadInput(
+                f"{self.who} makes images of {images.dtype}; wanted floats in [-1, 1], "
+                "or uint8 in 0..255"
+            )
+
+
+def remark(parts: Sequence[Seen], what: str) -> str | None:
+    """What numbers made of these images do not say.
+
+    Args:
+        parts: what each process has seen.
+        what: "samples", "reconstructions".
+    """
+    parts = [part for part in parts if part.rows]
+    n = sum(part.rows for part in parts)
+    if not n:
+        return None
+    said = []
+    if n > 1 and all(part.same for part in parts) and len({part.first for part in parts}) == 1:
+        said.append(f"all {n} {what} are identical")
+    elif flat := sum(part.flat for part in parts):
+        said.append(f"{flat} of {n} {what} are of a single colour")
+    low, high = min(part.low for part in parts), max(part.high for part in parts)
+    if low < -FAR or high > FAR:
+        said.append(
+            f"the {what} reach from {low:.3g} to {high:.3g} where [-1, 1] is wanted, "
+            "and are clamped"
+        )
+    elif 0 <= low < high:
+        said.append(
+            f"no value of the {what} is below 0, where they should fill [-1, 1]: "
+            "is the model's range [0, 1]?"
+        )
+    return "; ".join(said) or None
