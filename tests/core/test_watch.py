@@ -34,7 +34,7 @@ def test_an_image_that_is_not_finite_is_named_by_its_row_and_seed() -> None:
     seen.see(images, 64)
     seen.see(images, 70)
 
-    with pytest.raises(BadInput, match="m made .* not finite: row 66 of its samples, seed 5"):
+    with pytest.raises(BadInput, match=r"m made .* not finite: row 66 of its samples, seed 5"):
         seen.conclude()
 
 
