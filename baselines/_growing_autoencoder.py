@@ -18,13 +18,14 @@ from torch.optim import Adam, Optimizer
 
 from genbench.distributed import own
 from genbench.errors import BadSetting
-from genbench.interfaces import Batch, Stage, Tensors
+from genbench.interfaces import Adopted, Batch, Stage, Tensors
 
+from ._adopting import adopt, layers, part
 from ._buffer import ImageBuffer
 from ._growing import RESOLUTIONS, Place, last_phase, show
 from ._growing_nets import Encoder, Generator
 from ._latent import slerp, sphere
-from ._layers import frozen
+from ._layers import frozen, settle
 from ._losses import batch_kl, mean_cosine, moments
 
 
@@ -108,6 +109,41 @@ class GrowingAutoencoder(nn.Module):
     def interpolate(self, a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
         """Along the arc: (n, d), (n, d) -> (n, d)."""
         return slerp(a, b, t)
+
+    # --- weights of the released code
+
+    ADOPTS: ClassVar[str] = "AaltoVision/pioneer, AaltoVision/balanced-pioneer"
+
+    def adopt(self, found: Tensors) -> Adopted:
+        """Take over a checkpoint of the released code, its running average too.
+
+        The vectors of spectral norms, which lie in a file beside it or nowhere, are worked out.
+        """
+        average = part(found, "G_running_state_dict", "average")
+        if average:
+            self._adopt_generator(average)
+        state = {f"generator.{k}": v.clone() for k, v in self.generator.state_dict().items()}
+        live = part(found, "G_state_dict", "generator")
+        if live or not average:
+            self._adopt_generator(live)
+        self._adopt_encoder(part(found, "D_state_dict", "encoder"))
+        seen = int(found["iteration"]) if "iteration" in found else None
+        return Adopted(state if average else {}, seen)
+
+    def _adopt_generator(self, found: Tensors) -> None:
+        for phase, block in enumerate(self.generator.blocks):
+            _adopt_pair(block, found, f"progression.{phase}.conv")
+            adopt(self.generator.to_rgb[phase], found, f"to_rgb.{phase}")
+        settle(self.generator)
+
+    def _adopt_encoder(self, found: Tensors) -> None:
+        # There the largest images come first, and all nine sizes are always there.
+        sizes = {name.split(".")[1] for name in found if name.startswith("from_rgb.")}
+        for phase, block in enumerate(self.encoder.blocks):
+            theirs = len(sizes) - 1 - phase
+            _adopt_pair(block, found, f"progression.{theirs}.conv")
+            adopt(self.encoder.from_rgb[phase], found, f"from_rgb.{theirs}")
+        settle(self.encoder)
 
     # --- training
 
@@ -225,6 +261,19 @@ def check(settings: Any, resolution: int, owner: str, rules: Mapping[str, tuple[
                 f"{getattr(settings, name)}; change it with --set {name}=..."
             )
     return last
+
+
+def _adopt_pair(block: nn.Module, found: Tensors, name: str) -> None:
+    """Two convolutions; what stands between them decides how they are numbered."""
+    numbers = {
+        int(key.removeprefix(f"{name}.").partition(".")[0])
+        for key in found
+        if key.startswith(f"{name}.")
+    }
+    ours = layers(block)
+    # Without a number nothing is found, and `adopt` says so.
+    for layer, number in zip(ours, sorted(numbers) or range(len(ours)), strict=True):
+        adopt(layer, found, f"{name}.{number}")
 
 
 def _buffer(held: int, eras: tuple[int, ...]) -> ImageBuffer:

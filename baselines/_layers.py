@@ -114,11 +114,18 @@ class LatentConv(nn.Conv2d):
         """Weight (channels, latent, 4, 4), as the convolution has it."""
         super().__init__(latent, channels, 4, padding=3)
 
+    def untie(self) -> LatentConv:
+        """Give every pixel of the output a bias of its own: (channels, 4, 4)."""
+        self.bias = nn.Parameter(torch.zeros(self.out_channels, 4, 4))
+        return self
+
     def forward(self, z: Tensor) -> Tensor:
         """(n, latent) -> (n, channels, 4, 4)."""
         taps = self.weight.permute(0, 2, 3, 1).reshape(-1, self.in_channels)
         seen = F.linear(z, taps).view(-1, self.out_channels, 4, 4).flip(2, 3)
-        return seen if self.bias is None else seen + self.bias[:, None, None]
+        if self.bias is None:
+            return seen
+        return seen + self.bias.view(len(self.bias), *self.bias.shape[1:] or (1, 1))
 
 
 @contextlib.contextmanager

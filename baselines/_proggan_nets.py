@@ -33,6 +33,7 @@ class Shape:
     statistics: tuple[str, ...] = ("std",)  # channels: std, kurtosis, skewness; () for none
     res_block_g: bool = False  # a residual pair of convolutions in every block of G from 8x8 on
     res_block_d: bool = False  # the same in D
+    untied_bias: bool = False  # of G's first layer: one for each pixel, to read weights of others
     pool_first: bool = True  # D activates after it pools; false: before, as the first version did
 
 
@@ -50,7 +51,8 @@ class Generator(nn.Module):
         wide = [channels(shape, phase + 1) for phase in range(last + 1)]
         # As a 4x4 convolution of one pixel its fan-in is 16 d, so the usual gain is the
         # original's sqrt(2) / 4 of the dense layer.
-        first = _unit(equalised(LatentConv(shape.latent, wide[0])), PixelNorm())
+        dense = LatentConv(shape.latent, wide[0])
+        first = _unit(equalised(dense.untie() if shape.untied_bias else dense), PixelNorm())
         self.norm = PixelNorm()
         self.blocks = nn.ModuleList([nn.Sequential(first, _normed(wide[0], wide[0]))])
         for before, here in pairwise(wide):

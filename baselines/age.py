@@ -29,9 +29,10 @@ import torch.nn.functional as F  # noqa: N812  # the name torch's own documentat
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from genbench.errors import BadSetting
-from genbench.interfaces import Batch, Stage, Tensors
+from genbench.errors import BadInput, BadSetting
+from genbench.interfaces import Adopted, Batch, Stage, Tensors
 
+from ._adopting import adopt, layers, part
 from ._dcgan_nets import (
     Shape,
     check_shape,
@@ -184,6 +185,26 @@ class AGE(nn.Module):
     def interpolate(self, a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
         """Along the arc: (n, d), (n, d) -> (n, d)."""
         return slerp(a, b, t)
+
+    # --- weights of the released code
+
+    ADOPTS: ClassVar[str] = "DmitryUlyanov/AGE (state_dict of netE and netG)"
+
+    def adopt(self, found: Tensors) -> Adopted:
+        """Take over two files of weights, given as encoder=FILE and generator=FILE."""
+        for network, name in ((self.encoder, "encoder"), (self.generator, "generator")):
+            theirs = part(found, name)
+            known = {int(key.split(".")[1]) for key in theirs if key.startswith("main.")}
+            ours = layers(network)
+            if len(known) != len(ours):
+                raise BadInput(
+                    f"{name} has {len(known)} layers called main.N, the model has {len(ours)} at "
+                    f"{self.resolution}x{self.resolution}; give {name}=FILE, and the --resolution "
+                    "of the weights"
+                )
+            for layer, number in zip(ours, sorted(known), strict=True):
+                adopt(layer, theirs, f"main.{number}")
+        return Adopted()
 
     # --- training
 

@@ -30,12 +30,14 @@ from torch.optim import Adam, Optimizer
 
 from genbench.distributed import gathered
 from genbench.errors import BadSetting
-from genbench.interfaces import Batch, Stage, Tensors
+from genbench.interfaces import Adopted, Batch, Stage, Tensors
 
 from . import _proggan_presets as presets
+from ._adopting import part
 from ._growing import Glances, Place, Schedule, box, double, last_phase
 from ._latent import gaussian, slerp
 from ._layers import PixelNorm, frozen
+from ._proggan_foreign import adopt_discriminator, adopt_generator
 from ._proggan_nets import Discriminator, Generator, Shape, check_shape
 from ._repelling import repelling
 from ._wgan import gradient_norms, penalty
@@ -144,6 +146,25 @@ class ProgGAN(nn.Module):
     def interpolate(self, a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
         """Along the arc: (n, d), (n, d) -> (n, d)."""
         return slerp(a, b, t)
+
+    # --- weights of others
+
+    ADOPTS: ClassVar[str] = (
+        "facebookresearch/pytorch_GAN_zoo (--set untied_bias=true pool_first=false)"
+    )
+
+    def adopt(self, found: Tensors) -> Adopted:
+        """Take over a checkpoint of pytorch_GAN_zoo's progressive GAN, its average too."""
+        average = part(found, "avgG", "average")
+        if average:
+            adopt_generator(self.generator, average)
+        state = {f"generator.{k}": v.clone() for k, v in self.generator.state_dict().items()}
+        live = part(found, "netG", "generator")
+        if live or not average:
+            adopt_generator(self.generator, live)
+        if judge := part(found, "netD", "discriminator"):
+            adopt_discriminator(self.discriminator, judge)
+        return Adopted(state if average else {})
 
     # --- training
 

@@ -188,6 +188,32 @@ class Settles(Protocol):
         """Bring them in line, after the weights were replaced by their running averages."""
 
 
+@dataclass(frozen=True)
+class Adopted:
+    """What a model made of foreign weights, beside those that it has now."""
+
+    average: Mapping[str, Tensor] = field(default_factory=dict)  # of `Learns.averaged`, if any
+    seen: int | None = None  # images they were trained on, if the file says it
+
+
+@runtime_checkable
+class Adopts(Protocol):
+    """A model that can take over the weights of a public repository."""
+
+    ADOPTS: ClassVar[str]  # the repositories, for the help
+
+    def adopt(self, found: Tensors) -> Adopted:
+        """Take over what a file holds.
+
+        Args:
+            found: every tensor of the file under its dotted name, without "module."; numbers as
+                tensors without dimensions. Of several files each stands under the name it was
+                given: "encoder.main.0.weight".
+
+        Raises `BadInput` where a tensor is missing or has another shape.
+        """
+
+
 # --- metrics ----------------------------------------------------------------------------
 
 

@@ -119,6 +119,8 @@ def data_of(run: Run) -> Dataset:
     Raises:
         BadInput: it is gone, or holds other images now.
     """
+    if run.facts["fingerprint"] is None:
+        raise BadInput(f"{run.folder} does not say what it was trained on; give --data")
     place = run.value("training", "data_dir")
     data = open_dataset(
         str(run.facts["data"]),

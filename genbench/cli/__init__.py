@@ -18,6 +18,7 @@ COMMANDS = {
     "check": "show",
     "train": "train",
     "runs": "train",
+    "import": "importing",
     "evaluate": "evaluate",
     "table": "table",
     "report": "report",

@@ -89,8 +89,8 @@ def from_run(run: runs.Run) -> Candidate:
         run.id,
         load,
         run.resolution,
-        str(run.facts["fingerprint"]),
-        lambda: runs.data_of(run),
+        run.facts["fingerprint"],
+        None if run.facts["fingerprint"] is None else lambda: runs.data_of(run),
         before_training=_untrained(run),
         identity=f"{run.id} {checkpoints.weights_digest(newest)}" if newest else None,
         facts={"model": run.model, "folder": run.name},
@@ -104,7 +104,7 @@ def _untrained(run: runs.Run) -> Candidate:
         return from_model(runs.untrained(run, data, device=str(device)), device)
 
     return Candidate(f"{run.name} (untrained)", f"{run.id}-untrained", load, run.resolution,
-                     str(run.facts["fingerprint"]), anchor=True,
+                     run.facts["fingerprint"], anchor=True,
                      identity=f"{run.id} untrained")  # fmt: skip
 
 

@@ -90,6 +90,11 @@ def resume(folder: str | Path, training: Mapping[str, Any] | None = None) -> tup
         BadInput: not a run, nothing to resume from, or its data is no longer the same.
     """
     run = runs.read(Path(folder))
+    if run.facts["state"] == "imported":
+        raise BadInput(
+            f"{run.folder} was imported without the state of its training, so it cannot go on; "
+            "train a new run with: genbench train " + run.model
+        )
     values = {name: entry["value"] for name, entry in run.settings["training"].items()}
     fixed = sorted(
         {"data", "data_dir", "on_bad", "resolution", "seed", "flip"} & set(training or {})

@@ -24,7 +24,7 @@ FLOORS = (
         "merging", "group", "watch", "published", "adapters",
     ),
     ("data", "features", "evidence", "store", "checkpoints", "runs", "figures"),
-    ("training", "evaluation", "contracts", "cards", "reporting"),
+    ("training", "evaluation", "contracts", "cards", "importing", "reporting"),
     ("cli",),
 )  # fmt: skip
 # Steps between neighbours of one floor, lower one first.
@@ -39,6 +39,7 @@ STEPS = {
     "footnotes": {"protocol", "record", "numbers"},
     "runs": {"checkpoints", "data"},
     "figures": {"data"},
+    "importing": {"training"},
     "scratch": {"places", "files"},
     "merging": {"scratch"},
     "group": {"distributed", "merging", "scratch", "seeds"},
