@@ -1,0 +1,286 @@
+"""ALI: an encoder and a decoder whose pairs of image and latent no discriminator can tell apart.
+
+Paper: V. Dumoulin, I. Belghazi, B. Poole, O. Mastropietro, A. Lamb, M. Arjovsky,
+    A. Courville, "Adversarially Learned Inference", ICLR 2017, arXiv:1606.00704.
+Follows the released code where it departs from the paper's tables: on CelebA dropout before
+    every convolution of the discriminator, and no batch norm on its first layer
+    (``norm_first``); on CIFAR-10 feature maps counted before the maxout (``maxout_after``: after
+    it, as the table reads); a bias for every pixel of the decoder's, which starts at the
+    log-odds of the mean image; both sides updated at once, where the paper's algorithm lists
+    one after the other. The paper, in where dropout stands on CIFAR-10 (``dropout_as_released``).
+Differs: `encode` gives the mean of q(z|x), so that measurements repeat; the paper
+    reconstructs from a draw (`sample_code`, or ``codes: sampled``, where the noise is a function
+    of the image). Running statistics are of the variance, not of the deviation; epochs follow
+    each other without a short last batch. The layout at 16x16 is our own.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+import torch
+import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from genbench import seeds
+from genbench.errors import BadSetting
+from genbench.images import to_bytes
+from genbench.interfaces import Batch, Stage, Tensors, TrainingImages
+
+from ._ali_nets import LAYOUTS, Decoder, Discriminator, Dropout, Layout, Style, encoder, initialise
+from ._latent import gaussian, lerp
+from ._posterior import LEAST, MOST, Posterior
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a run may change."""
+
+    latent: int = 256  # d, numbers in a latent
+    width: float = 1.0  # share of the published feature maps
+    slope: float = 0.02  # of every leaky ReLU
+    lr: float = 1e-4
+    betas: tuple[float, float] = (0.5, 0.999)  # of Adam
+    batch: int = 100
+    epochs: int = 123
+    images: int | None = None  # in the whole training; empty: the epochs
+    weight_std: float = 0.01  # of all initial weights
+    mean_images: int = 500  # of which the mean starts the decoder's bias
+    dropout_data: float = 0.2  # of images and latents that the discriminator sees
+    dropout_features: float = 0.2  # of what its later convolutions see
+    dropout_as_released: bool = False  # for CIFAR-10: after conv 3, and not before convs 3 and 4
+    norm_first: bool = False  # batch norm on the discriminator's first layer too
+    maxout: bool = False  # in the discriminator, instead of leaky ReLU and batch norm
+    maxout_after: bool = False  # its feature maps are counted after the maxout
+    codes: str = "mean"  # what `encode` gives: the mean of q(z|x), or a draw: sampled
+
+
+Own: TypeAlias = Settings  # within the class that name is the class's attribute
+TINY: Mapping[str, Any] = {  # for a CPU: a quarter of the layout for SVHN
+    "latent": 32,
+    "width": 0.25,
+    "batch": 50,
+    "weight_std": 0.05,  # at 0.01 the discriminator wins at once
+    "lr": 1e-3,
+}
+
+
+class ALI(nn.Module):
+    """Encoder q(z|x), decoder p(x|z), discriminator D(x, z); the prior is N(0, I)."""
+
+    Settings: ClassVar[type[Own]] = Own
+    FLIPS: ClassVar[bool] = False
+    GEOMETRY: ClassVar[str] = "gaussian"
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "celeba-64": {},
+        "svhn-32": {"slope": 0.01, "epochs": 100},
+        "cifar10-32": {
+            "latent": 64,
+            "slope": 0.1,
+            "epochs": 6_475,
+            "maxout": True,
+            "dropout_features": 0.5,
+        },
+        "tiny": TINY,
+        "smoke": {**TINY, "images": 2_000},
+    }
+    PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
+        "celeba-64": 64,
+        "svhn-32": 32,
+        "cifar10-32": 32,
+        "tiny": 32,
+        "smoke": 32,
+    }
+    PRESET_DATA: ClassVar[Mapping[str, str]] = {
+        "celeba-64": "celeba",
+        "svhn-32": "svhn",
+        "cifar10-32": "cifar10",
+    }
+
+    def __init__(self, settings: Own, resolution: int) -> None:
+        """Build the three networks.
+
+        Raises:
+            BadSetting: there is no layout for the resolution, or a setting is out of range.
+        """
+        super().__init__()
+        _check(settings, resolution)
+        self.settings, self.resolution, self.seen = settings, resolution, 0
+        layout = LAYOUTS[resolution].wide(settings.width)
+        self.encoder = encoder(layout.encoder, settings.latent, settings.slope)
+        self.decoder = Decoder(layout.decoder, settings.latent, settings.slope, resolution)
+        self.discriminator = _discriminator(settings, layout)
+        initialise(self, settings.weight_std)
+        # The layout that a GPU's tensor cores want.
+        self.to(memory_format=torch.channels_last)
+        sides = {
+            "discriminator": [*self.discriminator.parameters()],
+            "autoencoder": [*self.encoder.parameters(), *self.decoder.parameters()],
+        }
+        self._adams = {
+            name: Adam(weights, settings.lr, settings.betas, fused=True)
+            for name, weights in sides.items()
+        }
+
+    # --- schedule
+
+    def total(self, train_size: int) -> int:
+        """How many images a full training shows."""
+        images = self.settings.images
+        return self.settings.epochs * train_size if images is None else images
+
+    def stage(self, seen: int) -> Stage:
+        """There is one stage."""
+        return Stage("train", self.resolution, 1.0, self.settings.batch)
+
+    # --- use
+
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """n draws from N(0, I), (n, d), on the device of *rng*."""
+        return gaussian(n, self.settings.latent, rng)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """(n, d) -> (n, 3, r, r)."""
+        images: Tensor = self.decoder(latents.to(self._device)).float()
+        return images * 2 - 1
+
+    def posterior(self, images: Tensor) -> Posterior:
+        """q(z|x) of images (n, 3, r, r) in [-1, 1]."""
+        return self._posterior((images.to(self._device) + 1) / 2)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Mean of q(z|x), or a draw from it: (n, 3, r, r) in [-1, 1] -> (n, d).
+
+        A draw depends on the image alone, so that the same image has the same code in any batch.
+        """
+        posterior = self.posterior(images)
+        if self.settings.codes == "mean":
+            return posterior.mean
+        noise = _noise_of(images, self.settings.latent).to(posterior.mean)
+        return posterior.mean + (posterior.logvar / 2).exp() * noise
+
+    def sample_code(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        """A draw from q(z|x), as the paper encodes: (n, 3, r, r) in [-1, 1] -> (n, d)."""
+        return self.posterior(images).draw(rng)
+
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        """n new images, (n, 3, r, r); without *rng*, from torch's global generator."""
+        return self.decode(self.draw(n, torch.default_generator if rng is None else rng))
+
+    def interpolate(self, a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
+        """Along the straight line: (n, d), (n, d) -> (n, d)."""
+        return lerp(a, b, t)
+
+    # --- training
+
+    @torch.no_grad()
+    def prepare(self, train: TrainingImages, rng: torch.Generator) -> None:
+        """Let the untrained decoder give about the mean image: its bias, the log-odds of it."""
+        rows = torch.randperm(len(train), generator=rng, device=rng.device)
+        images = train.take(rows[: self.settings.mean_images].cpu()).double()
+        mean = images.mean(0).div(255).clamp(1e-7, 1 - 1e-7)
+        self.decoder.bias.copy_(mean.logit())
+
+    def optimizers(self) -> Mapping[str, Optimizer]:
+        """One Adam for the discriminator, one for encoder and decoder."""
+        return self._adams
+
+    def averaged(self) -> Mapping[str, nn.Module]:
+        """None."""
+        return {}
+
+    def average_decay(self) -> float:
+        """Of no use here."""
+        return 0.0
+
+    def step(self, batch: Batch, rng: torch.Generator) -> Tensors:
+        """One update of both sides, from one pass, at the same weights.
+
+        The discriminator goes down softplus(-D(x, E(x))) + softplus(D(G(z), z)), encoder and
+        decoder go down the same with the pairs exchanged.
+        """
+        x = (batch.images + 1) / 2
+        z = gaussian(len(x), self.settings.latent, rng).to(x.device)
+        posterior = self._posterior(x)
+        pairs = torch.cat([x, self.decoder(z)]), torch.cat([posterior.draw(rng), z])
+        # In two passes the norms would tell real from generated pairs by their batch.
+        real, fake = self.discriminator(*pairs, rng).float().chunk(2)
+        losses = {
+            "discriminator": (F.softplus(-real) + F.softplus(fake)).mean(),
+            "autoencoder": (F.softplus(real) + F.softplus(-fake)).mean(),
+        }
+        self._descend(losses)
+        return {
+            "discriminator_loss": losses["discriminator"].detach(),
+            "autoencoder_loss": losses["autoencoder"].detach(),
+            "deviation": (posterior.logvar.detach() / 2).exp().mean(),
+        }
+
+    def _descend(self, losses: Mapping[str, Tensor]) -> None:
+        """A step of each optimiser; all gradients are taken before any weight moves."""
+        for name, loss in losses.items():
+            weights = [w for group in self._adams[name].param_groups for w in group["params"]]
+            pushes = torch.autograd.grad(loss, weights, retain_graph=name == "discriminator")
+            for weight, push in zip(weights, pushes, strict=True):
+                weight.grad = push
+        for adam in self._adams.values():
+            adam.step()
+
+    def _posterior(self, x: Tensor) -> Posterior:
+        """Of images in [0, 1]. The encoder says log sigma, half the log variance."""
+        mean, log_sigma = self.encoder(x).flatten(1).float().chunk(2, dim=1)
+        return Posterior(mean, (2 * log_sigma).clamp(LEAST, MOST))
+
+    @property
+    def _device(self) -> torch.device:
+        return self.decoder.bias.device
+
+
+def _discriminator(settings: Settings, layout: Layout) -> Discriminator:
+    style = Style(
+        settings.slope,
+        settings.maxout,
+        settings.norm_first,
+        Dropout(settings.dropout_data, settings.dropout_features, settings.dropout_as_released),
+    )
+    return Discriminator(layout.wide(2 if settings.maxout_after else 1), settings.latent, style)
+
+
+def _noise_of(images: Tensor, latent: int) -> Tensor:
+    """Standard normal numbers that are a function of each image: (n, 3, r, r) -> (n, latent)."""
+    marks = [zlib.crc32(image.numpy().tobytes()) for image in to_bytes(images).cpu()]
+    return torch.cat([gaussian(1, latent, seeds.generator(mark, "code")) for mark in marks])
+
+
+def _check(settings: Settings, resolution: int) -> None:
+    """Raise `BadSetting` for the first value that cannot work."""
+    if resolution not in LAYOUTS:
+        raise BadSetting(
+            f"ali has no layout for {resolution}x{resolution}; choose --resolution from "
+            f"{', '.join(map(str, LAYOUTS))}"
+        )
+    shares = settings.dropout_data, settings.dropout_features
+    rules = {
+        "latent": (settings.latent > 0, "at least 1"),
+        # 32 feature maps are the fewest of a layout, and maxout takes them by twos.
+        "width": (settings.width >= 1 / 16, "at least 0.0625"),
+        "batch": (settings.batch > 1, "at least 2"),
+        "mean_images": (settings.mean_images > 0, "at least 1"),
+        "dropout_data": (0 <= shares[0] < 1, "0 to less than 1"),
+        "dropout_features": (0 <= shares[1] < 1, "0 to less than 1"),
+        "maxout_after": (settings.maxout or not settings.maxout_after, "maxout"),
+        "codes": (settings.codes in ("mean", "sampled"), "mean or sampled"),
+    }
+    for name, (kept, wanted) in rules.items():
+        if not kept:
+            raise BadSetting(
+                f"ali.{name} wants {wanted}, got {getattr(settings, name)}; "
+                f"change it with --set {name}=..."
+            )
+
+
+ROOM = ALI
