@@ -31,8 +31,16 @@ class Layout:
         def layers(given: Layers) -> Layers:
             return tuple((kernel, stride, round(maps * width)) for kernel, stride, maps in given)
 
-        flat = (tuple(round(maps * width) for maps in given) for given in (self.latent, self.joint))
-        return Layout(*map(layers, (self.encoder, self.decoder, self.image)), *flat)
+        def flat(given: tuple[int, ...]) -> tuple[int, ...]:
+            return tuple(round(maps * width) for maps in given)
+
+        return Layout(
+            layers(self.encoder),
+            layers(self.decoder),
+            layers(self.image),
+            flat(self.latent),
+            flat(self.joint),
+        )
 
 
 _DOWN_64 = ((2, 1, 64), (7, 2, 128), (5, 2, 256), (7, 2, 256), (4, 1, 512))

@@ -53,6 +53,7 @@ class Settings:
     dropout_data: float = 0.2  # of images and latents that the discriminator sees
     dropout_features: float = 0.2  # of what its later convolutions see
     dropout_as_released: bool = False  # for CIFAR-10: after conv 3, and not before convs 3 and 4
+    instance_noise: float = 0.0  # deviation, on all images (0 to 1) that the discriminator sees
     norm_first: bool = False  # batch norm on the discriminator's first layer too
     maxout: bool = False  # in the discriminator, instead of leaky ReLU and batch norm
     maxout_after: bool = False  # its feature maps are counted after the maxout
@@ -206,9 +207,10 @@ class ALI(nn.Module):
         x = (batch.images + 1) / 2
         z = gaussian(len(x), self.settings.latent, rng).to(x.device)
         posterior = self._posterior(x)
-        pairs = torch.cat([x, self.decoder(z)]), torch.cat([posterior.draw(rng), z])
+        latents = torch.cat([posterior.draw(rng), z])
+        images = self._noised(torch.cat([x, self.decoder(z)]), rng)
         # In two passes the norms would tell real from generated pairs by their batch.
-        real, fake = self.discriminator(*pairs, rng).float().chunk(2)
+        real, fake = self.discriminator(images, latents, rng).float().chunk(2)
         losses = {
             "discriminator": (F.softplus(-real) + F.softplus(fake)).mean(),
             "autoencoder": (F.softplus(real) + F.softplus(-fake)).mean(),
@@ -219,6 +221,12 @@ class ALI(nn.Module):
             "autoencoder_loss": losses["autoencoder"].detach(),
             "deviation": (posterior.logvar.detach() / 2).exp().mean(),
         }
+
+    def _noised(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        if not self.settings.instance_noise:
+            return images
+        noise = torch.randn(images.shape, generator=rng, device=rng.device).to(images)
+        return images + self.settings.instance_noise * noise
 
     def _descend(self, losses: Mapping[str, Tensor]) -> None:
         """A step of each optimiser; all gradients are taken before any weight moves."""
@@ -272,6 +280,7 @@ def _check(settings: Settings, resolution: int) -> None:
         "mean_images": (settings.mean_images > 0, "at least 1"),
         "dropout_data": (0 <= shares[0] < 1, "0 to less than 1"),
         "dropout_features": (0 <= shares[1] < 1, "0 to less than 1"),
+        "instance_noise": (settings.instance_noise >= 0, "at least 0"),
         "maxout_after": (settings.maxout or not settings.maxout_after, "maxout"),
         "codes": (settings.codes in ("mean", "sampled"), "mean or sampled"),
     }

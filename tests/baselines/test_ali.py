@@ -1,0 +1,428 @@
+"""ALI: sizes of the networks, the game, and that both sides move at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from importlib import import_module
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from genbench.errors import BadSetting
+from genbench.interfaces import Batch, Prepares
+from genbench.registry import room
+from genbench.settings import Layer, resolve
+
+nets: Any = import_module("genbench.baselines._ali_nets")
+ALI: Any = room("model", "ali").load()
+LOG_2 = math.log(2)
+
+
+def build(resolution: int = 16, seed: int = 0, preset: str = "tiny", **changes: Any) -> Any:
+    layers = [Layer(preset, ALI.PRESETS[preset]), Layer("test", changes)]
+    torch.manual_seed(seed)
+    return ALI(resolve(ALI.Settings, layers, "ali").values, resolution).train()
+
+
+def published(preset: str, **changes: Any) -> Any:
+    """Without memory."""
+    with torch.device("meta"):
+        return build(ALI.PRESET_RESOLUTION[preset], preset=preset, **changes)
+
+
+def images(n: int = 6, resolution: int = 16, seed: int = 5) -> Batch:
+    rng = torch.Generator().manual_seed(seed)
+    return Batch(torch.rand(n, 3, resolution, resolution, generator=rng) * 2 - 1, torch.arange(n))
+
+
+def rng(seed: int = 7) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def weights(*networks: nn.Module) -> list[Tensor]:
+    return [weight.detach().clone() for net in networks for weight in net.parameters()]
+
+
+def size(network: nn.Module) -> int:
+    return sum(weight.numel() for weight in network.parameters())
+
+
+class Split:
+    """A training split of noise about a mean image."""
+
+    def __init__(self, n: int = 700) -> None:
+        self.mean = torch.linspace(20, 230, 3 * 16 * 16).view(3, 16, 16)
+        noise = torch.randint(-20, 21, (n, 3, 16, 16), generator=rng())
+        self.images = (self.mean + noise).to(torch.uint8)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, rows: Tensor) -> Tensor:
+        return self.images[rows]
+
+
+# --- networks
+
+
+@pytest.mark.parametrize(
+    ("preset", "expected"),
+    [
+        ("celeba-64", (6_794_880, 11_811_392, 6_532_160, 1_310_720, 7_346_177, 15_189_057)),
+        ("svhn-32", (3_315_488, 1_767_584, 2_789_632, 393_216, 2_100_225, 5_283_073)),
+        ("cifar10-32", (3_118_496, 981_152, 1_396_032, 163_840, 1_051_137, 2_611_009)),
+    ],
+)
+def test_parameters_are_those_of_the_original(preset: str, expected: tuple[int, ...]) -> None:
+    model = published(preset)
+    pairs = model.discriminator
+
+    parts = (model.encoder, model.decoder, pairs.image, pairs.latent, pairs.joint, pairs)
+    assert tuple(map(size, parts)) == expected
+
+
+def test_tiny_networks_have_the_size_of_the_specification() -> None:
+    """The SVHN layout divided by four; confirmed by another implementation."""
+    model = build(32)
+
+    assert size(model.encoder) == 200_072
+    assert size(model.decoder) == 80_808
+    assert size(model.discriminator) == 327_489
+
+
+def sides(parts: list[nn.Module], start: Tensor, run: Any) -> list[int]:
+    """Heights of what each convolution puts out."""
+    found: list[int] = []
+    hooks = [part.register_forward_hook(lambda *a: found.append(a[2].shape[-1])) for part in parts]
+    run(start)
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("preset", "down", "up"),
+    [
+        ("celeba-64", [63, 29, 13, 4, 1, 1], [4, 13, 29, 63, 64, 64]),
+        ("svhn-32", [28, 13, 10, 4, 1, 1, 1], [4, 10, 13, 28, 32, 32, 32]),
+        ("cifar10-32", [28, 13, 10, 4, 1, 1, 1], [4, 10, 13, 28, 32, 32, 32]),
+    ],
+)
+def test_sides_of_the_feature_maps(preset: str, down: list[int], up: list[int]) -> None:
+    """No padding anywhere: sizes as the paper's tables imply them."""
+    model = published(preset)
+    x = torch.empty(2, 3, model.resolution, model.resolution, device="meta")
+    z = torch.empty(2, model.settings.latent, device="meta")
+    kinds = (nn.Conv2d, nn.ConvTranspose2d)
+    convs = {
+        name: [part for part in net.modules() if isinstance(part, kinds)]
+        for name, net in (("encoder", model.encoder), ("decoder", model.decoder))
+    }
+
+    assert sides(convs["encoder"], x, model.encoder) == down
+    assert sides(convs["decoder"], z, model.decoder) == up
+    assert all(conv.padding == (0, 0) for parts in convs.values() for conv in parts)
+
+
+def test_norms_have_the_constants_of_the_original() -> None:
+    model = build()
+    norms = [part for part in model.modules() if isinstance(part, nn.BatchNorm2d)]
+
+    assert {(norm.eps, norm.momentum) for norm in norms} == {(1e-4, 0.05)}
+    assert all((norm.weight == 1).all() and (norm.bias == 0).all() for norm in norms)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, [False, True, True, True, True]),
+        ({"norm_first": True}, [True, True, True, True, True]),
+    ],
+)
+def test_first_layer_of_the_discriminator_has_a_bias_for_a_norm(
+    change: dict[str, Any], expected: list[bool]
+) -> None:
+    """The code; the paper's table norms it too. A norm takes the place of a bias."""
+    parts = published("celeba-64", **change).discriminator
+
+    assert [isinstance(layer.norm, nn.BatchNorm2d) for layer in parts.image] == expected
+    assert [layer.conv.bias is None for layer in parts.image] == expected
+    assert all(layer.conv.bias is None for layer in parts.latent)
+    assert all(layer.conv.bias is not None for layer in parts.joint)
+    assert not any(isinstance(p, nn.BatchNorm2d) for p in (*parts.latent.modules(),))
+
+
+def test_maxout_takes_the_larger_of_neighbours() -> None:
+    x = torch.tensor([1.0, 2.0, 5.0, -3.0]).view(1, 4, 1, 1)
+
+    assert nets.Maxout()(x).flatten().tolist() == [2, 5]
+
+
+def test_maxout_feature_maps_are_counted_before_it_or_after() -> None:
+    """Code: 512 numbers into D(x, z); the paper's table: 1024."""
+    before, after = published("cifar10-32"), published("cifar10-32", maxout_after=True)
+
+    assert before.discriminator.joint[0].conv.in_channels == 512
+    assert after.discriminator.joint[0].conv.in_channels == 1024
+    assert not any(isinstance(p, nn.BatchNorm2d) for p in before.discriminator.modules())
+
+
+def test_initial_weights_are_small_noise_without_bias() -> None:
+    """Deviation 0.01; 2 % is five errors of 36 864 draws, the fewest here."""
+    model = build(32, width=1.0, weight_std=0.01)
+    convs = [p for p in model.modules() if isinstance(p, nn.Conv2d | nn.ConvTranspose2d)]
+
+    for conv in convs:
+        if conv.weight.numel() > 30_000:
+            assert float(conv.weight.detach().std()) == pytest.approx(0.01, rel=0.02)
+        assert conv.bias is None or not conv.bias.any()
+
+
+# --- dropout
+
+
+def drops(parts: Any) -> list[tuple[float, float]]:
+    return [(layer.before, layer.after) for layer in parts]
+
+
+def test_dropout_stands_before_every_convolution_of_the_discriminator() -> None:
+    """CelebA: 0.2 everywhere, the raw image and latent and the last layer included."""
+    parts = published("celeba-64").discriminator
+
+    for network in (parts.image, parts.latent, parts.joint):
+        assert set(drops(network)) == {(0.2, 0.0)}
+
+
+@pytest.mark.parametrize(
+    ("released", "expected"),
+    [
+        (False, [(0.2, 0), (0.5, 0), (0.5, 0), (0.5, 0), (0.5, 0)]),
+        (True, [(0.2, 0), (0.5, 0), (0, 0.5), (0, 0), (0.5, 0)]),
+    ],
+)
+def test_dropout_on_cifar10(released: bool, expected: list[tuple[float, float]]) -> None:
+    """Paper: before every convolution; code: after the third, and not before two others."""
+    parts = published("cifar10-32", dropout_as_released=released).discriminator
+
+    assert drops(parts.image) == expected
+    assert drops(parts.latent) == [(0.2, 0), (0.5, 0)]
+    assert drops(parts.joint) == [(0.5, 0)] * 3
+
+
+def test_dropout_keeps_the_mean_and_follows_its_generator() -> None:
+    """Each number by itself: a share of zeros, the rest larger by 1 / (1 - p)."""
+    x = torch.ones(4, 50, 10, 10)
+    out = nets.dropped(x, 0.2, rng())
+
+    assert set(out.unique().tolist()) == {0.0, 1.25}
+    assert out.mean() == pytest.approx(1, abs=0.02)  # five errors of 20 000 coins
+    assert (out.flatten(2).std(2) > 0).all()  # no whole feature map at once
+    torch.manual_seed(1)
+    assert torch.equal(out, nets.dropped(x, 0.2, rng()))
+    assert nets.dropped(x, 0.2, None) is x
+
+
+# --- the game
+
+
+class Answers(nn.Module):
+    """A discriminator that says a number per pair, and keeps what it was asked."""
+
+    def __init__(self, real: float, fake: float) -> None:
+        super().__init__()
+        self.real, self.fake = nn.Parameter(torch.tensor(real)), nn.Parameter(torch.tensor(fake))
+        self.asked: list[tuple[Tensor, Tensor]] = []
+
+    def forward(self, x: Tensor, z: Tensor, _: Any) -> Tensor:
+        self.asked.append((x.detach(), z.detach()))
+        n = len(x) // 2
+        mute = 0 * (x.flatten(1).sum(1) + z.sum(1))
+        return torch.cat([self.real.expand(n), self.fake.expand(n)]) + mute
+
+
+def with_answers(real: float, fake: float) -> Any:
+    model = build()
+    model.discriminator = Answers(real, fake)
+    answers = [*model.discriminator.parameters()]
+    model._adams["discriminator"] = torch.optim.Adam(answers, lr=0.1)
+    return model
+
+
+@pytest.mark.parametrize(("real", "fake"), [(0.0, 0.0), (2.0, -1.0), (-0.5, 3.0)])
+def test_losses_are_those_of_swapped_labels(real: float, fake: float) -> None:
+    """2 log 2 where it cannot tell; in general log(1 + e^t) of the right sign."""
+    scores = with_answers(real, fake).step(images(), rng())
+    soft = lambda t: math.log1p(math.exp(t))  # noqa: E731
+
+    assert float(scores["discriminator_loss"]) == pytest.approx(soft(-real) + soft(fake))
+    assert float(scores["autoencoder_loss"]) == pytest.approx(soft(real) + soft(-fake))
+    if real == fake == 0:
+        assert float(scores["discriminator_loss"]) == pytest.approx(2 * LOG_2)
+
+
+def test_discriminator_sees_all_pairs_in_one_pass() -> None:
+    """2B of them, the real ones first; images in [0, 1]."""
+    model, batch = with_answers(0.0, 0.0), images(6)
+    model.step(batch, rng())
+    ((x, z),) = model.discriminator.asked
+
+    assert (len(x), len(z)) == (12, 12)
+    assert torch.allclose(x[:6], (batch.images + 1) / 2)
+    assert x.min() >= 0
+    assert x.max() <= 1
+    first = torch.randn(6, model.settings.latent, generator=rng())
+    assert torch.equal(z[6:], first)
+
+
+def test_instance_noise_is_on_all_images_of_the_discriminator() -> None:
+    """Real and generated alike; 4 % is four errors of 12 x 768 draws."""
+    model, plain = with_answers(0.0, 0.0), with_answers(0.0, 0.0)
+    model.settings = dataclasses.replace(model.settings, instance_noise=0.3)
+    for each in (model, plain):
+        each.step(images(6), rng())
+    added = model.discriminator.asked[0][0] - plain.discriminator.asked[0][0]
+
+    assert float(added[:6].std()) == pytest.approx(0.3, rel=0.04)
+    assert float(added[6:].std()) == pytest.approx(0.3, rel=0.04)
+
+
+def test_both_sides_move_at_once_from_the_same_weights() -> None:
+    """Against each side's own step on a copy, where the other was not yet updated."""
+    model, alone = build(), build()
+    before = weights(alone)
+    x, draws = (images().images + 1) / 2, rng()
+    z = torch.randn(6, 32, generator=draws)
+    mean, log_sigma = alone.encoder(x).flatten(1).chunk(2, 1)
+    code = mean + log_sigma.exp() * torch.randn(6, 32, generator=draws)
+    logits = alone.discriminator(torch.cat([x, alone.decoder(z)]), torch.cat([code, z]), draws)
+    real, fake = logits.chunk(2)
+    loss_d = (F.softplus(-real) + F.softplus(fake)).mean()
+    loss_g = (F.softplus(real) + F.softplus(-fake)).mean()
+    own = [[*alone.discriminator.parameters()]]
+    own.append([*alone.encoder.parameters(), *alone.decoder.parameters()])
+    pushes = [
+        torch.autograd.grad(loss, side, retain_graph=True)
+        for loss, side in zip((loss_d, loss_g), own, strict=True)
+    ]
+    model.step(images(), rng())
+
+    theirs = [[*model.discriminator.parameters()]]
+    theirs.append([*model.encoder.parameters(), *model.decoder.parameters()])
+    for side, push in zip(theirs, pushes, strict=True):
+        assert all(torch.allclose(w.grad, g, atol=1e-7) for w, g in zip(side, push, strict=True))
+        assert all(g.abs().sum() > 0 for g in push)  # the gradient reaches both networks
+    assert all(torch.equal(a, b) for a, b in zip(before, weights(alone), strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(before, weights(model), strict=True))
+
+
+def test_optimisers_have_the_published_settings() -> None:
+    """The paper's tables print 10^-3 for 1 - beta2."""
+    for adam in published("celeba-64").optimizers().values():
+        group = adam.param_groups[0]
+        assert (group["lr"], group["betas"], group["eps"]) == (1e-4, (0.5, 0.999), 1e-8)
+        assert group["weight_decay"] == 0
+
+
+# --- use
+
+
+def test_untrained_decoder_gives_about_the_mean_image() -> None:
+    """To a grey level and a half: the mean is over 500 of the images, the weights are small."""
+    model, split = build(weight_std=0.01), Split()
+    assert isinstance(model, Prepares)
+    model.prepare(split, rng())
+    model.eval()
+    with torch.no_grad():
+        levels = (model.sample(4, rng()) + 1) * 127.5
+
+    assert (levels - split.mean).abs().mean() < 1.5
+    assert "decoder.bias" in model.state_dict()
+
+
+def test_mean_image_may_be_black_or_white() -> None:
+    """Clipped to [1e-7, 1 - 1e-7] before the log-odds."""
+    model, split = build(), Split(5)
+    split.images[:] = 0
+    split.images[:, :, :8] = 255
+    model.prepare(split, rng())
+
+    assert model.decoder.bias.detach().abs().max() == pytest.approx(math.log(1e7), rel=1e-3)
+
+
+def test_codes_are_the_mean_unless_a_draw_is_asked_for() -> None:
+    model, x = build().eval(), images(2).images
+    with torch.no_grad():
+        mean, logvar = model.posterior(x)
+        draws = model.sample_code(x.repeat(1000, 1, 1, 1), rng()).view(1000, 2, 32)
+
+    assert torch.equal(model.encode(x), mean)
+    assert not torch.equal(draws[0], draws[1])
+    # sigma is exp of what the encoder says, not of half of it; four errors of 1000 draws
+    log_sigma = model.encoder((x + 1) / 2).detach().flatten(1)[:, 32:]
+    assert torch.allclose(logvar, 2 * log_sigma)
+    assert torch.allclose(draws.std(0), log_sigma.exp(), rtol=0.09)
+    assert ((draws.mean(0) - mean) / log_sigma.exp()).abs().max() < 0.14
+
+
+def test_drawn_codes_belong_to_their_image() -> None:
+    """Setting codes: sampled; the same in any batch, other noise for other images."""
+    model, x = build(codes="sampled").eval(), images().images
+    with torch.no_grad():
+        codes = model.encode(x)
+        noise = (codes - model.posterior(x).mean) / (model.posterior(x).logvar / 2).exp()
+        split = torch.cat([model.encode(part) for part in x.split(4)])
+
+    assert torch.allclose(codes, split, atol=1e-5)
+    assert 0.8 < noise.std() < 1.2
+    assert (noise[0] - noise[1]).abs().max() > 0.1
+
+
+def test_images_go_in_and_out_between_minus_one_and_one() -> None:
+    model = build().eval()
+    with torch.no_grad():
+        out = model.decode(10 * model.draw(4, rng()))
+        assert torch.equal(
+            model.decoder(torch.zeros(1, 32)) * 2 - 1, model.decode(torch.zeros(1, 32))
+        )
+
+    assert out.abs().max() <= 1
+    assert torch.equal(model.interpolate(out.flatten(1), -out.flatten(1), 0.5), 0 * out.flatten(1))
+
+
+# --- settings
+
+
+def test_published_lengths() -> None:
+    lengths = {name: published(name).total(1000) for name in ("celeba-64", "svhn-32", "cifar10-32")}
+
+    assert lengths == {"celeba-64": 123_000, "svhn-32": 100_000, "cifar10-32": 6_475_000}
+    assert published("celeba-64").stage(0).batch == 100
+    assert build(images=77).total(1000) == 77
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"latent": 0}, "ali.latent wants at least 1, got 0; change it with --set latent="),
+        ({"width": 0.01}, "ali.width wants at least 0.0625"),
+        ({"batch": 1}, "ali.batch wants at least 2"),
+        ({"mean_images": 0}, "ali.mean_images wants at least 1"),
+        ({"dropout_data": 1.0}, "ali.dropout_data wants 0 to less than 1"),
+        ({"dropout_features": -0.1}, "ali.dropout_features wants 0 to less than 1"),
+        ({"instance_noise": -1.0}, "ali.instance_noise wants at least 0"),
+        ({"maxout_after": True}, "ali.maxout_after wants maxout"),
+        ({"codes": "mode"}, "ali.codes wants mean or sampled, got mode"),
+    ],
+)
+def test_settings_out_of_range_are_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadSetting, match=message):
+        build(**change)
+
+
+def test_other_resolutions_are_refused() -> None:
+    with pytest.raises(BadSetting, match="no layout for 128x128; choose --resolution from 16, 32"):
+        build(128)
