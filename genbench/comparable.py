@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
 
 from genbench.errors import BadInput
-from genbench.protocol import Protocol, from_json
+from genbench.protocol import Protocol, differences, from_json
 from genbench.record import Record
 
 Place: TypeAlias = tuple[str, int, str]  # (dataset, resolution, fingerprint): a table
@@ -86,16 +86,44 @@ def spread(record: Record) -> float | None:
     return abs(record.spread)
 
 
-def best(records: Mapping[Slot, Record], lower_is_better: bool | None) -> set[Slot]:
-    """The best, and those that do not differ from it by more than both error bars together.
+def best(
+    records: Mapping[Slot, Record],
+    lower_is_better: bool | None,
+    differ: Callable[[Slot, Slot], bool] | None = None,
+) -> set[Slot]:
+    """The best, and those that do not differ from it. Nobody is best alone.
 
-    A missing error bar counts as 0. Nobody is best alone.
+    Args:
+        records: of one protocol.
+        lower_is_better: None where neither way is, so nobody is best.
+        differ: whether a test tells two of them apart; without one, those differ whose
+            distance is more than both error bars together, a missing bar counting as 0.
+
+    Raises:
+        BadInput: records of two protocols; the message names the fields that differ.
     """
+    _one_protocol(records.values())
     if len(records) < 2 or lower_is_better is None:
         return set()
     sign = 1 if lower_is_better else -1
-    top = min(records.values(), key=lambda record: sign * (record.value or 0.0))
-    return {slot for slot, record in records.items() if _ties(record, top)}
+    top = min(records, key=lambda slot: sign * (records[slot].value or 0.0))
+    if differ is not None:
+        return {slot for slot in records if slot == top or not differ(slot, top)}
+    return {slot for slot, record in records.items() if _ties(record, records[top])}
+
+
+def _one_protocol(records: Iterable[Record]) -> None:
+    """Raise, with the fields that differ, where numbers are not to be ranked."""
+    known = {record.protocol_id: record for record in records}
+    if len(known) < 2:
+        return
+    a, b, *_ = known.values()
+    fields = differences(from_json(str(a.protocol)), from_json(str(b.protocol)))
+    words = "; ".join(f"{name} is {x} and {y}" for name, (x, y) in fields.items())
+    raise BadInput(
+        f"{a.score} of {a.model} and {b.score} of {b.model} cannot be ranked, they were measured "
+        f"in different ways: {words}; measure both alike: genbench evaluate"
+    )
 
 
 def _ties(a: Record, b: Record) -> bool:

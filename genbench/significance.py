@@ -13,6 +13,7 @@ Checked against: scipy.stats (ttest_rel, ttest_ind_from_stats, t), in the tests.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ class Difference:
     p: float  # two-sided, of no difference
     n: int  # pairs; of two separate samples the smaller
     test: str
+    rows: str  # what a pair is: "images"
+    paired: bool = True
 
 
 def paired_means(a: ArrayLike, b: ArrayLike, rows: str = "images") -> Difference:
@@ -61,7 +64,7 @@ def paired_means(a: ArrayLike, b: ArrayLike, rows: str = "images") -> Difference
     value, error = float(apart.mean()), float(apart.std(ddof=1)) / math.sqrt(n)
     if error <= 1e-12 * abs(value):  # equal up to rounding: one difference, and no doubt of it
         error = 0.0
-    return Difference(value, error, student(value, error, n - 1), n, f"paired t over {rows}")
+    return Difference(value, error, student(value, error, n - 1), n, "paired t", rows)
 
 
 def paired_medians(
@@ -82,16 +85,24 @@ def paired_medians(
         NotEnoughData: fewer than 2 pairs.
     """
     x, y = _pairs(a, b)
-    n, rng = len(x), np.random.default_rng(seed)
-    step = max(1, AT_ONCE // n)
-    found = []
-    for done in range(0, RESAMPLES, step):
-        rows_of = rng.integers(n, size=(min(step, RESAMPLES - done), n))
-        found.append(np.median(x[rows_of], axis=1) - np.median(y[rows_of], axis=1))
-    value = float(np.median(x) - np.median(y))
-    error = float(np.concatenate(found).std(ddof=1))
+    # The same draws for every row of numbers of one length, so pairs stay whole.
+    draws = _medians(x.tobytes(), seed) - _medians(y.tobytes(), seed)
+    value, error = float(np.median(x) - np.median(y)), float(draws.std(ddof=1))
     p = student(value, error, math.inf)
-    return Difference(value, error, p, n, f"paired bootstrap of medians over {rows}")
+    return Difference(value, error, p, len(x), "paired bootstrap of medians", rows)
+
+
+@functools.lru_cache(maxsize=64)  # a model meets many others in one table
+def _medians(numbers: bytes, seed: int) -> Numbers:
+    """Medians of 1000 draws with replacement of float64 numbers, (1000,)."""
+    x, rng = np.frombuffer(numbers), np.random.default_rng(seed)
+    step = max(1, AT_ONCE // len(x))
+    return np.concatenate(
+        [
+            np.median(x[rng.integers(len(x), size=(min(step, RESAMPLES - done), len(x)))], axis=1)
+            for done in range(0, RESAMPLES, step)
+        ]
+    )
 
 
 def separate_means(
@@ -115,7 +126,7 @@ def separate_means(
     freedom = variance**2 / spare if spare > 0 else math.inf
     value, error = a - b, math.sqrt(variance)
     p = student(value, error, freedom)
-    return Difference(value, error, p, min(n_a, n_b), "Welch's t over separate rows")
+    return Difference(value, error, p, min(n_a, n_b), "Welch's t", "two sets", paired=False)
 
 
 def student(value: float, error: float, freedom: float) -> float:

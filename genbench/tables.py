@@ -14,11 +14,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from genbench.comparable import Chosen, Key, best, choose, places, spread, why
+from genbench.comparable import Chosen, Key, Slot, best, choose, places, spread, why
+from genbench.contests import Scale, Verdicts, judge
 from genbench.footnotes import SHORT, Footnote, differs, fields, shared, words
 from genbench.interfaces import Column
 from genbench.numbers import number
 from genbench.record import Record
+from genbench.significance import LEVEL
 
 NOT_MEASURED = "not measured"
 NO_RECORD = "—"
@@ -34,6 +36,8 @@ class Cell:
     n: int | None = None  # rows the number was taken over
     reason: str | None = None  # why there is no value
     best: bool = False
+    low: float | None = None  # of the 95 % interval, where there is one
+    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class TableColumn:
     digits: int
     protocol_id: str | None  # None where no model could be measured
     marker: str = ""  # of the footnote
+    median: bool = False  # of values image by image; else their mean
 
     @property
     def arrow(self) -> str:
@@ -136,8 +141,9 @@ def build(records: Sequence[Record], columns: Callable[[str, str], Column]) -> l
 
     Of two records of one run and one protocol the newest stands. A record without a value
     has no protocol: it fills the columns of its score in which its row has no value. Best is
-    the best contender of a column, and every contender whose distance to it is no more than
-    the two error bars together; nobody is best alone.
+    the best contender of a column, and every contender that does not differ from it: by a
+    paired test where values of the same images are there, corrected over the table, elsewhere
+    by the two error bars; nobody is best alone.
 
     Args:
         records: of any number of evaluations.
@@ -164,7 +170,10 @@ def _fill(table: Table, records: Sequence[Record], columns: Callable[[str, str],
     # A column without a number says no more than its reason, so it gives way to a note.
     heads = tuple(head for head in every if head.protocol_id) or every
     nowhere = _nowhere([head for head in every if head not in heads], chosen)
-    rows = _rows(list(dict.fromkeys((r.model, r.run) for r in records)), heads, chosen)
+    keys = list(dict.fromkeys((r.model, r.run) for r in records))
+    contenders = [key for key in keys if key not in chosen.anchors]
+    verdicts = judge(chosen, [(_scale(head), head.protocol_id) for head in heads], contenders)
+    rows = _rows(keys, heads, chosen, verdicts)
     remarks = _remarks(heads, chosen)
     return dataclasses.replace(
         table,
@@ -172,7 +181,7 @@ def _fill(table: Table, records: Sequence[Record], columns: Callable[[str, str],
         rows=rows,
         footnotes=_footnotes(heads, rows, chosen),
         reasons=tuple(dict.fromkeys(c.reason for row in rows for c in row.cells if c.reason)),
-        notes=(*nowhere, *remarks, *_notes(heads, rows), *_common(chosen)),
+        notes=(*nowhere, *remarks, *_notes(heads, rows, verdicts), *_common(chosen)),
     )
 
 
@@ -196,8 +205,19 @@ def _columns(
 
 def _column(how: Column, score: str, protocol_id: str | None, marker: str) -> TableColumn:
     return TableColumn(
-        score, how.title, how.unit, how.lower_is_better, how.digits, protocol_id, marker
+        score,
+        how.title,
+        how.unit,
+        how.lower_is_better,
+        how.digits,
+        protocol_id,
+        marker,
+        how.median,
     )
+
+
+def _scale(head: TableColumn) -> Scale:
+    return Scale(head.score, head.lower_is_better, head.median)
 
 
 def _letters(index: int) -> str:
@@ -206,10 +226,15 @@ def _letters(index: int) -> str:
     return tail if index < 26 else _letters(index // 26 - 1) + tail
 
 
-def _rows(keys: Sequence[Key], heads: Sequence[TableColumn], chosen: Chosen) -> tuple[Row, ...]:
+def _rows(
+    keys: Sequence[Key], heads: Sequence[TableColumn], chosen: Chosen, verdicts: Verdicts
+) -> tuple[Row, ...]:
     """The contenders, then the anchors."""
     models = Counter(model for model, _ in keys)
-    columns = [_cells(keys, head, chosen) for head in heads]
+    columns = [
+        _cells(keys, head, chosen, verdicts.differ if index in verdicts.settled else None)
+        for index, head in enumerate(heads)
+    ]
     rows = []
     for key in sorted(keys, key=chosen.anchors.__contains__):
         label = f"{key[0]} ({key[1]})" if models[key[0]] > 1 else key[0]
@@ -218,18 +243,24 @@ def _rows(keys: Sequence[Key], heads: Sequence[TableColumn], chosen: Chosen) -> 
     return tuple(rows)
 
 
-def _cells(keys: Sequence[Key], head: TableColumn, chosen: Chosen) -> Mapping[Key, Cell]:
+def _cells(
+    keys: Sequence[Key],
+    head: TableColumn,
+    chosen: Chosen,
+    differ: Callable[[Slot, Slot], bool] | None,
+) -> Mapping[Key, Cell]:
     """One column, by row."""
     slots = {key: (key, head.score, head.protocol_id) for key in keys}
     values = {slot: chosen.values[slot] for slot in slots.values() if slot in chosen.values}
     contenders = {slot: record for slot, record in values.items() if not record.anchor}
-    crowned = best(contenders, head.lower_is_better)
+    crowned = best(contenders, head.lower_is_better, differ)
     cells = {}
     for key, slot in slots.items():
         if (found := values.get(slot)) is not None:
             cells[key] = Cell(
-                found.value, spread(found), found.spread_over, found.n, best=slot in crowned
-            )
+                found.value, spread(found), found.spread_over, found.n, best=slot in crowned,
+                low=found.low, high=found.high,
+            )  # fmt: skip
         elif (absent := chosen.absent.get((key, head.score))) is not None:
             cells[key] = Cell(reason=why(absent))
         else:
@@ -256,11 +287,23 @@ def _footnotes(
         ]
         clauses = [clause for clause in words(protocol) if clause not in common]
         clauses += [f"± is {what}" for what in over if what]
+        clauses += filter(None, (_intervals(heads[index], rows, index) for index in mine))
         titles = tuple(heads[index].title for index in mine)
         notes.append(
             Footnote(marker, titles, name, tuple(clauses), sum(apart, ()), fields(protocol))
         )
     return tuple(notes)
+
+
+def _intervals(head: TableColumn, rows: Sequence[Row], index: int) -> str:
+    """95 % intervals of one column, in words; empty where there are none."""
+    found = []
+    for row in rows:
+        cell = row.cells[index]
+        if cell.low is not None and cell.high is not None and cell.spread is not None:
+            low, high = (number(end, cell.spread, head.digits) for end in (cell.low, cell.high))
+            found.append(f"{row.label} {low.value}{low.exponent} to {high.value}{high.exponent}")
+    return f"95 % intervals of {head.title} by bootstrap: {', '.join(found)}" if found else ""
 
 
 def _nowhere(heads: Sequence[TableColumn], chosen: Chosen) -> list[str]:
@@ -287,14 +330,29 @@ def _remarks(heads: Sequence[TableColumn], chosen: Chosen) -> list[str]:
     ]
 
 
-def _notes(heads: Sequence[TableColumn], rows: Sequence[Row]) -> list[str]:
+def _best(heads: Sequence[TableColumn], rows: Sequence[Row], verdicts: Verdicts) -> list[str]:
+    """The rule by which cells are best, column by column where there are two rules."""
+    crowned = [i for i in range(len(heads)) if any(row.cells[i].best for row in rows)]
+    tested = [heads[i].title for i in crowned if i in verdicts.settled]
+    barred = [heads[i].title for i in crowned if i not in verdicts.settled]
+    if not crowned:
+        return []
+    by_test = (
+        f"that a paired test does not tell from it (Holm-adjusted p of {LEVEL:g} or more, over "
+        f"{verdicts.count} tests of this table; see genbench table compare)"
+    )
+    by_bars = "whose distance to it is no more than the two error bars together"
+    if tested and barred:
+        by_test += f"; in {', '.join(dict.fromkeys(barred))}, every number {by_bars}"
+    return [
+        "Best, in bold or with *: the best number of a column, and every number "
+        f"{by_test if tested else by_bars}."
+    ]
+
+
+def _notes(heads: Sequence[TableColumn], rows: Sequence[Row], verdicts: Verdicts) -> list[str]:
     cells = [cell for row in rows for cell in row.cells]
-    notes = []
-    if any(cell.best for cell in cells):
-        notes.append(
-            "Best, in bold or with *: the best number of a column, and every number whose distance "
-            "to it is no more than the two error bars together."
-        )
+    notes = _best(heads, rows, verdicts)
     if any(row.anchor for row in rows):
         notes.append("The last rows are yardsticks, not contenders.")
     if any(cell.value is None and cell.reason is None for cell in cells):

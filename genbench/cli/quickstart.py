@@ -56,7 +56,7 @@ def quickstart_command(
     store = Store(out / "results")
     store.append(records, "quickstart")
     report = compose(
-        store.read(), out / "runs", "genbench quickstart", device,
+        store.read(values=True), out / "runs", "genbench quickstart", device,
         lead=(_lead(data, names),), next_steps=_next_steps(out),
     )  # fmt: skip
     forms = {form: registry.room("report", form).load() for form in registry.rooms("report")}

@@ -34,7 +34,7 @@ def report_command(
     from genbench.store import Store
 
     chosen = {_full_name(form): registry.room("report", _full_name(form)).load() for form in forms}
-    report = compose(Store(table_dir).read(version), runs_dir, title, device)
+    report = compose(Store(table_dir).read(version, values=True), runs_dir, title, device)
     for file in write(report, chosen, out):
         click.echo(str(file))
     if "terminal" in chosen:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from genbench.cli.compare import compare
 from genbench.cli.options import table_option
 
 
@@ -23,6 +24,7 @@ def table_command(ctx: click.Context, version: int | None, table_dir: Path) -> N
       genbench table --version 3
       genbench table history
       genbench table diff 3 5
+      genbench table compare --metric rmse
     """
     from genbench.store import Store
 
@@ -30,7 +32,7 @@ def table_command(ctx: click.Context, version: int | None, table_dir: Path) -> N
     if ctx.invoked_subcommand is None:
         from genbench.reporting import to_text
 
-        click.echo(to_text(ctx.obj.read(version)))
+        click.echo(to_text(ctx.obj.read(version, values=True)))
 
 
 @table_command.command()
@@ -95,6 +97,9 @@ def protocol(store: Any, protocol_id: str) -> None:
         )
     for name, value in fields(from_json(known[found[0]])):
         click.echo(f"{name}: {value}")
+
+
+table_command.add_command(compare)
 
 
 def _number(record: Any) -> str:

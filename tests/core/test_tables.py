@@ -4,78 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
 
 import pytest
+from made_up import LARGER, RECIPE, cells, column, only, recorded, winners
 
 from genbench.errors import BadInput
 from genbench.interfaces import Column
-from genbench.protocol import Protocol
-from genbench.record import Record
-from genbench.tables import (
-    NO_RECORD,
-    NOT_MEASURED,
-    Cell,
-    Table,
-    build,
-    text,
-)
-
-RECIPE = Protocol(
-    metric="fid",
-    version=1,
-    parameters={},
-    looks={
-        "real": {"view": "real", "network": {"name": "inception", "sha256": "67" * 32}},
-        "fake": {"view": "samples", "network": {"name": "inception", "sha256": "67" * 32}},
-    },
-    images={"real": 10_000, "samples": 10_000},
-    splits={"real": "train"},
-    dataset="faces",
-    fingerprint="ab" * 32,
-    recipe={"resize": "PIL bilinear"},
-    resolution=64,
-    repeats=5,
-)
-LARGER = dataclasses.replace(RECIPE, images={"real": 50_000, "samples": 50_000})
-
-
-def recorded(value: float | None, protocol: Protocol = RECIPE, **changes: Any) -> Record:
-    """A record of FID for model "a", as the changes say."""
-    about: dict[str, Any] = {
-        "evaluation": "e1",
-        "time": "2030-01-01T00:00:00+00:00",
-        "model": "a",
-        "run": f"run-{changes.get('model', 'a')}",
-        "dataset": "faces",
-        "resolution": 64,
-        "metric": "fid",
-        "score": "fid",
-        "value": value,
-        "protocol": None if value is None else protocol.canonical(),
-        "protocol_id": None if value is None else protocol.id,
-    }
-    return Record(**{**about, **changes})
-
-
-def column(_metric: str, score: str) -> Column:
-    return Column(score.upper(), lower_is_better=score != "recall")
-
-
-def only(*records: Record) -> Table:
-    """The one table of these records."""
-    (table,) = build(records, column)
-    return table
-
-
-def cells(table: Table, label: str) -> tuple[Cell, ...]:
-    (row,) = [row for row in table.rows if row.label == label]
-    return row.cells
-
-
-def winners(table: Table, index: int = 0) -> set[str]:
-    return {row.label for row in table.rows if row.cells[index].best}
-
+from genbench.tables import NO_RECORD, NOT_MEASURED, Cell, build, text
 
 # --- columns ----------------------------------------------------------------------------
 
