@@ -69,9 +69,10 @@ TINY: Mapping[str, Any] = {  # for a CPU
     "latent": 32,
     "channels": (16, 32, 64),
     "batch": 32,
-    "images": 60_000,
-    "warmup": 10_000,
-    "beta": 1.0,
+    "lr": 1e-3,
+    "images": 40_000,
+    "warmup": 8_000,
+    "beta": 3.0,  # times the numbers in an image as published
     "generator_weight": 0.25,
     "margin": None,
 }

@@ -47,6 +47,7 @@ class Settings:
     betas: tuple[float, float] = (0.5, 0.999)  # of Adam
     batch: int = 64
     epochs: float = 25.0  # times every image is shown
+    images: int | None = None  # in the whole training; empty: epochs
     l2_weight: float = 1.0  # of the mean squared error
     lap1_weight: float = 1.0  # of Lap1
     level_weight: str = "equal_mean"  # of Lap1's levels; or "4^j" or "4^-j", j = 0 the finest
@@ -82,7 +83,7 @@ class VAE(nn.Module):
         "glo-lsun-64": {},
         "glo-lsun-128": {},
         "tiny": TINY,
-        "smoke": {**TINY, "epochs": 1.0, "search_steps": 10},
+        "smoke": {**TINY, "images": 6_000, "search_steps": 10},
     }
     PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
         "glo-mnist-32": 32,
@@ -121,8 +122,9 @@ class VAE(nn.Module):
     # --- schedule
 
     def total(self, train_size: int) -> int:
-        """Every training image ``epochs`` times."""
-        return round(self.settings.epochs * train_size)
+        """How many images a full training shows."""
+        settings = self.settings
+        return round(settings.epochs * train_size) if settings.images is None else settings.images
 
     def stage(self, seen: int) -> Stage:
         """There is one stage."""

@@ -139,6 +139,7 @@ def test_grey_models_give_grey_images() -> None:
 def test_length_is_epochs() -> None:
     assert build().total(1000) == 25_000
     assert build(epochs=0.5).total(1000) == 500
+    assert build(images=77).total(1000) == 77
 
 
 def test_optimiser_has_dcgans_settings() -> None:
