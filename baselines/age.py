@@ -116,6 +116,14 @@ class AGE(nn.Module):
         "cifar10-32": "cifar10",
     }
 
+    PRESET_SOURCE: ClassVar[Mapping[str, str]] = {
+        "celeba-64": "README of the released code: both stages",
+        "celeba-128": "Pioneer, table 1, which says only that the network was enlarged",
+        "cifar10-32": "README of the released code",
+        "imagenet-32": "README of the released code",
+    }
+    PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("AGE",)
+
     def __init__(self, settings: Own, resolution: int) -> None:
         """Build both networks for *resolution*.
 

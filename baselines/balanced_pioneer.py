@@ -124,6 +124,27 @@ class BalancedPioneer(GrowingAutoencoder):
         **{f"ablation-{name}{end}": "celebahq" for name in NORMS for end in ("", "-margin")},
     }
 
+    PRESET_SOURCE: ClassVar[Mapping[str, str]] = {
+        "celebahq-256": "paper and released code, on two GPUs; checkpoint named 25.48 million",
+        "lsun-256": "paper and released code, on two GPUs; checkpoint named 25.40 million",
+        **{
+            f"ablation-{name}{end}": "paper, table 2: to 20 million images, at 128x128"
+            for name in NORMS
+            for end in ("", "-margin")
+        },
+    }
+    PUBLISHED_AS: ClassVar[tuple[str, ...]] = (
+        "Balanced PIONEER",
+        "Balanced PIONEER ablation PN",
+        "Balanced PIONEER ablation PN+margin",
+        "Balanced PIONEER ablation EQLR",
+        "Balanced PIONEER ablation EQLR+margin",
+        "Balanced PIONEER ablation EQLR+PN",
+        "Balanced PIONEER ablation EQLR+PN+margin",
+        "Balanced PIONEER ablation SN",
+        "Balanced PIONEER ablation SN+margin (ours)",
+    )
+
     def __init__(self, settings: Own, resolution: int) -> None:
         """Build both networks up to *resolution*.
 

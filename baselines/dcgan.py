@@ -97,6 +97,22 @@ class DCGAN(nn.Module):
         "glo-lsun-128": "lsun",
     }
 
+    PRESET_SOURCE: ClassVar[Mapping[str, str]] = {
+        "celeba-64": "defaults of the public Torch and PyTorch code",
+        **dict.fromkeys(
+            (
+                "glo-mnist-32",
+                "glo-svhn-32",
+                "glo-celeba-64",
+                "glo-celeba-128",
+                "glo-lsun-64",
+                "glo-lsun-128",
+            ),
+            "GLO, table 1: default hyper-parameters",
+        ),
+    }
+    PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("DCGAN",)
+
     def __init__(self, settings: Own, resolution: int) -> None:
         """Build both networks for *resolution*.
 

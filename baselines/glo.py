@@ -111,6 +111,21 @@ class GLO(nn.Module):
         "glo-lsun-128": "lsun",
     }
 
+    PRESET_SOURCE: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(
+            (
+                "glo-mnist-32",
+                "glo-svhn-32",
+                "glo-celeba-64",
+                "glo-celeba-128",
+                "glo-lsun-64",
+                "glo-lsun-128",
+            ),
+            "paper, table 1; what it leaves open is settled as under Differs",
+        ),
+    }
+    PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("GLO",)
+
     def __init__(self, settings: Own, resolution: int) -> None:
         """Build the generator and an empty table.
 

@@ -161,6 +161,18 @@ class IntroVAE(nn.Module):
         "cifar10-32": "cifar10",
     }
 
+    PRESET_SOURCE: ClassVar[Mapping[str, str]] = {
+        "paper-128": "paper: coefficients of section 4, batch of table 1",
+        "paper-256": "paper: coefficients of section 4, batch of table 1",
+        "paper-1024": "paper: coefficients of section 4, batch of table 1",
+        "code-256-a": "released code: script for 256x256, without warm-up",
+        "code-256-b": "released code: script for 256x256, with warm-up",
+        "code-1024": "released code: script for 1024x1024",
+        "celeba-64": "ours: beta scaled from the paper's, margin learned as its appendix advises",
+        "cifar10-32": "ours: beta scaled from the paper's, margin learned as its appendix advises",
+    }
+    PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("IntroVAE",)
+
     warm_kl: Tensor  # (), mean KL of real images late in the warm-up, nats an image
     warm_steps: Tensor  # (), steps it is the mean of
 

@@ -103,6 +103,21 @@ class VAE(nn.Module):
         "glo-lsun-128": "lsun",
     }
 
+    PRESET_SOURCE: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(
+            (
+                "glo-mnist-32",
+                "glo-svhn-32",
+                "glo-celeba-64",
+                "glo-celeba-128",
+                "glo-lsun-64",
+                "glo-lsun-128",
+            ),
+            "GLO, table 1; what it leaves open is settled as under Differs",
+        ),
+    }
+    PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("VAE",)
+
     def __init__(self, settings: Own, resolution: int) -> None:
         """Build both networks for *resolution*.
 
