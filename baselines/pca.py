@@ -58,6 +58,7 @@ class PCA(nn.Module):
         "glo-lsun-128": {"latent": 256},
         "tiny": {"latent": 64},
         "smoke": {"latent": 64, "images": 2_048},
+        "quickstart": {"latent": 64},
     }
     PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
         "glo-mnist-32": 32,
@@ -68,6 +69,7 @@ class PCA(nn.Module):
         "glo-lsun-128": 128,
         "tiny": 32,
         "smoke": 32,
+        "quickstart": 32,
     }
     PRESET_DATA: ClassVar[Mapping[str, str]] = {
         "glo-celeba-64": "celeba",

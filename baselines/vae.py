@@ -84,6 +84,7 @@ class VAE(nn.Module):
         "glo-lsun-128": {},
         "tiny": TINY,
         "smoke": {**TINY, "images": 6_000, "search_steps": 10},
+        "quickstart": {**TINY, "images": 30_000},
     }
     PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
         "glo-mnist-32": 32,
@@ -94,6 +95,7 @@ class VAE(nn.Module):
         "glo-lsun-128": 128,
         "tiny": 32,
         "smoke": 32,
+        "quickstart": 32,
     }
     PRESET_DATA: ClassVar[Mapping[str, str]] = {
         "glo-mnist-32": "mnist",
