@@ -225,6 +225,7 @@ class View(enum.StrEnum):
     SAMPLES = "samples"  # what the model generates
     RECONSTRUCTIONS = "reconstructions"  # of the test images, in their order
     PAIRS = "pairs"  # a test image and its reconstruction, row by row
+    TRAINED = "training pairs"  # a training image and its reconstruction, row by row
     PATHS = "paths"  # two generated images a small step apart in latent space; never quantised
 
 
@@ -257,8 +258,8 @@ class Accumulator(Protocol):
         """Take a batch, without making the device wait.
 
         Args:
-            rows: one tensor, and two for PAIRS (input, reconstruction) and PATHS (start,
-                end): uint8 images (n, 3, h, w), for PATHS float32 in [-1, 1]; or float32
+            rows: one tensor, and two for PAIRS and TRAINED (input, reconstruction) and PATHS
+                (start, end): uint8 images (n, 3, h, w), for PATHS float32 in [-1, 1]; or float32
                 features (n, d) of each where the gatherer names a network.
             index: (n,) global row of each image, on the CPU.
         """

@@ -3,82 +3,123 @@
 For every generated image the smallest distance to a training image, and the same for
 held-out images, which nobody can have repeated. A ratio near 1 means that samples are as
 far from the training images as unseen photographs are; well below 1 they are copies, or
-simply smoother than photographs, so look at the pairs too.
-Distance: mean absolute difference of pixels, in grey levels of 255.
+simply smoother than photographs, so look at the pairs too. `neighbours:reconstructions`
+asks the same of reconstructions of held-out images, and `neighbours:gap` whether images of
+the training set are reconstructed better than others.
+Distance: mean absolute difference of pixels, in grey levels of 255; or 1 - SSIM, LPIPS, and
+the distance of dlib's face descriptors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from genbench.bootstrap import interval, means, resampled
-from genbench.errors import BadInput, NotEnoughData
-from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
+from genbench.errors import NotMeasurable
+from genbench.interfaces import Column, Gather, Look, Measured, Metric, Tensors, View
 
+from ._face_rows import FaceRows
 from ._images import AllImages
-from ._pairs import mean_over_images
+from ._nearest import SHORTLIST, most_alike, nearest, nearest_rows
+from ._pairs import SQUARED_ERRORS, mean_over_images
+from ._perceptual import Distances
+from ._sketches import Sketches
+from ._windows import WIDEST, check_sides
+
+__all__ = ["ROOM", "most_alike", "nearest", "nearest_rows"]
 
 MUCH_NEARER = 0.5
-COPIES = "samples lie much nearer to training images than unseen images do"
-ROWS, COLUMNS = 64, 1024  # images compared at once: at 64x64 in float32, 50 MB of the second
+COPIES = "{} lie much nearer to training images than unseen images do"
+SURE = 2.0  # standard errors
 
 
-def nearest(images: Tensor, training: Tensor) -> tuple[Tensor, Tensor]:
-    """The training image nearest to each image.
+class Kind(NamedTuple):
+    """A way to tell how far images are from training images."""
 
-    Args:
-        images: uint8, (n, 3, h, w).
-        training: uint8, (m, 3, h, w).
-
-    Returns:
-        Mean absolute difference to it, (n,) float64 in grey levels, and its row, (n,).
-
-    Raises:
-        BadInput: another type, or two sizes.
-        NotEnoughData: no image on one side.
-    """
-    _check(images, training)
-    best = torch.full((len(images),), torch.inf, dtype=torch.float64)
-    row = torch.zeros(len(images), dtype=torch.int64)
-    for start in range(0, len(training), COLUMNS):
-        others = training[start : start + COLUMNS].flatten(1).float()
-        parts = [
-            torch.cdist(some.flatten(1).float(), others, p=1) for some in torch.split(images, ROWS)
-        ]
-        distances, at = (torch.cat(parts) / others.shape[1]).double().min(1)
-        closer = distances < best
-        best, row = torch.where(closer, distances, best), torch.where(closer, at + start, row)
-    return best, row
+    name: str
+    gather: Gather
+    key: str  # the tensor of its evidence that stands for the images
+    distances: Callable[[Tensors, Tensors], Tensor]  # images, training -> (n,), NaN where none
+    says: str  # for the protocol
+    unit: str = ""
+    check: Callable[[int], object] | None = None
 
 
-def _check(images: Tensor, training: Tensor) -> None:
-    if images.dtype != torch.uint8 or training.dtype != torch.uint8:
-        raise BadInput(f"neighbours needs uint8 images, got {images.dtype} and {training.dtype}")
-    if images.shape[1:] != training.shape[1:]:
-        raise BadInput(
-            f"neighbours needs images of one size, got {tuple(images.shape[1:])} and "
-            f"{tuple(training.shape[1:])}"
+def _pixels(images: Tensors, training: Tensors) -> Tensor:
+    return nearest(images["images"], training["images"])[0]
+
+
+def _ssim(images: Tensors, training: Tensors) -> Tensor:
+    return most_alike(images["images"], training["images"])[0]
+
+
+def _lpips(images: Tensors, training: Tensors) -> Tensor:
+    return nearest_rows(images["sketches"], training["sketches"])[0]
+
+
+def _face(images: Tensors, training: Tensors) -> Tensor:
+    """Of the images with a face to training images with one; NaN for the others."""
+    known, found = training["descriptors"][training["found"]], images["found"]
+    if len(known) == 0 or not found.any():
+        raise NotMeasurable(
+            f"no face was found on {'training' if len(known) == 0 else 'these'} images, so none "
+            "is nearest; neighbours:face needs photographs of faces"
         )
-    if min(len(images), len(training)) == 0:
-        raise NotEnoughData("neighbours needs at least one image on each side")
+    distances = torch.full((len(found),), torch.nan, dtype=torch.float64)
+    distances[found] = nearest_rows(images["descriptors"][found], known)[0].sqrt()
+    return distances
 
 
-def _compute(training: Tensors, unseen: Tensors, generated: Tensors) -> Mapping[str, Measured]:
-    near, _ = nearest(generated["images"], training["images"])
-    floor, _ = nearest(unseen["images"], training["images"])
-    scores = {"neighbours": mean_over_images(near)}
+KINDS = (
+    Kind("", AllImages(), "images", _pixels, "mean absolute difference of pixels", "grey levels"),
+    Kind(
+        "ssim", AllImages(), "images", _ssim,
+        f"1 - SSIM, the least of the {SHORTLIST} whose thumbnails are nearest",
+        check=lambda side: check_sides("SSIM", (side, side), WIDEST),
+    ),
+    Kind("lpips", Sketches("lpips_alex"), "sketches", _lpips, "LPIPS (AlexNet), from sketches"),
+    Kind("face", FaceRows(), "descriptors", _face, "distance of face descriptors"),
+)  # fmt: skip
+
+# What unseen images are away is asked of every model and every set of samples: found once.
+_floors: Any = WeakTensorKeyDictionary()  # torch has no types there
+
+
+def _floor(kind: Kind, unseen: Tensors, training: Tensors) -> Tensor:
+    """How far held-out images are from training images, remembered as long as both are kept."""
+    known = _floors.setdefault(unseen[kind.key], {})
+    where, floor = known.get(kind.name, (None, None))
+    if where is None or where() is not training[kind.key]:
+        floor = kind.distances(unseen, training)
+        known[kind.name] = weakref.ref(training[kind.key]), floor
+    assert isinstance(floor, Tensor)
+    return floor
+
+
+def _compute(
+    kind: Kind, score: str, who: str, training: Tensors, unseen: Tensors, generated: Tensors
+) -> Mapping[str, Measured]:
+    near, floor = kind.distances(generated, training), _floor(kind, unseen, training)
+    found, lost = near.isfinite(), int((~near.isfinite()).sum())
+    note = f"no face was found on {lost} of {len(near)} {who}; they are left out" if lost else None
+    near, floor = near[found], floor[floor.isfinite()]
+    scores = {score: mean_over_images(near, note=note)}
     if bool(floor.mean() > 0):  # else the test images are training images, and nothing is unseen
-        scores["neighbours_ratio"] = _ratio(near, floor)
+        scores[f"{score}_ratio"] = _ratio(near, floor, who)
     return scores
 
 
-def _ratio(near: Tensor, floor: Tensor) -> Measured:
+def _ratio(near: Tensor, floor: Tensor, who: str) -> Measured:
     """How many times as far as unseen images, with what other images would make of it."""
     ratio = float(near.mean() / floor.mean())
-    note = COPIES if ratio < MUCH_NEARER else None
+    note = COPIES.format(who) if ratio < MUCH_NEARER else None
     if min(len(near), len(floor)) < 2:
         return Measured(ratio, note=note)
     draws = resampled(near, means, "near") / resampled(floor, means, "unseen")
@@ -86,17 +127,89 @@ def _ratio(near: Tensor, floor: Tensor) -> Measured:
     return Measured(ratio, float(draws.std()), over, note=note, interval=interval(draws))
 
 
-ROOM = Metric(
-    version=1,
-    looks={
-        "training": Look(View.REAL, AllImages()),
-        "unseen": Look(View.HELD_OUT, AllImages()),
-        "generated": Look(View.SAMPLES, AllImages()),
+def _metric(kind: Kind, view: View, variants: Mapping[str, Metric]) -> Metric:
+    sampled = view is View.SAMPLES
+    words = [*([] if sampled else ["reconstructions"]), *([kind.name] if kind.name else [])]
+    score = "_".join(["neighbours", *words])
+    tail = f" ({', '.join(words)})" if words else ""
+    who = "samples" if sampled else "reconstructions"
+    return Metric(
+        version=1,
+        looks={
+            "training": Look(View.REAL, kind.gather),
+            "unseen": Look(View.HELD_OUT, kind.gather),
+            "generated": Look(view, kind.gather),
+        },
+        compute=functools.partial(_compute, kind, score, who),
+        columns={
+            score: Column(f"nearest training image{tail}", lower_is_better=None, unit=kind.unit),
+            f"{score}_ratio": Column(f"times as far as unseen{tail}", lower_is_better=None),
+        },
+        parameters={"distance": kind.says},
+        check=kind.check,
+        variants=variants,
+    )
+
+
+# --- are training images reconstructed better than others? --------------------------------
+
+
+def gap(trained: Tensor, unseen: Tensor) -> Measured:
+    """How much larger the error of unseen images is than that of training images.
+
+    Args:
+        trained: error of reconstructions of training images, (n,).
+        unseen: of test images, (m,).
+
+    Returns:
+        The difference of the means, 0 for a model that has learnt nothing by heart, and its
+        standard error: the two sets of images are independent.
+    """
+    difference = float(unseen.mean() - trained.mean())
+    if min(len(trained), len(unseen)) < 2:
+        return Measured(difference, note="no error bar: it is taken over one image")
+    error = (float(trained.var()) / len(trained) + float(unseen.var()) / len(unseen)) ** 0.5
+    note = None
+    if difference > SURE * error:
+        note = "training images are reconstructed better than unseen ones: some are memorised"
+    draws = resampled(unseen, means, "unseen") - resampled(trained, means, "trained")
+    over = "standard error over images of both sides"
+    return Measured(difference, error, over, len(unseen), note, interval(draws))
+
+
+def _gap_of_rmse(trained: Tensors, unseen: Tensors) -> Mapping[str, Measured]:
+    return {"reconstruction_gap": gap(trained["mse"].sqrt(), unseen["mse"].sqrt())}
+
+
+def _gap_of_lpips(trained: Tensors, unseen: Tensors) -> Mapping[str, Measured]:
+    return {"reconstruction_gap_lpips": gap(trained["distance"], unseen["distance"])}
+
+
+def _gap(
+    gather: Gather, compute: Callable[..., Mapping[str, Measured]], score: str, unit: str
+) -> Metric:
+    tail = ", LPIPS" if score.endswith("lpips") else ""
+    return Metric(
+        version=1,
+        looks={"trained": Look(View.TRAINED, gather), "unseen": Look(View.PAIRS, gather)},
+        compute=compute,
+        columns={score: Column(f"test − train error{tail}", lower_is_better=None, unit=unit)},
+        parameters={"gap": "mean error of test images less that of training images"},
+    )
+
+
+VARIANTS = {
+    "-".join(filter(None, (*words, kind.name))): _metric(kind, view, {})
+    for words, view in (((), View.SAMPLES), (("reconstructions",), View.RECONSTRUCTIONS))
+    for kind in KINDS
+    if words or kind.name
+}
+ROOM = _metric(
+    KINDS[0],
+    View.SAMPLES,
+    {
+        **VARIANTS,
+        "gap": _gap(SQUARED_ERRORS, _gap_of_rmse, "reconstruction_gap", "grey levels"),
+        "gap-lpips": _gap(Distances("lpips_alex"), _gap_of_lpips, "reconstruction_gap_lpips", ""),
     },
-    compute=_compute,
-    columns={
-        "neighbours": Column("nearest training image", lower_is_better=None, unit="grey levels"),
-        "neighbours_ratio": Column("times as far as unseen", lower_is_better=None),
-    },
-    parameters={"distance": "mean absolute difference of pixels"},
 )

@@ -36,6 +36,7 @@ PENDING_LIMIT = 8 << 30  # bytes of one pass's evidence that are kept for a resu
 # What one pass shows: a single stream can be several views.
 ONE = (0,)
 PAIR_VIEWS = {View.PAIRS: (0, 1), View.RECONSTRUCTIONS: (1,)}
+TRAINED_VIEWS = {View.TRAINED: (0, 1)}
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ class Passes:
         # The reference must not change with the seed of the samples: it is part of the recipe.
         self.reference = seeds.permutation(len(data.train), 0, "reference")[: sizes[View.REAL]]
         self.held_out = seeds.permutation(len(data.test), 0, "held out")[: sizes[View.PAIRS]]
+        # Training images to reconstruct beside them, as many; a part of what was trained on.
+        self.trained = seeds.permutation(len(data.train), 0, "trained")[: sizes[View.TRAINED]]
         self.pending = pending
 
     def real(self, looks: Sequence[Look]) -> Evidence:
@@ -117,11 +120,12 @@ class Passes:
                     missing[task.view] = str(error)
         samples = [] if View.SAMPLES in missing else found.get(View.SAMPLES, [])
         once = Evidence()
-        for view in (View.PAIRS, View.PATHS):
+        for view in (View.PAIRS, View.TRAINED, View.PATHS):
             for evidence in found.get(view, []):
                 once |= evidence
         if View.PAIRS in missing:
-            missing[View.RECONSTRUCTIONS] = missing[View.PAIRS]
+            for view in (View.RECONSTRUCTIONS, View.TRAINED):
+                missing[view] = missing[View.PAIRS]
         return Gathered(samples, once, missing, subject.note)
 
     def _work(self, who: str, subject: Subject, looks: Sequence[Look]) -> list[Task]:
@@ -135,6 +139,9 @@ class Passes:
                 work.append(Task(View.SAMPLES, stream, sampled, repeat))
         if paired and subject.reconstruct:
             work.append(Task(View.PAIRS, self._pairs(who, subject.reconstruct), paired))
+        trained = [look for look in looks if look.view is View.TRAINED]
+        if trained and subject.reconstruct:
+            work.append(Task(View.TRAINED, self._trained(who, subject.reconstruct), trained))
         for step in dict.fromkeys(look.step for look in looks if look.step):
             if subject.path:
                 walked = [look for look in looks if look.step == step]
@@ -202,13 +209,31 @@ class Passes:
 
     def _pairs(self, who: str, reconstruct: Reconstructor) -> Stream:
         watch = self._watch(who, "reconstructions, of the held-out images in their order")
+        take, rows = self.data.test.take, self.held_out
+        produce = self._reconstructed(watch, reconstruct, take, rows)
+        return self._stream(PAIR_VIEWS, View.PAIRS, 0, produce, watch)
+
+    def _trained(self, who: str, reconstruct: Reconstructor) -> Stream:
+        watch = self._watch(who, "reconstructions of training images")
+        take, rows = self.data.train.take, self.trained
+        produce = self._reconstructed(watch, reconstruct, take, rows)
+        return self._stream(TRAINED_VIEWS, View.TRAINED, 0, produce, watch)
+
+    def _reconstructed(
+        self,
+        watch: Watch,
+        reconstruct: Reconstructor,
+        take: Callable[[Tensor], Tensor],
+        rows: Tensor,
+    ) -> Callable[[int, int], Rows]:
+        """Images *rows* of the data and what the model makes of them."""
 
         def produce(start: int, stop: int) -> Rows:
-            inputs = upload(self.data.test.take(self.held_out[start:stop]), self.device)
+            inputs = upload(take(rows[start:stop]), self.device)
             outputs = self._quantised(watch, reconstruct(inputs), start)
             return self._as_written(inputs), outputs
 
-        return self._stream(PAIR_VIEWS, View.PAIRS, 0, produce, watch)
+        return produce
 
     def _paths(self, who: str, path: Walker, step: Step) -> Stream:
         watch = self._watch(who, f"path images, seed {self.how.seed}")

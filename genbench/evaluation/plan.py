@@ -45,6 +45,8 @@ class Plan:
                 parts.append(f"{repeats} x {sizes[View.SAMPLES]} samples")
             if views & {View.PAIRS, View.RECONSTRUCTIONS}:
                 parts.append(f"{sizes[View.PAIRS]} reconstructions")
+            if View.TRAINED in views:
+                parts.append(f"{sizes[View.TRAINED]} reconstructions of training images")
             if View.PATHS in views:
                 steps = len({look.step for look in self.looks if look.step})
                 parts.append(f"{steps} x {sizes[View.PATHS]} steps of a path, two images each")
@@ -58,7 +60,8 @@ class Plan:
     def forward_passes(self) -> dict[str, int]:
         """Images that go through each network, none of them twice."""
         sizes, repeats = self.passes.sizes, self.passes.how.repeats
-        rows = {View.PAIRS: (0, 1), View.RECONSTRUCTIONS: (1,), View.PATHS: (0, 1)}
+        both = dict.fromkeys((View.PAIRS, View.TRAINED, View.PATHS), (0, 1))
+        rows: dict[View, tuple[int, ...]] = {**both, View.RECONSTRUCTIONS: (1,)}
         seen: dict[str, set[tuple[object, ...]]] = {}
         for look in self.looks:
             if look.gather.features is None:
@@ -171,6 +174,7 @@ def _sizes(how: Evaluation, data: Dataset) -> dict[View, int]:
         View.PAIRS: pairs,
         View.HELD_OUT: pairs,
         View.RECONSTRUCTIONS: pairs,
+        View.TRAINED: min(pairs, len(data.train)),
     }
 
 

@@ -117,7 +117,7 @@ def describe(name: str, metric: Metric, passes: Passes) -> Protocol:
     """The protocol of a metric under these passes."""
     views = [look.view for look in metric.looks.values()]
     splits = {View.REAL: "train", View.HELD_OUT: "test", View.PAIRS: "test",
-              View.RECONSTRUCTIONS: "test"}  # fmt: skip
+              View.RECONSTRUCTIONS: "test", View.TRAINED: "train"}  # fmt: skip
     return Protocol(
         metric=name,
         version=metric.version,

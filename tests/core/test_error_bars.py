@@ -74,9 +74,13 @@ def measured(data: Dataset, *metrics: str, **options: Any) -> Any:
 def test_every_number_of_the_registry_has_a_bar_or_says_why_not(
     data: Dataset, repeats: int
 ) -> None:
-    frame = measured(data, "all", repeats=repeats)
+    # The faces of drawings take a fifth of a second each to not be found; identity looks already.
+    slow = {"neighbours:face", "neighbours:reconstructions-face"}
+    asked = [name for name in find_metrics(["all"]) if name not in slow]
 
-    assert set(frame.metric) == set(find_metrics(["all"]))
+    frame = measured(data, *asked, repeats=repeats)
+
+    assert set(frame.metric) == set(asked)
     for row in frame.to_dict("records"):
         if isinstance(row["reason"], str):
             assert "identity" in row["score"] or row["metric"] == "kid:subsets", row["reason"]
