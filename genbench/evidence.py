@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from genbench import group
@@ -25,6 +26,9 @@ from genbench.interfaces import Accumulator, Extractor, Json, Look, Pass, State,
 from genbench.watch import Watch, remark
 
 CHECK_EVERY = 64  # batches
+# Names of the types that evidence has, in files of safetensors.
+DTYPES = {torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.int64: "I64",
+          torch.int32: "I32", torch.uint8: "U8", torch.bool: "BOOL"}  # fmt: skip
 CACHE_LIMIT = 256 << 20  # bytes of evidence worth keeping on disk: moments yes, patches no
 
 Rows = tuple[Tensor, ...]  # uint8 (n, 3, h, w); two of them for pairs
@@ -77,8 +81,8 @@ def collect(
     Raises:
         GenbenchError: the images cannot be used, as this or another process has found.
     """
-    running, failed = _start(looks, stream.about)
     rows = group.share(stream.about.n)
+    running, failed = _start(looks, replace(stream.about, share=len(rows)))
     states: dict[Look, State] = {}
     with group.agreed():
         if running and not rows:
@@ -262,14 +266,31 @@ class Cache:
         if sum(tensor.nbytes for tensor in tensors.values()) > self.limit:
             return
         key, file = self._place(look, network)
-        with new_file(file) as temporary:
-            save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, {"key": key})
+        with new_file(file) as temporary, temporary.open("wb") as stream:
+            _write(stream, tensors, {"key": key})
 
     def _place(self, look: Look, network: Extractor | None) -> tuple[str, Path]:
         through = None if network is None else network.describe()
         facts = {**self.facts, "look": describe(look), "network": through}
         key = json.dumps(facts, sort_keys=True)
         return key, self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.safetensors"
+
+
+def _write(stream: BinaryIO, tensors: Tensors, metadata: Mapping[str, str]) -> None:
+    """Tensors in the format of safetensors, whose own writer copies all of them into memory."""
+    header: dict[str, Json] = {"__metadata__": dict(metadata)}
+    start = 0
+    for name, tensor in tensors.items():
+        stop = start + tensor.nbytes
+        kind = DTYPES[tensor.dtype]
+        header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [start, stop]}
+        start = stop
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)  # numbers begin at multiples of 8
+    stream.write(struct.pack("<Q", len(text)) + text)
+    for tensor in tensors.values():
+        if tensor.numel():
+            tensor.contiguous().numpy().tofile(stream)
 
 
 def describe(look: Look) -> dict[str, Json]:

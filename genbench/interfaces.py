@@ -239,6 +239,7 @@ class Pass:
     side: int  # 0 for the real side, 1 for the generated one: independent random numbers
     seed: int
     weights_dir: Path | None = None  # where the user keeps weights, for a gatherer's own network
+    share: int | None = None  # images that this process will see of them; None for all
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ class KeptRows:
     """Rows on the device that made them, with their index; on a CPU large ones go to disk."""
 
     def __init__(self, about: Pass, most: int | None = None) -> None:
-        """Room for *most* rows, by default all of *about*, taken when the first batch comes."""
-        self.about, self.most = about, about.n if most is None else most
+        """Room for *most* rows, by default all that come, taken when the first batch comes."""
+        self.about = about
+        self.most = min(n for n in (about.n, about.share, most) if n is not None)
         self.rows: Tensor | None = None
         self.index = torch.empty(self.most, dtype=torch.int64)
         self.n = 0

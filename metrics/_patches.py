@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genbench import scratch
 from genbench.seeds import derive
 
 from . import _pyramid
@@ -50,7 +51,8 @@ def patches_of(images: Tensor, level: int, corners: Tensor) -> Tensor:
     """Patches of one level of the pyramid of uint8 images (n, 3, h, h) -> float32 (n k, 147)."""
     n, k = corners.shape[:2]
     levels = len(_pyramid.sides(images.shape[-1]))
-    found = torch.empty((n, k, LENGTH), device=images.device)
+    shape = (n, k, LENGTH)
+    found = torch.empty(shape, device=images.device) if images.is_cuda else scratch.room(shape)
     for start in range(0, n, AT_ONCE):
         rows = slice(start, start + AT_ONCE)
         scale = _pyramid.band(images[rows].float(), level, levels)

@@ -358,3 +358,65 @@ def test_a_run_that_cannot_be_loaded_says_so_for_every_metric(
     (broken,) = candidates("pca", tmp_path)
     missing = opened(broken, data, torch.device("cpu")).missing
     assert "damaged or missing" in missing[View.PATHS]
+
+
+class Module(torch.nn.Module):
+    """A generator whose dropout would show in training mode."""
+
+    def __init__(self, images: Tensor | None = None) -> None:
+        super().__init__()
+        self.drop, self.images = torch.nn.Dropout(0.9), images
+
+    def sample(self, n: int, rng: Generator | None = None) -> Tensor:
+        if self.images is not None:
+            return self.images.expand(n, -1, -1, -1)
+        return self.drop(torch.rand(n, 3, 16, 16, generator=rng) * 2 - 1)
+
+
+def test_a_model_in_training_mode_is_put_in_evaluation_mode_and_that_is_said(
+    data: Dataset,
+) -> None:
+    one, two = (
+        genbench.evaluate({"m": model}, data=data, metrics=["swd"], **SMALL)
+        for model in (Module(), Module().eval())
+    )
+
+    assert list(one.value) == list(two.value)
+    assert "handed over in training mode" in number(one, "m", "swd").note
+    assert "training mode" not in (number(two, "m", "swd").note or "")
+
+
+def test_images_that_are_all_one_are_said_beside_the_number(data: Dataset) -> None:
+    image = torch.linspace(-1, 1, 768).view(1, 3, 16, 16)
+
+    frame = genbench.evaluate(Module(image).eval(), data=data, metrics=["swd"], **SMALL)
+
+    row = number(frame, "Module", "swd")
+    assert row.value > 0
+    assert "all 60 samples are identical" in row.note
+
+
+def test_another_range_is_said_beside_the_number(data: Dataset) -> None:
+    frame = genbench.evaluate(
+        Module(torch.rand(1, 3, 16, 16)).eval(), data=data, metrics=["swd"], **SMALL
+    )
+
+    assert "is the model's range [0, 1]?" in number(frame, "Module", "swd").note
+
+
+def test_a_number_that_is_not_finite_is_a_reason(
+    data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from genbench.evaluation import scoring
+    from genbench.interfaces import Measured
+
+    def broken(*_: Any) -> dict[str, Measured]:
+        return {"rmse": Measured(float("nan")), "psnr": Measured(1.0, spread=float("inf"))}
+
+    monkeypatch.setattr(scoring, "_measure", broken)
+
+    frame = genbench.evaluate(Inverse(), data=data, metrics=["rmse"], **SMALL)
+
+    assert "rmse came out as nan" in number(frame, "Inverse", "rmse").reason
+    assert number(frame, "Inverse", "psnr").value == 1.0
+    assert number(frame, "Inverse", "psnr").spread != float("inf")

@@ -199,3 +199,25 @@ def test_every_grey_level_survives_the_way_through_floats() -> None:
     levels = torch.arange(256, dtype=torch.uint8)
 
     assert torch.equal(to_bytes(to_floats(levels)), levels)
+
+
+def test_the_cache_keeps_every_type_and_shape_that_evidence_has(tmp_path: Path) -> None:
+    """Written by hand, read by safetensors."""
+    rng = torch.Generator().manual_seed(0)
+    kept = {
+        "n": torch.tensor(7),
+        "cov": torch.randn(3, 3, generator=rng, dtype=torch.float64).T,
+        "features": torch.randn(5, 2, generator=rng)[1:],
+        "images": torch.arange(24, dtype=torch.uint8).view(2, 3, 2, 2),
+        "found": torch.tensor([True, False]),
+        "none": torch.zeros(0, 4),
+    }
+    cache = Cache(tmp_path, {})
+    cache.save(real(Sum()), None, kept)
+
+    found = cache.load(real(Sum()), None)
+    assert found is not None
+    assert found.keys() == kept.keys()
+    for name, tensor in kept.items():
+        assert found[name].dtype == tensor.dtype
+        assert torch.equal(found[name], tensor), name

@@ -6,7 +6,9 @@ import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,6 +21,7 @@ from genbench.interfaces import Accumulator, Look, Metric, Pass, State, Tensors,
 from genbench.merging import finished, whole
 from genbench.seeds import BLOCK
 
+AllImages: Any = import_module("genbench.metrics._images").AllImages
 METRICS = find_metrics(["all"])
 N, D = 3 * BLOCK + 7, 6  # three blocks and a bit; few features
 SPLITS = ([N], [2 * BLOCK, N - 2 * BLOCK], [BLOCK, 2 * BLOCK, N - 3 * BLOCK])
@@ -154,3 +157,21 @@ def test_large_rows_lie_in_a_file_without_a_name(monkeypatch: pytest.MonkeyPatch
     assert float(big.sum()) == 499 * 250
     folder = Path(os.environ["GENBENCH_CACHE"]) / "scratch"
     assert list(folder.iterdir()) == []
+
+
+def test_the_first_images_are_kept_whoever_sees_them() -> None:
+    """The second shard sees none of them, and says so."""
+    gather = AllImages(70)
+    x = torch.arange(N, dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 4, 4)
+    about = replace(ABOUT, resolution=4)
+    for sizes in ([N], [BLOCK, N - BLOCK], [2 * BLOCK, N - 2 * BLOCK]):
+        shards = []
+        for index in torch.split(torch.arange(N), sizes):
+            shards.append(gather.start(replace(about, share=len(index))))
+            for part in torch.split(index, 50):
+                shards[-1].update((x[part],), part)
+
+        found = finished(gather, about, *shards)
+
+        assert found["index"].tolist() == list(range(70))
+        assert found["images"][:, 0, 0, 0].tolist() == list(range(70))

@@ -1,0 +1,142 @@
+"""Host memory of an evaluation: images go through what every metric keeps, networks are stand-ins.
+
+Memory that the system cannot take back (RssAnon) is what counts; what lies in files that are
+mapped is told beside it. Growth is taken over the second half of the images, when all buffers
+are there, and scaled to 50,000.
+
+    python benchmarks/memory.py --images 2000 --side 256
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import resource
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genbench import scratch
+from genbench.errors import GenbenchError
+from genbench.evaluation import find_metrics
+from genbench.evidence import Stream, collect
+from genbench.interfaces import Look, Pass, View
+
+WANTED = 50_000
+WIDTHS = {"64": 64, "192": 192, "768": 768, "2048": 2048, "logits_unbiased": 1008}
+
+
+class StandIn:
+    """Features of the right width for next to nothing."""
+
+    sha256, layers = "0" * 64, tuple(WIDTHS)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+        first = images.flatten(1)[:, :2048].float()
+        return {layer: first[:, : WIDTHS.get(layer, 2048)].contiguous() for layer in layers}
+
+    def describe(self) -> dict[str, str]:
+        return {"name": self.name}
+
+
+class Meter:
+    """Looks at this process many times a second."""
+
+    def __init__(self) -> None:
+        self.peak = {"RssAnon": 0, "RssFile": 0}
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            now = self.now()
+            self.peak = {name: max(now[name], peak) for name, peak in self.peak.items()}
+            time.sleep(0.01)
+
+    @staticmethod
+    def now() -> dict[str, int]:
+        """Bytes by kind."""
+        text = Path("/proc/self/status").read_text(encoding="ascii")
+        return {name: 1024 * int(kb) for name, kb in re.findall(r"(Rss\w+):\s+(\d+) kB", text)}
+
+
+def evidence(view: View, looks: list[Look], n: int, side: int, meter: Meter) -> dict[str, Any]:
+    """One pass, and how memory grows meanwhile."""
+    about = Pass(torch.device("cpu"), n, side, side=0 if view is View.REAL else 1, seed=0)
+    rng = torch.Generator().manual_seed(0)
+    rows = 2 if view in (View.PAIRS, View.PATHS) else 1
+    marks: dict[int, int] = {}
+
+    def produce(start: int, stop: int) -> tuple[Tensor, ...]:
+        shape = (stop - start, 3, side, side)
+        images = [
+            torch.randint(0, 256, shape, generator=rng, dtype=torch.uint8) for _ in range(rows)
+        ]
+        return tuple(i / 127.5 - 1 if view is View.PATHS else i for i in images)
+
+    def advance(shown: int) -> None:
+        done = max(marks, default=0) + shown
+        marks[done] = meter.now()["RssAnon"]
+
+    stream = Stream(about, {view: tuple(range(rows))}, produce, 32)
+    networks = {
+        name: StandIn(name) for name in ("inception", "lpips_alex", "lpips_vgg", "lpips_squeeze")
+    }
+    found = collect(stream, looks, networks, advance)
+    middle = min(marks, key=lambda done: abs(done - n // 2))
+    growth = (marks[n] - marks[middle]) / (n - middle)
+    return {"evidence": found, "bytes an image": growth}
+
+
+def main(n: int, side: int, names: list[str]) -> dict[str, Any]:
+    """Evidence of all views, held together as an evaluation holds it, then the numbers."""
+    scratch.IN_MEMORY = min(scratch.IN_MEMORY, scratch.IN_MEMORY * n // WANTED)
+    meter = Meter()
+    before = meter.now()["RssAnon"]
+    metrics = find_metrics(names)
+    looks = {look for metric in metrics.values() for look in metric.looks.values()}
+    views = sorted({look.view for look in looks})
+    kept, growth = [], {}
+    for view in views:
+        mine = [look for look in looks if look.view is view]
+        found = evidence(view, mine, n, side, meter)
+        kept.append(found["evidence"])
+        growth[view.value] = round(found["bytes an image"])
+    known = kept[0]
+    for more in kept[1:]:
+        known |= more
+    failed = []
+    for name, metric in metrics.items():
+        try:
+            metric.compute(**{key: known.found[look] for key, look in metric.looks.items()})
+        except (GenbenchError, KeyError) as error:
+            failed.append(f"{name}: {error}"[:90])
+    return {
+        "images": n,
+        "side": side,
+        "before, MB": round(before / 1e6),
+        "peak that cannot be taken back, MB": round(meter.peak["RssAnon"] / 1e6),
+        "peak of mapped files, MB": round(meter.peak["RssFile"] / 1e6),
+        "peak of both, MB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6),
+        "growth, bytes an image": growth,
+        "at 50,000 images, MB": round(
+            (meter.peak["RssAnon"] + max(0, sum(growth.values())) * (WANTED - n)) / 1e6
+        ),
+        "no number": failed,
+    }
+
+
+if __name__ == "__main__":
+    options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    options.add_argument("--images", type=int, default=2000)
+    options.add_argument("--side", type=int, default=256)
+    options.add_argument("--metrics", default="all", help="names, separated by commas")
+    chosen = options.parse_args()
+    print(json.dumps(main(chosen.images, chosen.side, chosen.metrics.split(",")), indent=2))
