@@ -32,7 +32,9 @@ if TYPE_CHECKING:
               show_default=True, help="What to do about images that cannot be used.")  # fmt: skip
 @click.option("--resolution", type=int, help="Of the data set; by default that of the runs.")
 @click.option("--images", type=click.IntRange(min=1),
-              help="Samples, and real images.  [default: 10000, or what there is]")  # fmt: skip
+              help="Samples.  [default: 10000, or what there is]")  # fmt: skip
+@click.option("--reference", type=click.IntRange(min=1),
+              help="Real images.  [default: as many as samples]")  # fmt: skip
 @click.option("--pairs", type=click.IntRange(min=1),
               help="Held-out images.  [default: 10000, or what there is]")  # fmt: skip
 @click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True,
@@ -76,7 +78,9 @@ def evaluate_command(
     from genbench.reporting import to_text
     from genbench.store import Store
 
-    fixed = [name for name in ("images", "pairs", "paths") if options[name] is not None]
+    fixed = [
+        name for name in ("images", "reference", "pairs", "paths") if options[name] is not None
+    ]
     if preset is not None and fixed:
         raise BadSetting(f"--preset {preset} fixes --{fixed[0]}; leave one of the two out")
     evaluation.find_metrics(metrics)  # a wrong name should not wait for the data
@@ -99,6 +103,9 @@ def evaluate_command(
         """What there is to say before the work begins."""
         for line in planned[0].left_out:
             click.echo(f"left out: {line}", err=True)
+        if preset is not None:
+            side = planned[0].passes.data.resolution
+            click.echo("\n".join(evaluation.remarks(preset, side)), err=True)
         if plan_only:
             click.echo("\n\n".join("\n".join(plan.describe()) for plan in planned))
 

@@ -1,7 +1,7 @@
 """Evaluation: which models, which metrics, one pass per stream, records with their recipe."""
 
 from genbench.evaluation.plan import Plan, find_metrics, make_plan
-from genbench.evaluation.presets import PRESETS, parts
+from genbench.evaluation.presets import PRESETS, parts, remarks
 from genbench.evaluation.request import default_data, evaluate, shared_resolution
 from genbench.evaluation.settings import Evaluation
 from genbench.evaluation.subjects import Candidate, candidates
@@ -19,5 +19,6 @@ __all__ = [
     "find_metrics",
     "make_plan",
     "parts",
+    "remarks",
     "shared_resolution",
 ]

@@ -12,27 +12,39 @@ from genbench.images import to_floats
 from genbench.interfaces import View
 
 
-def real_images(reference: Tensor) -> Candidate:
-    """Real against real, the floor: training images that are not in the *reference* rows."""
+def real_images(reference: Tensor, n: int, repeats: int) -> Candidate:
+    """Real against real, the floor: training images that are not in the *reference* rows.
+
+    Sets of *n* images are disjoint, for sets that share images would differ too little. There
+    are fewer than *repeats* where the training split has no more.
+    """
 
     def load(data: Dataset, device: torch.device) -> Subject:
         rest = torch.ones(len(data.train), dtype=torch.bool)
         rest[reference] = False
         pool = rest.nonzero().flatten()
 
+        order = pool[seeds.permutation(len(pool), 0, "floor")]
+
         def samples(start: int, stop: int, seed: int, repeat: int) -> Tensor:
-            order = seeds.permutation(len(pool), seed, "floor", repeat)
             # Floats, which come back as the same bytes unless the evaluation truncates.
-            return to_floats(data.train.take(pool[order[start:stop]]))
+            return to_floats(data.train.take(order[repeat * n + start : repeat * n + stop]))
 
         reasons = {View.PAIRS: "real images are not reconstructed"}
-        if len(pool) < len(reference):
+        sets = len(pool) // n
+        if not sets:
             reasons[View.SAMPLES] = (
-                f"the floor needs {len(reference)} more training images than the reference uses, "
+                f"the floor needs {n} more training images than the reference uses, "
                 f"{len(pool)} are left; lower --images to {len(data.train) // 2}"
             )
             return Subject(missing=reasons)
-        return Subject(samples, missing=reasons)
+        note = None
+        if sets < repeats:
+            note = (
+                f"beside the reference the training split has {sets} x {n} images without "
+                f"repeating any, where models have {repeats} sets; fewer --images leave more"
+            )
+        return Subject(samples, missing=reasons, note=note, sets=sets)
 
     return Candidate("real images", "real", load, anchor=True)
 

@@ -134,7 +134,7 @@ class Passes:
         paired = [look for look in looks if look.view in PAIR_VIEWS]
         work = []
         if sampled and subject.samples:
-            for repeat in range(self.how.repeats):
+            for repeat in range(min(self.how.repeats, subject.sets or self.how.repeats)):
                 stream = self._samples(who, subject.samples, repeat)
                 work.append(Task(View.SAMPLES, stream, sampled, repeat))
         if paired and subject.reconstruct:

@@ -110,7 +110,7 @@ def make_plan(found: Sequence[Candidate], data: Dataset, how: Evaluation, *, str
     passes = Passes(data, how, sizes, networks, device, _pending(kept, data, how))
     if how.anchors:
         before = [c.before_training for c in kept if c.before_training is not None]
-        floor = anchors.real_images(passes.reference)
+        floor = anchors.real_images(passes.reference, sizes[View.SAMPLES], how.repeats)
         kept = [*kept, floor, anchors.mean_image(), *before]
     visible = [look for look in looks if _visible(look.gather, networks)]
     return Plan(metrics, kept, left, visible, missing, refused, passes)
@@ -154,13 +154,20 @@ def _sizes(how: Evaluation, data: Dataset) -> dict[View, int]:
     room = len(data.train) // (2 if how.anchors else 1)
     images = how.images if how.images is not None else min(DEFAULT_IMAGES, room)
     pairs = how.pairs if how.pairs is not None else min(DEFAULT_IMAGES, len(data.test))
-    given = [n for n in (images, pairs, how.paths, how.repeats, how.batch) if n is not None]
+    real = how.reference if how.reference is not None else images
+    given = [n for n in (images, real, pairs, how.paths, how.repeats, how.batch) if n is not None]
     if min(given) < 1:
-        raise BadSetting("--images, --pairs, --paths, --repeats and --batch must be at least 1")
-    if images > len(data.train):
+        raise BadSetting(
+            "--images, --reference, --pairs, --paths, --repeats and --batch must be at least 1"
+        )
+    if how.fewer:
+        real, pairs = min(real, len(data.train)), min(pairs, len(data.test))
+    if real > len(data.train):
+        option = "images" if how.reference is None else "reference"
         raise NotEnoughData(
-            f"--images {images} asks for more real images than the training split of "
+            f"--{option} {real} asks for more real images than the training split of "
             f"{data.name} has; lower it to {len(data.train)}"
+            + (f", or take --reference {len(data.train)}" if how.reference is None else "")
         )
     if pairs > len(data.test):
         raise NotEnoughData(
@@ -168,7 +175,7 @@ def _sizes(how: Evaluation, data: Dataset) -> dict[View, int]:
             f"lower it to {len(data.test)}"
         )
     return {
-        View.REAL: images,
+        View.REAL: real,
         View.SAMPLES: images,
         View.PATHS: how.paths if how.paths is not None else images,
         View.PAIRS: pairs,

@@ -14,7 +14,9 @@ class Evaluation:
     """How to measure. What of it changes a number is in the protocol."""
 
     metrics: tuple[str, ...]
-    images: int | None = None  # real images, and samples; None: 10,000 or what there is
+    images: int | None = None  # samples; None: 10,000 or what there is
+    reference: int | None = None  # real images; None: as many as samples
+    fewer: bool = False  # take fewer real or held-out images where the data has no more
     pairs: int | None = None  # held-out images; None: 10,000 or what there is
     paths: int | None = None  # steps in latent space; None: as many as images
     repeats: int = 3  # independent sets of samples, for the error bar

@@ -31,6 +31,7 @@ class Subject:
     path: Walker | None = None
     missing: Mapping[View, str] = field(default_factory=dict)  # reasons
     note: str | None = None  # for all its records
+    sets: int | None = None  # separate sets of samples that it has; None: any number
 
 
 @dataclass(frozen=True)

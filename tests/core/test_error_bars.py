@@ -14,6 +14,7 @@ import genbench
 from genbench import features
 from genbench.data import Dataset, open_dataset
 from genbench.evaluation import find_metrics
+from genbench.interfaces import View
 from genbench.store import Store
 
 D = 4  # features of the networks here
@@ -152,3 +153,32 @@ def test_the_table_keeps_values_and_gives_them_when_asked(data: Dataset, tmp_pat
     assert plain == full
     assert plain.id == full.id == frame.id[0]
     assert (full.low, full.high) == (frame.low[0], frame.high[0])
+
+
+def test_every_distribution_metric_has_a_floor(data: Dataset) -> None:
+    """Real against real, of the same numbers, and lower than a model's wherever low is better."""
+    names = [
+        name for name, metric in find_metrics(["all"]).items()
+        if ":" not in name and any(look.view is View.SAMPLES for look in metric.looks.values())
+    ]  # fmt: skip
+    frame = measured(data, *names, anchors=True)
+    floor = frame[frame.model == "real images"]
+
+    assert {"fid", "kid", "swd", "precision_recall", "inception_score", "ms_ssim",
+            "fid_inf"} <= set(names)  # fmt: skip
+    assert set(floor.metric) == set(names)
+    for row in floor.to_dict("records"):
+        assert row["value"] == row["value"], row["reason"]
+        assert row["n"] in (IMAGES, IMAGES // 2)  # couples, for MS-SSIM
+    values = frame.set_index(["model", "score"]).value
+    for score in ("fid", "kid", "swd"):
+        assert values["real images", score] < values["b", score]
+
+
+def test_fid_says_what_of_it_is_due_to_the_number_of_images(data: Dataset) -> None:
+    """The bias of section 4.6 is a note, the same for all models of a table."""
+    frame = measured(data, "fid", anchors=True, images=100)
+    notes = {n.split(", which is the floor")[0] for n in frame.note if "the floor" in str(n)}
+
+    assert len(notes) == 1
+    assert "two sets of real images, 100 and 100, are about " in notes.pop()

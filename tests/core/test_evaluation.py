@@ -14,7 +14,7 @@ import genbench
 from genbench import runs
 from genbench.data import Dataset, open_dataset
 from genbench.errors import BadInput, BadSetting, NotEnoughData, UnknownName
-from genbench.images import save_png
+from genbench.images import save_png, to_floats
 from genbench.store import Store
 
 SMALL: dict[str, Any] = {"images": 60, "pairs": 30, "repeats": 2}
@@ -420,3 +420,38 @@ def test_a_number_that_is_not_finite_is_a_reason(
     assert "rmse came out as nan" in number(frame, "Inverse", "rmse").reason
     assert number(frame, "Inverse", "psnr").value == 1.0
     assert number(frame, "Inverse", "psnr").spread != float("inf")
+
+
+def test_sets_of_the_floor_share_no_image_and_are_fewer_where_there_are_no_more(
+    data: Dataset,
+) -> None:
+    """250 training images: 60 are the reference, so three sets of 60 are left, and one of 95."""
+    from genbench.evaluation import anchors
+
+    def floor(n: int) -> Any:
+        reference = torch.arange(n)
+        return anchors.real_images(reference, n, 5).open(data, torch.device("cpu"))
+
+    subject = floor(60)
+    rows = [subject.samples(0, 60, 0, repeat) for repeat in range(3)]
+    reference = to_floats(data.train.take(torch.arange(60)))
+
+    distinct = {image.numpy().tobytes() for part in (*rows, reference) for image in part}
+    assert len(distinct) == len({i.numpy().tobytes() for i in data.train.take(slice(0, 250))}) - 10
+    assert subject.sets == 3
+    assert "has 3 x 60 images without repeating any, where models have 5 sets" in subject.note
+    assert floor(95).sets == 1
+
+
+def test_one_set_of_real_images_has_no_error_bar_instead_of_none_at_all(data: Dataset) -> None:
+    """Drawn again in another order, the same images would differ by nothing but patches."""
+    frame = genbench.evaluate(
+        Inverse(), data=data, metrics=["swd"], anchors=True, images=100, repeats=3, pairs=5
+    )
+    row = number(frame, "real images", "swd")
+
+    assert row.value > 0
+    assert row.spread is None or row.spread != row.spread
+    assert "has 1 x 100 images" in row.note
+    assert "no error bar" in row.note
+    assert number(frame, "Inverse", "swd").spread > 0

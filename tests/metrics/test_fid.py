@@ -151,8 +151,10 @@ def test_fewer_images_than_features_is_measured_with_a_remark() -> None:
 
     assert found.value == pytest.approx(by_nuclear_norm(a, b), rel=1e-10)
     bias = fid.expected_bias(a.T.cov(), 20, 30)
-    assert "20 real and 30 generated images are no more than its 32 features" in str(found.note)
-    assert f"are about {bias:.3g} apart, so raise --images" in str(found.note)
+    assert "no more images than its 32 features: two sets of real images, 20 and 30, are about" in (
+        str(found.note)
+    )
+    assert f"{bias:.3g} apart, which is the floor, so raise --images" in str(found.note)
 
 
 def test_bias_of_a_flat_spectrum_has_its_closed_form() -> None:
