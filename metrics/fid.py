@@ -34,7 +34,8 @@ def frechet_distance(mean_a: Array, cov_a: Array, mean_b: Array, cov_b: Array) -
 
     With Σ = L Lᵀ the last trace is the sum of the singular values of Laᵀ Lb: no square
     root of a matrix that is not symmetric, and full precision where covariances are
-    singular, as they are with fewer images than features.
+    singular, as they are with fewer images than features. Where they are not, the singular
+    values are the roots of the eigenvalues of Laᵀ Σb La, which are found in a third of the time.
 
     Args:
         mean_a, mean_b: (d,); a number where d is 1.
@@ -53,8 +54,7 @@ def frechet_distance(mean_a: Array, cov_a: Array, mean_b: Array, cov_b: Array) -
             f"the first side has {len(a)} features, the second {len(b)}; take both from one layer"
         )
     size = float(spread_a.trace() + spread_b.trace())
-    overlap = torch.linalg.svdvals(_root(spread_a).T @ _root(spread_b)).sum()
-    distance = float((a - b).square().sum()) + size - 2 * float(overlap)
+    distance = float((a - b).square().sum()) + size - 2 * _overlap(spread_a, spread_b)
     if distance < -ROUNDING * size:
         raise RuntimeError(f"the Fréchet distance came out as {distance}; please report this")
     return max(distance, 0.0)
@@ -98,12 +98,29 @@ def _gaussian(mean: Array, cov: Array, side: str) -> tuple[Tensor, Tensor]:
     return m, (c + c.T) / 2
 
 
-def _root(cov: Tensor) -> Tensor:
-    """L with L Lᵀ = *cov*: (d, d) -> (d, rank)."""
+def _overlap(a: Tensor, b: Tensor) -> float:
+    """tr (a b)^½ of two covariances, (d, d)."""
+    lower, other = _cholesky(a), _cholesky(b)
+    if lower is not None and other is not None:
+        product = lower.T @ b @ lower
+        # Far from 0, so the root of an eigenvalue's rounding is still rounding.
+        values = torch.linalg.eigvalsh((product + product.T) / 2)
+        return float(values.clamp_min(0).sqrt().sum())
+    left, right = (root if root is not None else _root(cov) for root, cov in
+                   ((lower, a), (other, b)))  # fmt: skip
+    return float(torch.linalg.svdvals(left.T @ right).sum())
+
+
+def _cholesky(cov: Tensor) -> Tensor | None:
+    """The lower triangle L with L Lᵀ = *cov*, unless *cov* is singular."""
     lower: Tensor
     lower, failed = torch.linalg.cholesky_ex(cov)
-    if not failed and lower.diagonal().square().min() > SINGULAR * cov.trace():
-        return lower  # ten times faster than the eigenvectors
+    sound = not failed and bool(lower.diagonal().square().min() > SINGULAR * cov.trace())
+    return lower if sound else None
+
+
+def _root(cov: Tensor) -> Tensor:
+    """L with L Lᵀ = *cov* by eigenvectors, ten times slower: (d, d) -> (d, rank)."""
     values, vectors = torch.linalg.eigh(cov)
     # What stands for zero is of the order of EPS; its root would be of the order of 1e-8.
     keep = values > len(cov) * EPS * values[-1]
