@@ -57,6 +57,12 @@ def find(
     raise MissingWeights(_advice(candidates, folders))
 
 
+def at_hand(names: Sequence[str], weights_dir: Path | None) -> Path | None:
+    """The first file of these names, whatever it holds: for weights that the user vouches for."""
+    places_of = (folder / name for folder in _folders(weights_dir) for name in names)
+    return next((path for path in places_of if path.is_file()), None)
+
+
 def fetch(file: WeightsFile, folder: Path) -> Path:
     """Download *file* into *folder*; it takes its name only when it is whole and right.
 
@@ -66,7 +72,7 @@ def fetch(file: WeightsFile, folder: Path) -> Path:
     """
     target = folder / file.names[0]
     with files.lock(folder / f".{target.name}.lock"):
-        if target.is_file() and _digest(target) == file.sha256:
+        if target.is_file() and digest(target) == file.sha256:
             return target  # another process was faster
         with files.new_file(target) as temporary:
             found = _download(file, folder, temporary)
@@ -88,7 +94,7 @@ def _at_hand(file: WeightsFile, folders: Sequence[Path]) -> Path | None:
     for path in (folder / name for folder in folders for name in file.names):
         if not path.is_file():
             continue
-        found = _digest(path)
+        found = digest(path)
         if found != file.sha256:
             source = f"fetch it again from {file.url}" if file.url else "put the right file there"
             raise WrongWeights(
@@ -99,7 +105,7 @@ def _at_hand(file: WeightsFile, folders: Sequence[Path]) -> Path | None:
     return None
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
     """sha256 of a file, taken once as long as nobody touches it."""
     known = path.stat()
     return _digest_of(path.resolve(), known.st_size, known.st_mtime_ns)

@@ -128,9 +128,9 @@ def _root(cov: Tensor) -> Tensor:
     return root
 
 
-def _compute(layer: str, real: Tensors, generated: Tensors) -> Mapping[str, Measured]:
+def _compute(score: str, real: Tensors, generated: Tensors) -> Mapping[str, Measured]:
     distance = frechet_distance(real["mean"], real["cov"], generated["mean"], generated["cov"])
-    return {_score(layer): Measured(distance, note=_remark(real, generated))}
+    return {score: Measured(distance, note=_remark(real, generated))}
 
 
 def _remark(real: Tensors, generated: Tensors) -> str:
@@ -153,20 +153,22 @@ def _floor(cov: Tensor, n_a: int, n_b: int) -> float:
     return expected_bias(cov, n_a, n_b)
 
 
-def _score(layer: str) -> str:
-    return "fid" if layer == LAYER else f"fid_{layer}"
-
-
-def _metric(layer: str, variants: Mapping[str, Metric]) -> Metric:
-    moments = Moments("inception", layer)
-    title = "FID" if layer == LAYER else f"FID-{layer}"
+def metric(
+    network: str, layer: str, score: str, title: str, variants: Mapping[str, Metric] | None = None
+) -> Metric:
+    """The distance between features of *layer* of *network*; FID is its name for Inception only."""
+    moments = Moments(network, layer)
     return Metric(
         version=1,
         looks={"real": Look(View.REAL, moments), "generated": Look(View.SAMPLES, moments)},
-        compute=functools.partial(_compute, layer),
-        columns={_score(layer): Column(title, lower_is_better=True)},
-        variants=variants,
+        compute=functools.partial(_compute, score),
+        columns={score: Column(title, lower_is_better=True)},
+        variants=variants or {},
     )
 
 
-ROOM = _metric(LAYER, {layer: _metric(layer, {}) for layer in OTHERS})
+def _at(layer: str) -> Metric:
+    return metric("inception", layer, f"fid_{layer}", f"FID-{layer}")
+
+
+ROOM = metric("inception", LAYER, "fid", "FID", {layer: _at(layer) for layer in OTHERS})

@@ -28,7 +28,7 @@ class Pixels:
     sha256 = "0" * 64
 
     def __init__(self, name: str) -> None:
-        self.name, self.layers = name, LAYERS.get(name, ("all", "all-256", *"1234567"))
+        self.name, self.layers = name, LAYERS.get(name, ("all", "all-256", "cls", *"1234567"))
 
     def __call__(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         rows = images.float().flatten(1)[:, :: images[0].numel() // D][:, :D] / 255
