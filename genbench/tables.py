@@ -279,7 +279,8 @@ def _footnotes(
         protocol = chosen.protocols[name]
         mine = [index for index, head in enumerate(heads) if head.protocol_id == name]
         over = dict.fromkeys(row.cells[index].spread_over for row in rows for index in mine)
-        beside = dict.fromkeys(first[heads[index].score] for index in mine)
+        # Scores of one metric share protocols, and a difference is said once.
+        beside = {first[heads[i].score].protocol_id: first[heads[i].score] for i in mine}.values()
         apart = [
             differs(protocol, chosen.protocols[other.protocol_id], other.marker)
             for other in beside

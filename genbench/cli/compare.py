@@ -103,7 +103,7 @@ def _contests(records: Sequence[Record]) -> list[Contest]:
 
 def _table(contests: Sequence[Contest]) -> list[str]:
     """Aligned lines, for people and for scripts."""
-    rows = [("score", "models", "difference", "p", "p (Holm)", "better", "test")]
+    rows = [("score", "models", "difference", "p", "p (Holm)", "better", "test", "protocol")]
     names = _names(contests)
     for c in contests:
         assert c.found is not None
@@ -117,6 +117,7 @@ def _table(contests: Sequence[Contest]) -> list[str]:
                 _p(c.adjusted),
                 better,
                 f"{c.found.test}, {c.found.n} {c.found.rows}",
+                c.protocol_id or "",
             )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

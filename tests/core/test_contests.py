@@ -227,7 +227,7 @@ def test_the_command_prints_every_pair_and_who_wins(table: Path) -> None:
     lines = result.stdout.splitlines()
     assert result.exit_code == 0, result.output
     assert lines[0].split() == [
-        "score", "models", "difference", "p", "p", "(Holm)", "better", "test"
+        "score", "models", "difference", "p", "p", "(Holm)", "better", "test", "protocol"
     ]  # fmt: skip
     assert [line.split()[1:4] for line in lines[1:4]] == [
         ["a", "-", "b"], ["a", "-", "c"], ["b", "-", "c"]

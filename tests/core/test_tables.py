@@ -44,6 +44,13 @@ def test_scores_of_one_protocol_share_a_footnote() -> None:
     assert table.footnotes[0].titles == ("PRECISION", "RECALL")
 
 
+def test_what_differs_is_said_once_for_all_scores_of_a_metric() -> None:
+    scores = ("precision", "recall")
+    table = only(*(recorded(0.5, p, score=s) for p in (RECIPE, LARGER) for s in scores))
+
+    assert len(table.footnotes[1].differs) == 2
+
+
 def test_a_footnote_tells_the_recipe_in_words() -> None:
     (note,) = only(recorded(8.0, spread=0.1, spread_over="std over 5 sets")).footnotes
 
