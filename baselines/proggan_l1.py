@@ -45,7 +45,6 @@ class Settings(Shape):
 
 
 SHAPE = tuple(field.name for field in fields(Shape))
-TINY_IMAGES = {"batch": 16, "images": 32_000}
 Own: TypeAlias = Settings  # within the class that name is the class's attribute
 
 
@@ -58,13 +57,11 @@ class ProgGANL1(nn.Module):
     GEOMETRY: ClassVar[str] = "sphere"
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "celeba-64": {},
-        "small": {**presets.shape("small"), **TINY_IMAGES},
-        "tiny": {**presets.shape("tiny"), **TINY_IMAGES},
+        "tiny": {**presets.shape("tiny"), "batch": 16, "images": 32_000, "lr": 3e-3},
         "smoke": {**presets.shape("smoke"), "batch": 16, "images": 4_000},
     }
     PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
         "celeba-64": 64,
-        "small": 32,
         "tiny": 32,
         "smoke": 32,
     }

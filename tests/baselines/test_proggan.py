@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import copy
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from small_proggan import FADE, STABLE, ProgGAN, build, images, proggan, rng, same, weights
+from small_proggan import FADE, SMALL, STABLE, ProgGAN, build, images, proggan, rng, same, weights
 from torch import Tensor
 
+import genbench
+from genbench import checkpoints
 from genbench.errors import BadSetting
 from genbench.images import to_bytes
 from genbench.interfaces import Decodes, Draws, Encodes, Generates, Interpolates
@@ -248,6 +251,28 @@ def test_a_resumed_run_is_bit_identical(cut: int) -> None:
     for name, optimizer in other.optimizers().items():
         ours, theirs = optimizer.state_dict()["state"], whole.optimizers()[name].state_dict()
         assert str(ours) == str(theirs["state"])
+
+
+def test_a_run_stopped_after_every_step_is_the_run_that_never_stopped(tmp_path: Path) -> None:
+    """Through the engine: 4x4 for 4 steps, a fade of 4, then 8x8; Adam is reset on the way."""
+    settings = {**SMALL, "stable_images": 32, "fade_images": 32, "images": 88}
+    training = {"data": "toyfaces:40", "resolution": 8, "grids": 0}
+
+    def start(name: str, **more: Any) -> Any:
+        return genbench.train(
+            "proggan", settings=settings, training=training | more, runs_dir=tmp_path, name=name
+        )
+
+    straight, broken = start("straight"), start("broken", minutes=0)
+    while broken.facts["seen"] < 88:
+        broken, _ = genbench.resume(broken.folder, {"minutes": 0})
+
+    a, b = (checkpoints.latest(run.checkpoints, training=True)[0] for run in (straight, broken))
+    assert a.seen == b.seen == 88
+    for one, other in ((a.model, b.model), (a.average, b.average)):
+        assert one.keys() == other.keys()
+        assert all(torch.equal(value, other[name]) for name, value in one.items())
+    assert str(a.optimizers) == str(b.optimizers)
 
 
 def test_evaluation_changes_nothing() -> None:

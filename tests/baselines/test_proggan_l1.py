@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 from small_proggan import SMALL, build, images, rng, same, size, weights
+from waiting import Waits
 
 from genbench.errors import BadInput, BadSetting
 from genbench.interfaces import Continues, Decodes, Draws, Encodes, Generates, Interpolates
@@ -188,3 +189,11 @@ def test_optimiser_has_the_settings_of_proggan() -> None:
 
     assert (group["lr"], group["betas"]) == (1e-3, (0.0, 0.99))
     assert encoder().averaged() == {}
+
+
+def test_a_step_never_waits_for_the_device() -> None:
+    model = encoder()
+    with Waits() as waits:
+        model.step(images(), rng())
+
+    assert waits.found == []

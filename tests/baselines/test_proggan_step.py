@@ -12,6 +12,7 @@ import torch.nn.functional as F  # noqa: N812
 from small_proggan import FADE, STABLE, build, images, proggan, rng, same, weights
 from together import together
 from torch import Tensor
+from waiting import Waits
 
 from genbench.interfaces import Batch
 
@@ -340,6 +341,18 @@ def test_every_variant_stays_finite_through_all_stages(change: dict[str, Any]) -
         scores = model.step(images(8, 16, seed=seen), rng(seen))
         assert all(s.dim() == 0 and not s.requires_grad and s.isfinite() for s in scores.values())
     assert all(weight.isfinite().all() for weight in model.parameters())
+
+
+@pytest.mark.parametrize("change", [{}, {"rr_on": "features", "stddev_group": 0}])
+def test_a_step_never_waits_for_the_device(change: dict[str, Any]) -> None:
+    """Not even where Adam is reset."""
+    model = build(**change)
+    with Waits() as waits:
+        for seen in (STABLE, MIDDLE, END):
+            model.seen = seen
+            model.step(images(), rng())
+
+    assert waits.found == []
 
 
 HALVES = """

@@ -8,6 +8,7 @@ import pytest
 import torch
 from small_proggan import images, rng, same, weights
 from torch import Tensor, nn
+from waiting import Waits
 
 from genbench.errors import BadSetting
 from genbench.interfaces import Encodes
@@ -121,3 +122,11 @@ def test_a_short_last_batch_does_no_harm() -> None:
     model = build()
 
     assert all(score.isfinite() for score in model.step(images(5, 16), rng()).values())
+
+
+def test_a_step_never_waits_for_the_device() -> None:
+    model = build()
+    with Waits() as waits:
+        model.step(images(8, 16), rng())
+
+    assert waits.found == []
