@@ -335,7 +335,12 @@ def _best(heads: Sequence[TableColumn], rows: Sequence[Row], verdicts: Verdicts)
     """The rule by which cells are best, column by column where there are two rules."""
     crowned = [i for i in range(len(heads)) if any(row.cells[i].best for row in rows)]
     tested = [heads[i].title for i in crowned if i in verdicts.settled]
-    barred = [heads[i].title for i in crowned if i not in verdicts.settled]
+    titles = [head.title for head in heads]
+    barred = [
+        f"{titles[i]} ({heads[i].marker})" if titles.count(titles[i]) > 1 else titles[i]
+        for i in crowned
+        if i not in verdicts.settled
+    ]
     if not crowned:
         return []
     by_test = (

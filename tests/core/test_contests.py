@@ -198,6 +198,16 @@ def test_a_table_with_both_rules_says_which_is_where() -> None:
     assert any("in FID, every number whose distance to it" in note for note in table.notes)
 
 
+def test_of_two_columns_with_one_title_the_rule_names_the_letter() -> None:
+    many = [fid("a", 8.0, 8.1, 8.2, 8.1, 8.0), fid("b", 8.2, 8.3, 8.4, 8.3, 8.21)]
+    few = [fid(m, 5.0, 5.1, protocol=LARGER) for m in "ab"]
+
+    notes = " ".join(only(*many, *few).notes)
+
+    (marker,) = [h.marker for h in only(*many, *few).columns if h.protocol_id == LARGER.id]
+    assert f"in FID ({marker}), every number whose distance" in notes
+
+
 def test_intervals_stand_in_the_footnote() -> None:
     (table,) = build([rmse("a", 0.0, low=49.1, high=50.9), rmse("b", 9.0)], column)
 
