@@ -63,6 +63,7 @@ TINY: Mapping[str, Any] = {  # for a CPU
     "base": 16,
     "batch": 32,
     "lr": 1e-3,
+    "kl_weight": 3.0,  # at 1 few draws of the prior lie near a code after minutes
     "search_steps": 50,
 }
 Own: TypeAlias = Settings  # within the class that name is the class's attribute

@@ -74,6 +74,15 @@ def test_optimisers_have_the_published_settings() -> None:
         )
 
 
+def test_every_weight_is_in_one_optimiser() -> None:
+    """A port leaves out the layer that makes means and variances."""
+    model = build()
+    held = [w for adam in model.optimizers().values() for w in adam.param_groups[0]["params"]]
+
+    assert {id(w) for w in held} == {id(w) for w in model.parameters()}
+    assert len(held) == len(list(model.parameters()))
+
+
 # d, m, weights of the terms of encoder and generator, of the squared error, batch, warm-up
 PUBLISHED = {
     "paper-1024": (512, 90, 0.25, 0.25, 0.0025, 8, 58_000),
