@@ -28,6 +28,7 @@ from ._images import AllImages
 from ._inputs import Array, Range, as_images
 from ._patches import LENGTH, PER_IMAGE, SIZE, patches_of, positions
 from ._pyramid import COARSEST, sides
+from ._rows import COLLAPSED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -181,9 +182,10 @@ def _gap(a: NDArray[np.float32], b: NDArray[np.float32], shift: float) -> float:
 def _remark(real: Tensor, fake: Tensor) -> str | None:
     """What the number alone does not say."""
     flat = [(i.amax((2, 3)) == i.amin((2, 3))).all(0) for i in (real, fake)]
+    remarks = [COLLAPSED] if len(fake) > 1 and bool((fake == fake[:1]).all()) else []
     if bool((flat[0] != flat[1]).any()):
-        return "a channel has no contrast at all on one side, where it counts as 0"
-    return None
+        remarks.append("a channel has no contrast at all on one side, where it counts as 0")
+    return "; ".join(remarks) or None
 
 
 def _check(real: Tensor, fake: Tensor) -> None:
