@@ -36,7 +36,7 @@ from genbench.errors import BadSetting
 def train_command(
     model: str | None, resume_dir: Path | None, assignments: tuple[str, ...],
     preset: str | None, config: Path | None, name: str | None, start: str | None, runs_dir: Path,
-    images: int | None, **engine: Any,
+    **engine: Any,
 ) -> None:  # fmt: skip
     """Train MODEL and leave a run folder with checkpoints, logs and sample grids.
 
@@ -50,7 +50,7 @@ def train_command(
     """
     given = {key: value for key, value in engine.items() if value is not None}
     if resume_dir is not None:
-        if model or preset or config or assignments or images or name or start:
+        if model or preset or config or assignments or engine["images"] or name or start:
             raise BadSetting(
                 "--resume takes its settings from the run; "
                 "only --minutes, --device and --threads may be new"
@@ -65,8 +65,6 @@ def train_command(
     from genbench.training import train
 
     own = dict(parse_assignments(assignments).values)
-    if images is not None:
-        own["images"] = images
     run = train(
         model, preset=preset, config=config, settings=Layer("command line", own),
         training=Layer("command line", given), runs_dir=runs_dir, name=name, start=start,

@@ -48,7 +48,7 @@ class Trainer:
         self.feed = Feed(data.train, settings.seed, self.device, flip=flip)
         self.averages = Averages(model)
         self.rng = seeds.generator(settings.seed, "training", device=self.device)
-        self.total = model.total(len(data.train))
+        self.total = total(model, data, settings)
 
     def resume(self) -> list[str]:
         """Go on from the newest good checkpoint; returns what was wrong with newer ones."""
@@ -179,6 +179,12 @@ class Trainer:
         if newest is None or int(newest.name) != self.model.seen:
             self._draw()
             self.save()
+
+
+def total(model: Learns, data: Dataset, settings: Training) -> int:
+    """Images that the whole training shows: what was asked for, or what the model wants."""
+    wanted = model.total(len(data.train))  # some models learn from it how long an epoch is
+    return wanted if settings.images is None else settings.images
 
 
 def _where(stage: Stage) -> str:

@@ -15,7 +15,7 @@ from genbench.errors import BadInput, BadSetting, GenbenchError, nearest
 from genbench.interfaces import Continues, Learns
 from genbench.runs import Run
 from genbench.settings import Layer, Resolved, read_layer, resolve
-from genbench.training.loop import Trainer
+from genbench.training.loop import Trainer, total
 from genbench.training.settings import Training
 
 
@@ -69,7 +69,7 @@ def train(
         "created": provenance.now(),
         "state": "training",
         "seen": 0,
-        "total": built.total(len(data.train)),
+        "total": total(built, data, engine.values),
         "provenance": provenance.describe(device),
     }
     run = runs.create(folder, facts, {"model": chosen.describe(), "training": engine.describe()})
