@@ -38,7 +38,7 @@ class FacePairs:
     """Keeps the distance between the descriptors of the two faces of each pair."""
 
     descriptor: Descriptor = field(default_factory=DlibDescriptor)
-    workers: int | None = field(default=None, compare=False)  # threads; changes no number
+    workers: int | None = field(default=None, compare=False)  # processes; changes no number
 
     @property
     def features(self) -> None:
@@ -46,7 +46,7 @@ class FacePairs:
         return
 
     def start(self, about: Pass) -> Distances:
-        """Load the network and start the threads.
+        """Load the network and get ready to find faces.
 
         Raises:
             NotMeasurable: images too small, or no dlib, or no weights.

@@ -1,4 +1,4 @@
-"""Finds faces and cuts them out upright, with dlib, in threads beside the device.
+"""Finds faces and cuts them out upright, with dlib, in processes beside the device.
 
 The recipe of face_recognition: the frontal detector of histograms of gradients on the
 image at twice its size, five landmarks, and from them a face of 150x150 with a quarter of
@@ -8,12 +8,16 @@ the second one too, so that a blurred reconstruction is measured and not lost.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
+import sys
 import threading
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import BinaryIO, cast
 
 import numpy as np
 import torch
@@ -22,16 +26,11 @@ from torch import Tensor
 from genbench.errors import NotMeasurable
 from genbench.interfaces import Json
 
-from . import _dlib
+from . import _dlib, _face_worker
+from ._face_worker import PADDING, UPSAMPLING, Finder, Pair, Picture, ask
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+__all__ = ["Finder", "Finders", "Pair", "as_tensor", "check_size", "describe"]
 
-Picture: TypeAlias = "NDArray[np.uint8]"  # (h, w, 3), red first
-Pair: TypeAlias = "NDArray[np.uint8]"  # (2, 150, 150, 3)
-
-UPSAMPLING = 1  # times that the image is doubled before the detector looks
-PADDING = 0.25  # of a face's size, around it
 SMALLEST = 80  # pixels of the face that the detector knows
 
 
@@ -60,51 +59,18 @@ def check_size(resolution: int) -> None:
         )
 
 
-class Finder:
-    """A detector with its landmarks; it keeps state while it works, so each thread has one."""
-
-    def __init__(self, landmarks: Path) -> None:
-        """*landmarks*: the published file, its content checked."""
-        self.dlib: Any = _dlib.package()
-        self.detector = self.dlib.get_frontal_face_detector()
-        self.landmarks = self.dlib.shape_predictor(str(landmarks))
-
-    def pair(self, a: Picture, b: Picture) -> Pair | None:
-        """The face of *a*, and what stands in its place in *b*; None where *a* shows no face."""
-        box = self._box(a)
-        if box is None:
-            return None
-        return np.stack([self._upright(picture, box) for picture in (a, b)])
-
-    def _box(self, picture: Picture) -> Any:
-        """The box that is nearest the centre, or None."""
-        height, width = picture.shape[:2]
-
-        def far(box: Any) -> float:
-            x, y = box.left() + box.right() + 1, box.top() + box.bottom() + 1
-            return float((x - width) ** 2 + (y - height) ** 2)
-
-        return min(self.detector(picture, UPSAMPLING), key=far, default=None)
-
-    def _upright(self, picture: Picture, box: Any) -> Picture:
-        """The face within *box*, (150, 150, 3)."""
-        shape = self.landmarks(picture, box)
-        face: Picture = self.dlib.get_face_chip(picture, shape, _dlib.SIDE, PADDING)
-        return face
-
-
 class Finders:
-    """Threads that find faces while the device works: dlib lets go of Python's lock meanwhile.
+    """Processes that find faces while the device works, and a thread for each that waits for it.
 
-    Threads and not processes: nothing has to be sent or started, a script needs no guard
-    around its main part, and a GPU that is already in use is left alone.
+    They are started as programs of their own, by name: a script needs no guard around its main
+    part, nothing is pickled, and a GPU that is already in use is left alone.
     """
 
     def __init__(self, workers: int | None = None, weights_dir: Path | None = None) -> None:
-        """Start the threads.
+        """Start nothing yet: a process begins when its thread gets its first image.
 
         Args:
-            workers: threads; None for as many as there are cores to run on.
+            workers: processes; None for as many as there are cores to run on.
             weights_dir: where the user keeps weights.
 
         Raises:
@@ -115,7 +81,10 @@ class Finders:
         _dlib.package()
         self.landmarks = _dlib.path_of(_dlib.LANDMARKS, weights_dir)
         self.own = threading.local()
+        self.processes: list[subprocess.Popen[bytes]] = []
         self.pool = ThreadPoolExecutor(workers or _cores(), "faces")
+        # Also where a pass fails and nobody closes: no process outlives its evaluation.
+        self.end = weakref.finalize(self, _end, self.processes)
 
     def start(self, a: Tensor, b: Tensor) -> Sequence[Future[Pair | None]]:
         """Begin with pairs of uint8 images (n, 3, h, w); one answer a pair, in order."""
@@ -123,14 +92,44 @@ class Finders:
         return [self.pool.submit(self._pair, *each) for each in pictures]
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Let the processes go."""
         self.pool.shutdown()
+        self.end()
 
     def _pair(self, a: Picture, b: Picture) -> Pair | None:
-        if not hasattr(self.own, "finder"):
-            self.own.finder = Finder(self.landmarks)
-        finder: Finder = self.own.finder
-        return finder.pair(a, b)
+        if not hasattr(self.own, "process"):
+            self.own.process = _begin(self.landmarks)
+            self.processes.append(self.own.process)
+        process: subprocess.Popen[bytes] = self.own.process
+        assert process.stdin is not None
+        assert process.stdout is not None  # both are pipes
+        try:
+            return ask(a, b, cast(BinaryIO, process.stdout), cast(BinaryIO, process.stdin))
+        except (EOFError, BrokenPipeError):
+            raise NotMeasurable(
+                f"a process that looks for faces has stopped with code {process.wait()}; "
+                "what it said stands above, and often it was the memory: measure identity alone"
+            ) from None
+
+
+def _begin(landmarks: Path) -> subprocess.Popen[bytes]:
+    """A worker with the modules of this process, whatever the folder it is started from."""
+    paths = os.pathsep.join(path for path in sys.path if path)
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", _face_worker.__name__, str(landmarks)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+
+
+def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        process.wait()
 
 
 def as_tensor(faces: Sequence[Picture]) -> Tensor:

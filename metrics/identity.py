@@ -38,7 +38,7 @@ def identity(
         a: images, uint8 (n, 3, h, h).
         b: their reconstructions, in the same order and shape.
         descriptor: the network that tells faces apart; by default dlib's.
-        workers: threads that look for faces; by default one for each core.
+        workers: processes that look for faces; by default one for each core.
 
     Returns:
         Distances, (n,) float64, 0 for equal images; and where a face was found, (n,) bool:

@@ -6,6 +6,8 @@ import functools
 import importlib
 import io
 import json
+import os
+import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Sequence
@@ -131,7 +133,7 @@ def test_equal_images_are_no_distance_apart(portraits: Tensor) -> None:
 
 
 @pytest.mark.assets
-def test_batches_and_threads_leave_no_trace(portraits: Tensor) -> None:
+def test_batches_and_processes_leave_no_trace(portraits: Tensor) -> None:
     portraits[3] = 0
     outputs = blurred(portraits, 64)
 
@@ -363,3 +365,58 @@ def test_other_pairs_are_refused(portraits: Tensor, rows: Sequence[Tensor]) -> N
     del portraits
     with pytest.raises(BadInput, match="pairs must"):
         GATHER.start(about(1, 64)).update(tuple(rows), torch.arange(1))
+
+
+# --- worker processes -------------------------------------------------------------------
+
+
+def test_workers_do_not_load_torch() -> None:
+    """One for each core: a quarter of a GB each, for nothing."""
+    code = "import sys, genbench.metrics._face_worker; assert 'torch' not in sys.modules"
+
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.assets
+def test_faces_are_found_in_other_processes_which_end(portraits: Tensor) -> None:
+    finders = faces_module.Finders(2)
+    answers = finders.start(portraits[:3], portraits[:3])
+    faces = [answer.result() for answer in answers]
+    processes = list(finders.processes)
+
+    finders.close()
+
+    assert all(face is not None and face.shape == (2, 150, 150, 3) for face in faces)
+    assert 1 <= len(processes) <= 2
+    assert os.getpid() not in [process.pid for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(processes)
+
+
+@pytest.mark.assets
+def test_a_process_that_stops_is_a_reason_and_not_a_hang(portraits: Tensor) -> None:
+    finders = faces_module.Finders(1)
+    finders.start(portraits[:1], portraits[:1])[0].result()
+    finders.processes[0].kill()
+
+    (answer,) = finders.start(portraits[:1], portraits[:1])
+
+    with pytest.raises(NotMeasurable, match="looks for faces has stopped with code -9"):
+        answer.result()
+    finders.close()
+
+
+def test_bytes_go_there_and_back() -> None:
+    """The protocol of the pipes, with a finder that answers for itself."""
+    worker = importlib.import_module("genbench.metrics._face_worker")
+    a = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
+    face = np.arange(2 * 150 * 150 * 3, dtype=np.uint64).astype(np.uint8).reshape(2, 150, 150, 3)
+    asked = io.BytesIO()
+
+    found = worker.ask(a, a + 1, io.BytesIO(worker.FOUND + face.tobytes()), asked)
+    none = worker.ask(a, a, io.BytesIO(worker.NONE), io.BytesIO())
+
+    assert np.array_equal(found, face)
+    assert none is None
+    assert asked.getvalue() == worker.HEADER.pack(4, 5) + a.tobytes() + (a + 1).tobytes()
+    with pytest.raises(EOFError):
+        worker.ask(a, a, io.BytesIO(worker.FOUND + b"short"), io.BytesIO())
