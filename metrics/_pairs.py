@@ -13,6 +13,7 @@ from genbench.errors import BadInput
 from genbench.interfaces import Json, Measured, Pass, State, Tensors
 
 from ._inputs import Array, Range, as_images
+from ._kept import KeptRows
 
 OF_MEDIAN = "bootstrap standard error over images, of the median"
 
@@ -32,8 +33,7 @@ class PerPair:
 
     def start(self, about: Pass) -> Numbers:
         """Nothing yet."""
-        del about
-        return Numbers(self.name, self.score)
+        return Numbers(self.name, self.score, about)
 
     def finish(self, whole: Tensors, about: Pass) -> Tensors:
         """The numbers, (n,) float64, in the order of the images."""
@@ -48,20 +48,18 @@ class PerPair:
 class Numbers:
     """One number a pair."""
 
-    def __init__(self, name: str, score: Callable[[Tensor, Tensor], Tensor]) -> None:
+    def __init__(self, name: str, score: Callable[[Tensor, Tensor], Tensor], about: Pass) -> None:
         """Empty."""
-        self.name, self.score = name, score
-        self.values: list[Tensor] = []
-        self.index: list[Tensor] = []
+        self.name, self.score, self.kept = name, score, KeptRows(about)
 
     def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
         """Take images and their reconstructions, uint8 (n, 3, h, w)."""
-        self.values.append(self.score(*rows))
-        self.index.append(index)
+        self.kept.add(self.score(*rows), index)
 
     def state(self) -> State:
         """The numbers."""
-        return State(rows={self.name: torch.cat(self.values)}, index=torch.cat(self.index))
+        values, index = self.kept.parts()
+        return State(rows={self.name: values}, index=index)
 
 
 def squared_error(a: Tensor, b: Tensor) -> Tensor:

@@ -13,6 +13,8 @@ from torch import Tensor
 from genbench.errors import BadInput, GenbenchError, NotMeasurable
 from genbench.interfaces import Json, Pass, State, Tensors
 
+from ._kept import KeptRows
+
 LEAST = {
     "lpips_alex": 31,
     "lpips_squeeze": 17,
@@ -61,7 +63,7 @@ class Distances:
                 f"{self.network} averages sides down by {factor}, which does not divide those "
                 f"that {what} ({side}); crop or resize to {side - side % factor}"
             )
-        return Pairs()
+        return Pairs(about)
 
     def finish(self, whole: Tensors, about: Pass) -> Tensors:
         """``distance``, (n,) float64, in the order of the pairs.
@@ -86,19 +88,18 @@ class Distances:
 class Pairs:
     """One number a pair."""
 
-    def __init__(self) -> None:
+    def __init__(self, about: Pass) -> None:
         """Empty."""
-        self.distances: list[Tensor] = []
-        self.index: list[Tensor] = []
+        self.kept = KeptRows(about)
 
     def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
         """Take features of the first and of the second images, float32 (n, d)."""
-        self.distances.append(squared_distance(*rows))
-        self.index.append(index)
+        self.kept.add(squared_distance(*rows), index)
 
     def state(self) -> State:
         """The distances."""
-        return State(rows={"distance": torch.cat(self.distances)}, index=torch.cat(self.index))
+        distances, index = self.kept.parts()
+        return State(rows={"distance": distances}, index=index)
 
 
 def squared_distance(a: Tensor, b: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from genbench.errors import NotEnoughData
 from genbench.interfaces import Column, Json, Look, Measured, Metric, Pass, State, Tensors, View
 
 from ._inputs import Array, Range
+from ._kept import KeptRows
 from ._pairs import PerPair, as_pairs, check_shapes, mean_over_images
 from ._windows import by_planes, check_sides, contrast, luminance, moments
 
@@ -122,7 +123,7 @@ class Neighbours:
             raise NotEnoughData(
                 f"MS-SSIM between samples needs 2 images, got {about.n}; raise --images"
             )
-        return Couples()
+        return Couples(about)
 
     def finish(self, whole: Tensors, about: Pass) -> Tensors:
         """``ms_ssim``, (n // 2,) float64 in the order of rows, and ``left_out``, rows without."""
@@ -137,10 +138,9 @@ class Neighbours:
 class Couples:
     """One number for each two rows, wherever batches begin and end."""
 
-    def __init__(self) -> None:
+    def __init__(self, about: Pass) -> None:
         """Empty."""
-        self.values: list[Tensor] = []
-        self.couples: list[Tensor] = []
+        self.kept = KeptRows(about)
         self.images: Tensor | None = None  # rows whose neighbour has not come yet
         self.index = torch.empty(0, dtype=torch.int64)
 
@@ -154,18 +154,17 @@ class Couples:
         alone = torch.from_numpy(~(np.append(meets, False) | np.insert(meets, 0, False)))
         if len(met):
             left, right = (images[order[at].to(images.device)] for at in (met, met + 1))
-            self.values.append(ms_ssim_per_pair(left, right))
-            self.couples.append(index[met] // 2)
+            self.kept.add(ms_ssim_per_pair(left, right), index[met])
         self.images, self.index = images[order[alone].to(images.device)], index[alone]
 
     def state(self) -> State:
         """The numbers, each with the row of its first image, and how many rows are left over."""
-        none = torch.empty(0, dtype=torch.float64)
-        return State(
-            sums={"left_out": torch.tensor(len(self.index))},
-            rows={"ms_ssim": torch.cat(self.values) if self.values else none},
-            index=torch.cat([2 * couple for couple in self.couples] or [self.index[:0]]),
-        )
+        sums = {"left_out": torch.tensor(len(self.index))}
+        if self.kept.rows is None:  # a share of one row
+            none = torch.empty(0, dtype=torch.float64)
+            return State(sums, rows={"ms_ssim": none}, index=self.kept.index[:0])
+        values, index = self.kept.parts()
+        return State(sums, rows={"ms_ssim": values}, index=index)
 
 
 def _diversity(samples: Tensors) -> Mapping[str, Measured]:

@@ -196,6 +196,8 @@ def _networks(
             networks[name] = features.load(
                 name, weights_dir=how.weights_dir, device=device, download=how.download
             )
+            if how.compile:
+                networks[name].compile()
         except NotMeasurable as error:
             missing[name] = str(error)
     return networks, missing

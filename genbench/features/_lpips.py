@@ -125,6 +125,11 @@ class Lpips:
                 )
         return {layer: found[layer] for layer in layers}
 
+    def compile(self) -> None:
+        """Let torch compile each slice when it is first used."""
+        for part in self.slices:
+            part.compile()
+
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
         return {

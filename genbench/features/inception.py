@@ -113,6 +113,11 @@ class Inception:
         with torch.no_grad(), full_float32(), torch.autocast(images.device.type, enabled=False):
             return self._features(prepared(images), layers)
 
+    def compile(self) -> None:
+        """Let torch compile each stage when it is first used."""
+        for stage in self.stages.values():
+            stage.compile()
+
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
         return {
