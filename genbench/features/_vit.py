@@ -146,6 +146,10 @@ class Vit:
             rows = torch.cat([self._token(some) for some in torch.split(images, AT_ONCE)])
         return {LAYER: rows}
 
+    def compile(self) -> None:
+        """Let torch compile the network when it is first used."""
+        setattr(self, "_token", torch.compile(self._token))  # noqa: B010  # it is a method
+
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
         return {

@@ -23,7 +23,11 @@ from genbench.seeds import BLOCK
 
 AllImages: Any = import_module("genbench.metrics._images").AllImages
 METRICS = find_metrics(["all"])
-FACES = ("identity", "neighbours:face")  # which blurred noise has not
+LOOKS = {name: metric.looks.values() for name, metric in METRICS.items()}
+# Blurred noise has no faces: what looks for them has tests of its own.
+FACES = {name for name, looks in LOOKS.items()
+         if any("Face" in type(look.gather).__name__ for look in looks)}  # fmt: skip
+PAIRS = (View.PAIRS, View.TRAINED, View.PATHS)
 N, D = 3 * BLOCK + 7, 6  # three blocks and a bit; few features
 SPLITS = ([N], [2 * BLOCK, N - 2 * BLOCK], [BLOCK, 2 * BLOCK, N - 3 * BLOCK])
 ABOUT = Pass(torch.device("cpu"), N, 32, side=0, seed=3)
@@ -46,7 +50,7 @@ def images(look: Look, row: int) -> Tensor:
 
 def shown(look: Look) -> tuple[Tensor, ...]:
     """What a look would be shown: images, or as many features as a test can afford."""
-    rows = [images(look, row) for row in range(2 if look.view in (View.PAIRS, View.PATHS) else 1)]
+    rows = [images(look, row) for row in range(2 if look.view in PAIRS else 1)]
     rows = [face_box(x) if look.face else x for x in rows]
     if look.gather.features is None:
         return tuple(rows)
