@@ -101,6 +101,12 @@ class ALI(nn.Module):
         "svhn-32": "svhn",
         "cifar10-32": "cifar10",
     }
+    PRESET_SOURCE: ClassVar[Mapping[str, str]] = {
+        "celeba-64": "paper's table and released code; the code's dropout and first layer",
+        "svhn-32": "paper's table and released code",
+        "cifar10-32": "paper's table and released code; the paper's dropout, the code's widths",
+    }
+    PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("ALI",)
 
     def __init__(self, settings: Own, resolution: int) -> None:
         """Build the three networks.
