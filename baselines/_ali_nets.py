@@ -198,13 +198,18 @@ def dropped(x: Tensor, share: float, rng: Generator | None) -> Tensor:
     return x * kept.to(x.device, x.dtype).div_(1 - share)
 
 
-def initialise(network: nn.Module, std: float) -> None:
-    """All weights of convolutions from N(0, std^2), biases 0; norms start as the identity."""
+def initialise(network: nn.Module, std: float, momentum: float) -> None:
+    """All weights of convolutions from N(0, std^2), biases 0; norms start as the identity.
+
+    *momentum* is the share of a batch in the running statistics of the norms.
+    """
     for part in network.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(part.weight, std=std)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
+        elif isinstance(part, nn.BatchNorm2d):
+            part.momentum = momentum
 
 
 def _drops(count: int, dropout: Dropout) -> list[tuple[float, float]]:
@@ -236,5 +241,5 @@ def _activation(style: Style) -> nn.Module:
 
 
 def _norm(maps: int) -> nn.BatchNorm2d:
-    """The constants of Blocks, the library of the released code."""
-    return nn.BatchNorm2d(maps, eps=1e-4, momentum=0.05)
+    """With the epsilon of Blocks, the library of the released code."""
+    return nn.BatchNorm2d(maps, eps=1e-4)

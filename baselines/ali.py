@@ -44,6 +44,7 @@ class Settings:
     width: float = 1.0  # share of the published feature maps
     slope: float = 0.02  # of every leaky ReLU
     lr: float = 1e-4
+    discriminator_lr: float | None = None  # empty: the same
     betas: tuple[float, float] = (0.5, 0.999)  # of Adam
     batch: int = 100
     epochs: int = 123
@@ -54,6 +55,7 @@ class Settings:
     dropout_features: float = 0.2  # of what its later convolutions see
     dropout_as_released: bool = False  # for CIFAR-10: after conv 3, and not before convs 3 and 4
     instance_noise: float = 0.0  # deviation, on all images (0 to 1) that the discriminator sees
+    norm_momentum: float = 0.05  # share of a batch in the running statistics
     norm_first: bool = False  # batch norm on the discriminator's first layer too
     maxout: bool = False  # in the discriminator, instead of leaky ReLU and batch norm
     maxout_after: bool = False  # its feature maps are counted after the maxout
@@ -121,15 +123,17 @@ class ALI(nn.Module):
         self.encoder = encoder(layout.encoder, settings.latent, settings.slope)
         self.decoder = Decoder(layout.decoder, settings.latent, settings.slope, resolution)
         self.discriminator = _discriminator(settings, layout)
-        initialise(self, settings.weight_std)
+        initialise(self, settings.weight_std, settings.norm_momentum)
         # The layout that a GPU's tensor cores want.
         self.to(memory_format=torch.channels_last)
         sides = {
             "discriminator": [*self.discriminator.parameters()],
             "autoencoder": [*self.encoder.parameters(), *self.decoder.parameters()],
         }
+        slower = settings.discriminator_lr
+        rates = {"discriminator": settings.lr if slower is None else slower}
         self._adams = {
-            name: Adam(weights, settings.lr, settings.betas, fused=True)
+            name: Adam(weights, rates.get(name, settings.lr), settings.betas, fused=True)
             for name, weights in sides.items()
         }
 
@@ -286,6 +290,7 @@ def _check(settings: Settings, resolution: int) -> None:
         "mean_images": (settings.mean_images > 0, "at least 1"),
         "dropout_data": (0 <= shares[0] < 1, "0 to less than 1"),
         "dropout_features": (0 <= shares[1] < 1, "0 to less than 1"),
+        "norm_momentum": (0 < settings.norm_momentum <= 1, "more than 0 and up to 1"),
         "instance_noise": (settings.instance_noise >= 0, "at least 0"),
         "maxout_after": (settings.maxout or not settings.maxout_after, "maxout"),
         "codes": (settings.codes in ("mean", "sampled"), "mean or sampled"),

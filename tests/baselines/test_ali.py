@@ -129,10 +129,12 @@ def test_sides_of_the_feature_maps(preset: str, down: list[int], up: list[int]) 
 
 
 def test_norms_have_the_constants_of_the_original() -> None:
-    model = build()
+    model = build(norm_momentum=0.05)
     norms = [part for part in model.modules() if isinstance(part, nn.BatchNorm2d)]
 
     assert {(norm.eps, norm.momentum) for norm in norms} == {(1e-4, 0.05)}
+    quick = (p for p in build(norm_momentum=0.3).modules() if isinstance(p, nn.BatchNorm2d))
+    assert {norm.momentum for norm in quick} == {0.3}
     assert all((norm.weight == 1).all() and (norm.bias == 0).all() for norm in norms)
 
 
@@ -320,7 +322,12 @@ def test_both_sides_move_at_once_from_the_same_weights() -> None:
 
 
 def test_optimisers_have_the_published_settings() -> None:
-    """The paper's tables print 10^-3 for 1 - beta2."""
+    """The paper's tables print 10^-3 for 1 - beta2; one side may have a rate of its own."""
+    slow = build(lr=1e-3, discriminator_lr=2e-4).optimizers()
+    assert {name: adam.param_groups[0]["lr"] for name, adam in slow.items()} == {
+        "discriminator": 2e-4,
+        "autoencoder": 1e-3,
+    }
     for adam in published("celeba-64").optimizers().values():
         group = adam.param_groups[0]
         assert (group["lr"], group["betas"], group["eps"]) == (1e-4, (0.5, 0.999), 1e-8)
@@ -413,6 +420,7 @@ def test_published_lengths() -> None:
         ({"mean_images": 0}, "ali.mean_images wants at least 1"),
         ({"dropout_data": 1.0}, "ali.dropout_data wants 0 to less than 1"),
         ({"dropout_features": -0.1}, "ali.dropout_features wants 0 to less than 1"),
+        ({"norm_momentum": 0.0}, "ali.norm_momentum wants more than 0 and up to 1"),
         ({"instance_noise": -1.0}, "ali.instance_noise wants at least 0"),
         ({"maxout_after": True}, "ali.maxout_after wants maxout"),
         ({"codes": "mode"}, "ali.codes wants mean or sampled, got mode"),
