@@ -20,10 +20,12 @@ from genbench.settings import Layer, resolve
 nets: Any = import_module("genbench.baselines._ali_nets")
 ALI: Any = room("model", "ali").load()
 LOG_2 = math.log(2)
+SMALL = {"latent": 32, "width": 0.25, "batch": 50, "weight_std": 0.05, "lr": 1e-3}
 
 
-def build(resolution: int = 16, seed: int = 0, preset: str = "tiny", **changes: Any) -> Any:
-    layers = [Layer(preset, ALI.PRESETS[preset]), Layer("test", changes)]
+def build(resolution: int = 16, seed: int = 0, preset: str | None = None, **changes: Any) -> Any:
+    """Of a preset; without one, the specification's small configuration."""
+    layers = [Layer("base", ALI.PRESETS[preset] if preset else SMALL), Layer("test", changes)]
     torch.manual_seed(seed)
     return ALI(resolve(ALI.Settings, layers, "ali").values, resolution).train()
 
