@@ -1,0 +1,74 @@
+"""The whole report as JSON, for programs: `parse` makes the same report of it again.
+
+Pictures are base64 inside the file. Words are as they are, hostile ones too, in ASCII.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+from typing import Any
+
+from genbench.errors import BadInput
+from genbench.footnotes import Footnote
+from genbench.interfaces import Form
+from genbench.tables import Cell, Figure, Report, Row, Table, TableColumn
+
+FORMAT = 1  # raised when a reader of older files would go wrong
+
+
+def render(report: Report) -> str:
+    """One object; "format" says which version of this layout it is."""
+    said = {"format": FORMAT, **dataclasses.asdict(report)}
+    return json.dumps(said, indent=1, allow_nan=False, default=_bytes) + "\n"
+
+
+def parse(text: str) -> Report:
+    """The report that `render` made *text* of.
+
+    Raises:
+        BadInput: it is not such a text.
+    """
+    try:
+        said = json.loads(text)
+        if said.pop("format") != FORMAT:
+            raise KeyError("format")
+        tables = [_table(table) for table in said.pop("tables")]
+        figures = [
+            Figure(**figure | {"png": base64.b64decode(figure["png"])})
+            for figure in said.pop("figures")
+        ]
+        facts = tuple((name, value) for name, value in said.pop("facts"))
+        return Report(facts=facts, **_tuples(said | {"tables": tables, "figures": figures}))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadInput(
+            f"this is no report of genbench in JSON, format {FORMAT} ({error!r}); "
+            "make one with: genbench report --format json"
+        ) from None
+
+
+def _table(said: dict[str, Any]) -> Table:
+    columns = tuple(TableColumn(**column) for column in said["columns"])
+    rows = tuple(
+        Row(**row | {"cells": tuple(Cell(**cell) for cell in row["cells"])}) for row in said["rows"]
+    )
+    footnotes = tuple(
+        Footnote(**_tuples(note | {"fields": [tuple(field) for field in note["fields"]]}))
+        for note in said["footnotes"]
+    )
+    return Table(**_tuples(said | {"columns": columns, "rows": rows, "footnotes": footnotes}))
+
+
+def _tuples(said: dict[str, Any]) -> dict[str, Any]:
+    """Lists as tuples, as the model of a report has them."""
+    return {name: tuple(it) if isinstance(it, list) else it for name, it in said.items()}
+
+
+def _bytes(value: Any) -> str:
+    if not isinstance(value, bytes):
+        raise TypeError(f"a report holds no {type(value).__name__}")
+    return base64.b64encode(value).decode()
+
+
+ROOM = Form(".json", render)
