@@ -228,14 +228,19 @@ def test_descriptors_keep_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
 
     about = Pass(torch.device("cpu"), 5, 64, 1, 0)
     images = torch.arange(5, dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 150, 150)
-    rows = face_rows.Descriptors(lambda x: x[:, :2, 0, 0].float(), about, Stub())
+    for shares in ([[3, 2]], [[3], [2]], [[3, 1], [1]]):  # one process, then two
+        shards, start = [], 0
+        for share in shares:
+            network = lambda x: x[:, :2, 0, 0].float()  # noqa: E731
+            shards.append(face_rows.Descriptors(network, about, Stub()))
+            for size in share:
+                rows = slice(start, start + size)
+                shards[-1].update((images[rows],), torch.arange(5)[rows])
+                start += size
+        found = finished(face_rows.FaceRows(), about, *shards)
 
-    rows.update((images[:3],), torch.arange(3))
-    rows.update((images[3:],), torch.arange(3, 5))
-    found = finished(face_rows.FaceRows(), about, rows)
-
-    assert found["found"].tolist() == [False, True, False, True, False]
-    assert found["descriptors"].tolist() == [[0, 0], [1, 1], [0, 0], [3, 3], [0, 0]]
+        assert found["found"].tolist() == [False, True, False, True, False]
+        assert found["descriptors"].tolist() == [[0, 0], [1, 1], [0, 0], [3, 3], [0, 0]]
 
 
 # --- the gap ----------------------------------------------------------------------------
