@@ -63,7 +63,12 @@ def from_json(text: str) -> Protocol:
 
 def differences(a: Protocol, b: Protocol) -> dict[str, tuple[Any, Any]]:
     """Dotted names of the fields in which two protocols differ, with both values."""
-    left, right = dict(_flat(a.describe())), dict(_flat(b.describe()))
+    return differences_of_texts(a.canonical(), b.canonical())
+
+
+def differences_of_texts(a: str, b: str) -> dict[str, tuple[Any, Any]]:
+    """As `differences`, of canonical forms, also of protocols that another version has written."""
+    left, right = dict(_flat(json.loads(a))), dict(_flat(json.loads(b)))
     names = sorted(left.keys() | right.keys())
     return {
         name: (left.get(name), right.get(name))

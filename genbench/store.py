@@ -10,7 +10,7 @@ import json
 import random
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from genbench.changes import Change, compare
 from genbench.errors import BadInput
 from genbench.files import DiskFull
 from genbench.record import Record
@@ -67,22 +68,6 @@ class Commit:
     command: str
 
 
-@dataclass(frozen=True)
-class Change:
-    """What one number did between two versions."""
-
-    kind: str  # "added", "changed", "removed"
-    before: Record | None
-    after: Record | None
-
-    @property
-    def record(self) -> Record:
-        """The newer side, or the only one."""
-        found = self.after or self.before
-        assert found is not None
-        return found
-
-
 class Store:
     """A results table in a folder."""
 
@@ -97,8 +82,7 @@ class Store:
             BadInput: another kind of table is there, or it cannot be written.
             DiskFull: no room; the table is as it was.
         """
-        rows = [{"id": r.id, **asdict(r), "provenance": json.dumps(r.provenance)} for r in records]
-        batch = pa.Table.from_pylist(rows, schema=SCHEMA)
+        batch = pa.Table.from_pylist([to_row(record) for record in records], schema=SCHEMA)
         mark = secrets.token_hex(8)
         facts = CommitProperties(
             custom_metadata={
@@ -129,12 +113,29 @@ class Store:
         Raises:
             BadInput: no table, or no such version.
         """
+        rows = _once(self.rows(version, values=values))
+        # Rows of one commit lie in the order in which they were measured; the sort keeps it.
+        return sorted(map(_record, rows), key=lambda record: record.time)
+
+    def rows(self, version: int | None = None, *, values: bool = False) -> list[dict[str, Any]]:
+        """The rows as they are stored, ids included, in no order; nothing is checked.
+
+        Raises:
+            BadInput: no table, or no such version, or a file of it that cannot be read.
+        """
         table = self._open(version)
         known = [field.name for field in table.schema().fields]  # of an old table: fewer
         wanted = [name for name in known if values or name != "values"]
-        rows = table.to_pyarrow_table(columns=wanted).to_pylist()
-        # Rows of one commit lie in the order in which they were measured; the sort keeps it.
-        return sorted(map(_record, rows), key=lambda record: record.time)
+        try:
+            found: list[dict[str, Any]] = table.to_pyarrow_table(columns=wanted).to_pylist()
+        except (DeltaError, OSError, pa.ArrowException) as error:
+            raise BadInput(f"{self.folder} is damaged, a file cannot be read: {error}") from error
+        return found
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything has been committed."""
+        return (self.folder / "_delta_log").is_dir()
 
     def version(self) -> int:
         """Number of the newest version."""
@@ -155,23 +156,11 @@ class Store:
         ]
 
     def diff(self, before: int, after: int) -> list[Change]:
-        """What changed from one version to another, number by number.
-
-        A number is known by model, run, data set, score and protocol; where it was measured
-        again, the newest measurement of each version counts.
-        """
-        old, new = _newest(self.read(before)), _newest(self.read(after))
-        changes = []
-        for key in sorted(old.keys() | new.keys()):
-            a, b = old.get(key), new.get(key)
-            if a is None or b is None:
-                changes.append(Change("added" if a is None else "removed", a, b))
-            elif a.id != b.id:
-                changes.append(Change("changed", a, b))
-        return changes
+        """What changed from one version to another, number by number. See `genbench.changes`."""
+        return compare(self.read(before), self.read(after))
 
     def _open(self, version: int | None) -> DeltaTable:
-        if not (self.folder / "_delta_log").is_dir():
+        if not self.exists:
             raise BadInput(
                 f"{self.folder} holds no results table; "
                 "make one with: genbench evaluate --models all"
@@ -211,15 +200,21 @@ class Store:
         raise BadInput(f"{self.folder} stayed busy through {ATTEMPTS} attempts: {failure}")
 
 
+def to_row(record: Record) -> dict[str, Any]:
+    """A row of `SCHEMA`: the record, its id, and its provenance as JSON."""
+    return {"id": record.id, **asdict(record), "provenance": json.dumps(record.provenance)}
+
+
+def _once(rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Every record once: two merges of one table at the same moment bring it twice."""
+    known: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        content = {name: value for name, value in row.items() if name != "values"}
+        if known.setdefault(row["id"], content) is content or known[row["id"]] != content:
+            yield row
+
+
 def _record(row: dict[str, Any]) -> Record:
     names = {field.name for field in fields(Record)}
     values = {name: value for name, value in row.items() if name in names}
     return Record(**{**values, "provenance": json.loads(row["provenance"])})
-
-
-def _newest(records: Sequence[Record]) -> dict[tuple[str, ...], Record]:
-    """The last measurement of each number; *records* are oldest first."""
-    return {
-        (r.dataset, str(r.resolution), r.score, r.protocol_id or "", r.model, r.run): r
-        for r in records
-    }

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from genbench.cli.compare import compare
+from genbench.cli.joining import export_command, import_command, merge, verify
 from genbench.cli.options import table_option
 
 
@@ -25,6 +26,9 @@ def table_command(ctx: click.Context, version: int | None, table_dir: Path) -> N
       genbench table history
       genbench table diff 3 5
       genbench table compare --metric rmse
+      genbench table merge /mnt/other-machine/results
+      genbench table export results.parquet
+      genbench table verify
     """
     from genbench.store import Store
 
@@ -55,7 +59,10 @@ def history(store: Any) -> None:
 @click.argument("after", type=int)
 @click.pass_obj
 def diff(store: Any, before: int, after: int) -> None:
-    """Print what changed from version BEFORE to version AFTER.
+    """Print what changed from version BEFORE to version AFTER, and why.
+
+    A new number says what it differs in from the one that was there: fields of the protocol,
+    run, weights, seed, code.
 
     \b
     Example:
@@ -70,6 +77,13 @@ def diff(store: Any, before: int, after: int) -> None:
             f"{_number(change.before)} -> {_number(change.after)}  "
             f"[protocol {record.protocol_id or '-'}]"
         )
+        if change.beside is not None:
+            click.echo(
+                f"         beside {_number(change.beside)} "
+                f"[protocol {change.beside.protocol_id or '-'}]"
+            )
+        for reason in change.reasons:
+            click.echo(f"         {reason}")
     if not changes:
         click.echo("no number changed", err=True)
 
@@ -99,7 +113,8 @@ def protocol(store: Any, protocol_id: str) -> None:
         click.echo(f"{name}: {value}")
 
 
-table_command.add_command(compare)
+for command in (compare, merge, export_command, import_command, verify):
+    table_command.add_command(command)
 
 
 def _number(record: Any) -> str:

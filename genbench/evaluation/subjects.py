@@ -85,6 +85,7 @@ def from_run(run: runs.Run) -> Candidate:
         return from_model(runs.load(run.folder, device=str(device)), device)
 
     newest = checkpoints.newest(run.checkpoints)
+    weights = checkpoints.weights_digest(newest) if newest else None
     return Candidate(
         run.name,
         run.id,
@@ -93,8 +94,8 @@ def from_run(run: runs.Run) -> Candidate:
         run.facts["fingerprint"],
         None if run.facts["fingerprint"] is None else lambda: runs.data_of(run),
         before_training=_untrained(run),
-        identity=f"{run.id} {checkpoints.weights_digest(newest)}" if newest else None,
-        facts={"model": run.model, "folder": run.name},
+        identity=f"{run.id} {weights}" if weights else None,
+        facts={"model": run.model, "folder": run.name, "weights": weights},
     )
 
 

@@ -22,9 +22,11 @@ FLOORS = (
         "seeds", "bootstrap", "devices", "distributed", "weights", "provenance",
         "numbers", "significance", "comparable", "footnotes", "contests", "tables",
         "scratch", "merging", "group", "watch", "published", "adapters",
+        "changes", "audit",
     ),
     ("data", "features", "evidence", "store", "checkpoints", "runs", "figures"),
-    ("training", "evaluation", "contracts", "cards", "importing", "reporting"),
+    ("training", "evaluation", "contracts", "cards", "importing", "reporting",
+     "exchange", "joining"),
     ("cli",),
 )  # fmt: skip
 # Steps between neighbours of one floor, lower one first.
@@ -41,6 +43,8 @@ STEPS = {
     "runs": {"checkpoints", "data"},
     "figures": {"data"},
     "importing": {"training"},
+    "changes": {"protocol", "record"},
+    "audit": {"protocol", "record"},
     "scratch": {"places", "files"},
     "merging": {"scratch"},
     "group": {"distributed", "merging", "scratch", "seeds"},

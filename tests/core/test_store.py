@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from array import array
 from pathlib import Path
 from typing import Any
@@ -118,26 +116,3 @@ def test_a_table_without_values_is_read_and_added_to(
     assert table.read() == [record(1.0), new]
     assert [r.values for r in table.read(values=True)] == [None, array("f", [1.0, 3.0])]
     assert table.read(0, values=True) == [record(1.0)]
-
-
-WRITER = """
-import sys
-sys.path.insert(0, {tests!r})
-from test_store import record
-from genbench.store import Store
-for k in range(3):
-    Store({table!r}).append([record(float(k), f"w{number}-{{k}}")])
-"""
-
-
-@pytest.mark.slow
-def test_writers_at_once_lose_nothing(tmp_path: Path) -> None:
-    """Four processes create and fill one table: 12 commits, 12 records."""
-    table, tests = str(tmp_path / "t"), str(Path(__file__).parent)
-    codes = [WRITER.format(tests=tests, table=table, number=number) for number in range(4)]
-    writers = [subprocess.Popen([sys.executable, "-c", code]) for code in codes]
-
-    assert [writer.wait(120) for writer in writers] == [0] * 4
-
-    assert len({r.id for r in Store(table).read()}) == 12
-    assert Store(table).version() == 11
