@@ -62,6 +62,18 @@ def test_processes_give_what_one_gives(
 
 
 @pytest.mark.slow
+@pytest.mark.assets
+@pytest.mark.usefixtures("weights")
+def test_fid_of_real_features_is_the_same(tmp_path: Path) -> None:
+    """Batches of 32 lie in blocks of 64, so the same kernels see the same images."""
+    (one,) = run(1, tmp_path / "one", "weights").values()
+    two = run(2, tmp_path / "two", "weights")[1]
+
+    assert one["numbers"]["fid_768"][0] > 0
+    assert two["numbers"]["fid_768"][0] == pytest.approx(one["numbers"]["fid_768"][0], rel=1e-10)
+
+
+@pytest.mark.slow
 def test_what_one_process_finds_all_say(tmp_path: Path) -> None:
     """Only the second process makes NaN: in its own rows, which begin at the second block."""
     for said in run(2, tmp_path / "t", "nan").values():

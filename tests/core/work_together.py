@@ -60,11 +60,15 @@ class Model:
 
 
 def main(devices: int, trouble: str, table: str) -> None:
-    features.load = lambda name, **_: Fake(name)  # type: ignore[assignment]  # no weights here
+    metrics, images = METRICS, 150
+    if trouble == "weights":
+        metrics, images = ["fid:768"], 70
+    else:
+        features.load = lambda name, **_: Fake(name)  # type: ignore[assignment]
     try:
         frame: Any = genbench.evaluate(
-            Model(trouble), data="toyfaces:400", resolution=32, metrics=METRICS, table=table,
-            images=150, pairs=50, paths=70, repeats=2, batch=32, devices=devices,
+            Model(trouble), data="toyfaces:400", resolution=32, metrics=metrics, table=table,
+            images=images, pairs=50, paths=70, repeats=2, batch=32, devices=devices,
         )  # fmt: skip
     except GenbenchError as error:
         sys.stdout.write(json.dumps({"rank": group.rank(), "error": str(error)}) + "\n")
