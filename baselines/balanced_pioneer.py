@@ -108,7 +108,7 @@ class BalancedPioneer(GrowingAutoencoder):
         "lsun-256": {**TWO_GPUS, "table": "lsun", "images": 25_400_000},
         **{f"ablation-{name}": {**ABLATION, **norm, "margin": 0.0} for name, norm in NORMS.items()},
         **{f"ablation-{name}-margin": {**ABLATION, **norm} for name, norm in NORMS.items()},
-        "tiny": _tiny(6_000),
+        "tiny": _tiny(3_000),
         "smoke": _tiny(2_048),
     }
     PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {

@@ -42,12 +42,12 @@ def beside_fft(n: int, side: int) -> None:
     side_by_side(
         f"MS-SSIM, {n} pairs of {side}x{side}, numpy and FFT",
         lambda: room("metric", "ms_ssim").open().ms_ssim(a, b),
-        lambda: _by_fft(a.double().numpy(), b.double().numpy()),
+        lambda: by_fft(a.double().numpy(), b.double().numpy()),
         rounds=3,
     )
 
 
-def _by_fft(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+def by_fft(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     product = np.ones(len(a))
     for scale, weight in enumerate(WEIGHTS):
         size = min(11, a.shape[2])

@@ -21,6 +21,7 @@ from genbench.errors import BadSetting
               help="What to do about images that cannot be used.  [default: refuse]")  # fmt: skip
 @click.option("--images", type=click.IntRange(min=1), help="Images to show in all.")
 @click.option("--minutes", type=float, help="Stop at a checkpoint after so long.")
+@click.option("--cpu-minutes", type=float, help="The same, of processor time.")
 @click.option("--seed", type=int, help="Fixes everything that is drawn.")
 @click.option("--device", help="auto, cpu, cuda or cuda:1.  [default: auto]")
 @click.option("--threads", type=click.IntRange(min=1), help="Of the CPU; 1 on a busy machine.")

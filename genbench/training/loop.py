@@ -95,6 +95,7 @@ class Trainer:
             progress.bar(title, total, start=model.seen) as advance,
         ):
             started = saved = time.monotonic()
+            worked = time.process_time()
             logged, steps = (model.seen, started), 0
             note = _where(model.stage(model.seen))
             self._draw()
@@ -114,8 +115,7 @@ class Trainer:
                 if time.monotonic() - saved > 60 * self.settings.checkpoint_minutes:
                     self.save()
                     saved = time.monotonic()
-                if self._out_of_time(started):
-                    stop.reason = f"stopped after {self.settings.minutes:g} minutes, as asked"
+                stop.reason = stop.reason or self._out_of_time(started, worked)
             self._finish()
         return stop.reason or "finished"
 
@@ -170,9 +170,15 @@ class Trainer:
             )
         self.model.train()
 
-    def _out_of_time(self, started: float) -> bool:
-        limit = self.settings.minutes
-        return limit is not None and time.monotonic() - started >= 60 * limit
+    def _out_of_time(self, started: float, worked: float) -> str:
+        """Why training should end now, if it should."""
+        for limit, passed, what in (
+            (self.settings.minutes, time.monotonic() - started, "minutes"),
+            (self.settings.cpu_minutes, time.process_time() - worked, "minutes of processor time"),
+        ):
+            if limit is not None and passed >= 60 * limit:
+                return f"stopped after {limit:g} {what}, as asked"
+        return ""
 
     def _finish(self) -> None:
         newest = checkpoints.newest(self.run.checkpoints)

@@ -101,7 +101,10 @@ def resume(folder: str | Path, training: Mapping[str, Any] | None = None) -> tup
     )
     if fixed:
         raise BadSetting(f"{', '.join(fixed)} cannot change on --resume; start a new run for that")
-    layers = [Layer("settings.json", values | {"minutes": None}), Layer("--resume", training or {})]
+    layers = [
+        Layer("settings.json", values | {"minutes": None, "cpu_minutes": None}),
+        Layer("--resume", training or {}),
+    ]
     engine = resolve(Training, layers, "training").values
     data = runs.data_of(run)
     device = devices.choose(engine.device)

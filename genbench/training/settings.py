@@ -17,6 +17,7 @@ class Training:
     device: str = "auto"
     threads: int | None = None  # of the CPU; None: torch's choice
     minutes: float | None = None  # stop after so long, at a checkpoint; None: no limit
+    cpu_minutes: float | None = None  # likewise, of processor time: fair on a busy machine
     images: int | None = None  # shown in all; None: as many as the model wants
     flip: bool = True  # mirror images at random, where data set and model welcome it
     log_every: int = 50  # steps between two rows of scalars

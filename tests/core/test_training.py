@@ -326,3 +326,10 @@ def test_settings_come_in_layers(tmp_path: Path) -> None:
     assert run.settings["model"]["images"] == {"value": 16, "source": "caller"}
     assert run.settings["training"]["seed"] == {"value": 5, "source": "file mine.yaml"}
     assert run.name == "pioneer-toyfaces-60-8"
+
+
+def test_processor_time_can_be_the_limit(tmp_path: Path) -> None:
+    run = train(tmp_path, cpu_minutes=1e-4)
+
+    assert run.facts["state"] == "stopped after 0.0001 minutes of processor time, as asked"
+    assert 0 < run.facts["seen"] < 192
