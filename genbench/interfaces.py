@@ -72,6 +72,14 @@ class Interpolates(Protocol):
         """
 
 
+@runtime_checkable
+class Stores(Protocol):
+    """Keeps a latent for each training image."""
+
+    def stored(self, index: Tensor) -> Tensor:
+        """Latents of rows of the training split, (n,) int64 -> (n, d)."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """Training images, and where they stand in the training split."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from genbench import devices, figures, files, registry, runs
+from genbench import files, registry, runs
 from genbench.data import Dataset
 from genbench.errors import BadSetting, GenbenchError, UnknownName
+from genbench.figures import standard, trained
 from genbench.interfaces import Column, Form
 from genbench.record import Record
 from genbench.tables import Figure, Report, build, figure_file
@@ -77,9 +78,7 @@ def _pictures(run: runs.Run, opened: dict[str, Dataset], device: str) -> list[Fi
     key = str(run.facts["fingerprint"])
     if key not in opened:
         opened[key] = runs.data_of(run)
-    where = devices.choose(device)
-    model = runs.load(run.folder, device=str(where))
-    return figures.draw(run.name, model, opened[key], where)
+    return [drawn.figure() for drawn in standard(trained.from_run(run, device, opened[key]))]
 
 
 def _facts(record: Record) -> list[tuple[str, str]]:

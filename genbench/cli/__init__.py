@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": "evaluate",
     "table": "table",
     "report": "report",
+    "figure": "figure",
 }
 
 

@@ -41,7 +41,7 @@ STEPS = {
     "comparable": {"record", "protocol"},
     "footnotes": {"protocol", "record", "numbers"},
     "runs": {"checkpoints", "data"},
-    "figures": {"data"},
+    "figures": {"data", "runs"},
     "importing": {"training"},
     "changes": {"protocol", "record"},
     "audit": {"protocol", "record"},

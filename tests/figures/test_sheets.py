@@ -1,0 +1,394 @@
+"""Sheets of images: which images stand where, and what is written about them."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mirror import Flat, Round, trained
+from PIL import Image
+from torch import Tensor
+
+from genbench.errors import BadInput, BadSetting, NotEnoughData, NotMeasurable, UnknownName
+from genbench.figures import standard
+from genbench.figures.attributes import Sweep, between, edited, edits, labelled, sides_of
+from genbench.figures.canvas import Drawing, Words, read, text
+from genbench.figures.directions import directions, principal, walks
+from genbench.figures.interpolations import hexagon, interpolations, square
+from genbench.figures.samples import (
+    nearest,
+    neighbours,
+    reconstructions,
+    samples,
+    side_by_side,
+)
+from genbench.figures.sheet import Sheet, Tile, draw
+
+WORDS = Words("title", "caption", "alt")
+
+
+def pixels(drawing: Drawing) -> Tensor:
+    """The picture, uint8 (3, h, w)."""
+    image = Image.open(io.BytesIO(drawing.render(".png"))).convert("RGB")
+    return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1)
+
+
+def holds(picture: Tensor, image: Tensor, zoom: int) -> bool:
+    """Whether *image* stands somewhere in *picture*, each pixel *zoom* pixels wide."""
+    wanted = image.repeat_interleave(zoom, 1).repeat_interleave(zoom, 2)
+    side = wanted.shape[-1]
+    corners = (picture[:, : 1 - side, : 1 - side] == wanted[:, :1, :1]).all(0).nonzero()
+    return any(torch.equal(picture[:, y : y + side, x : x + side], wanted) for y, x in corners)
+
+
+# --- sheet ----------------------------------------------------------------------------------
+
+
+def test_every_pixel_of_an_image_becomes_a_square_of_whole_pixels() -> None:
+    images = torch.randint(0, 256, (3, 3, 5, 5), dtype=torch.uint8)
+    tiles = [Tile(images[0], 0, 0), Tile(images[1], 0, 1.3, "12.5"), Tile(images[2], 1.2, 0.5)]
+    sheet = Sheet(tiles, {0.0: "row"}, {0.0: "column"})
+
+    picture = pixels(draw(sheet, WORDS))
+
+    assert all(holds(picture, image, 20) for image in images)  # 100 pixels for at least 96
+
+
+def test_a_caption_below_leaves_the_images_as_they_are() -> None:
+    image = torch.randint(0, 256, (3, 5, 5), dtype=torch.uint8)
+    drawing = draw(Sheet([Tile(image, 0, i) for i in range(3)]), WORDS)
+
+    bare = Image.open(io.BytesIO(drawing.render(".png")))
+    said = Image.open(io.BytesIO(drawing.render(".png", captioned=True)))
+
+    assert said.width == bare.width
+    assert said.height > bare.height
+    box = (0, 0, bare.width, bare.height)
+    assert np.array_equal(said.convert("RGB").crop(box), bare.convert("RGB"))
+
+
+@pytest.mark.parametrize(
+    "name", ["$x^2", "a\x1b[31mred", "\u202eleft", "中文", "<b>&'\"", "x" * 300]
+)
+def test_a_hostile_name_stays_text(name: str, tmp_path: Path) -> None:
+    drawing = side_by_side([trained(name=name)], 2)
+
+    for suffix in (".png", ".pdf"):
+        drawing.save(tmp_path / f"x{suffix}")
+    assert read(tmp_path / "x.png").caption == drawing.words.caption
+
+
+def test_letters_that_cannot_be_drawn_are_told_by_their_number() -> None:
+    assert text("a中\x1b\u202e$") == "a<4E2D>\ufffd\ufffd\\$"
+
+
+def test_title_caption_and_alt_are_in_the_files(tmp_path: Path) -> None:
+    drawing = samples(trained(), 4)
+    for name in ("x.png", "x.pdf"):
+        drawing.save(tmp_path / name, captioned=False)
+
+    found = read(tmp_path / "x.png")
+
+    assert (found.title, found.caption, found.alt) == (
+        drawing.words.title, drawing.words.caption, drawing.words.alt,
+    )  # fmt: skip
+    assert b"/Title (mirror: samples)" in (tmp_path / "x.pdf").read_bytes()
+    assert "4 samples of one seed".encode("utf-16-be") in (tmp_path / "x.pdf").read_bytes()
+    assert drawing.render(".pdf") == drawing.render(".pdf")  # no date
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match=r"x\.jpg should end with \.png or \.pdf"):
+        samples(trained(), 4).save(tmp_path / "x.jpg")
+    (tmp_path / "x.png").write_bytes(b"something else")
+    with pytest.raises(BadInput, match="is not a PNG file"):
+        read(tmp_path / "x.png")
+    Image.new("RGB", (2, 2)).save(tmp_path / "y.png")
+    with pytest.raises(BadInput, match="does not say what it shows"):
+        read(tmp_path / "y.png")
+
+
+# --- samples, reconstructions, side by side ---------------------------------------------------
+
+
+def test_the_seed_chooses_the_images() -> None:
+    of = trained()
+    same, other = of.held_out(8, 0), of.held_out(8, 1)
+
+    assert torch.equal(same, of.held_out(8, 0))
+    assert not torch.equal(same, other)
+    assert reconstructions(of, 8, 3).render(".png") == reconstructions(of, 8, 3).render(".png")
+    assert "chosen by the seed, not by hand" in reconstructions(of).words.caption
+    assert re.search(r"data noise at 4×4, fingerprint abababababab; seed 3\.$",
+                     reconstructions(of, 8, 3).words.caption)  # fmt: skip
+
+
+def test_inputs_and_outputs_are_in_the_sheet() -> None:
+    of = trained()
+    picture = pixels(reconstructions(of, 10))
+
+    assert all(holds(picture, image, 24) for image in of.held_out(10, 0))
+
+
+def test_a_report_shows_what_a_model_can() -> None:
+    class Sampler:
+        sample = Flat.sample
+
+    assert len(list(standard(trained()))) == 3
+    (only,) = standard(trained(Sampler()))
+    assert only.words.title == "mirror: samples"
+
+
+def test_a_model_that_cannot_encode_is_refused() -> None:
+    class Sampler:
+        sample = Flat.sample
+
+    for kind in (reconstructions, interpolations, directions):
+        with pytest.raises(
+            NotMeasurable, match=r"mirror has no .*: its model has no method encode"
+        ):
+            kind(trained(Sampler()))
+    with pytest.raises(NotMeasurable, match="other has no reconstructions to set side by side"):
+        side_by_side([trained(), trained(Sampler(), "other")])
+
+
+def test_models_side_by_side_see_the_same_data() -> None:
+    import dataclasses
+
+    one = trained()
+    other = dataclasses.replace(
+        one, name="other", data=dataclasses.replace(one.data, fingerprint="cd" * 32)
+    )
+
+    with pytest.raises(BadInput, match=r"noise at 4×4 \(abab.* and noise at 4×4 \(cdcd"):
+        side_by_side([one, other])
+
+
+def test_more_images_than_there_are_are_refused() -> None:
+    with pytest.raises(NotEnoughData, match="shows 21 test images, noise has 20"):
+        reconstructions(trained(), 21)
+
+
+# --- neighbours -------------------------------------------------------------------------------
+
+
+def test_nearest_training_images_and_their_distance() -> None:
+    """Training images themselves, one changed by 8 grey levels in one of 48 numbers."""
+    of = trained()
+    images = of.data.train.take(torch.tensor([7, 30]))
+    images[1, 0, 0, 0] = images[1, 0, 0, 0].int().sub(8).abs().to(torch.uint8)
+    moved = (images[1].int() - of.data.train.take(torch.tensor([30]))[0].int()).abs().sum()
+
+    distances, rows = nearest(images, of, 3)
+
+    assert rows[:, 0].tolist() == [7, 30]
+    assert distances[:, 0].tolist() == pytest.approx([0, float(moved) / 48])
+    every = (images[:1].int() - of.data.train.take(slice(None)).int()).abs().flatten(1)
+    expected = every.float().mean(1).sort().values[:3]
+    assert distances[0].tolist() == pytest.approx(expected.tolist(), rel=1e-5)
+    assert "grey levels" in neighbours(of, 2, 3).words.caption
+
+
+# --- interpolations -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", [Flat(), Round()])
+def test_corners_of_the_square_are_the_codes_themselves(model: Flat) -> None:
+    of = trained(model)
+    codes = of.encode(of.held_out(4, 0))
+
+    found = square(of, codes)
+
+    assert found.shape == (8, 8, 48)
+    corners = torch.stack([found[0, 0], found[0, 7], found[7, 0], found[7, 7]])
+    torch.testing.assert_close(corners, codes, rtol=0, atol=1e-6)
+    assert torch.equal(of.decode(corners), of.decode(codes))
+
+
+def test_the_square_goes_down_the_sides_and_then_across() -> None:
+    """On straight ways row i, column j is bilinear in i / 7 and j / 7."""
+    of = trained()
+    codes = torch.randn(4, 48, generator=torch.Generator().manual_seed(0))
+    t, s = 2 / 7, 5 / 7
+
+    left, right = (1 - t) * codes[0] + t * codes[2], (1 - t) * codes[1] + t * codes[3]
+    torch.testing.assert_close(square(of, codes)[2, 5], (1 - s) * left + s * right)
+
+
+def test_arcs_stay_on_the_sphere() -> None:
+    of = trained(Round())
+    codes = of.encode(of.held_out(6, 0))
+
+    for points in (square(of, codes[:4]), hexagon(of, codes)):
+        norms = points.flatten(0, -2).norm(dim=1)
+        torch.testing.assert_close(norms, torch.ones(len(norms)))
+
+
+def test_the_hexagon_is_that_of_the_specification() -> None:
+    """On straight ways each point is a mean of the corners with weights known by hand."""
+    of = trained()
+    weights = hexagon(of, torch.eye(6))
+
+    rows = {  # places in rows of 3, 4, 5, 4 and 3 -> weights of corners 1 to 6
+        0: (1, 0, 0, 0, 0, 0),
+        1: (0.5, 0.5, 0, 0, 0, 0),
+        2: (0, 1, 0, 0, 0, 0),
+        3: (0.5, 0, 0.5, 0, 0, 0),
+        6: (0, 0.5, 0, 0.5, 0, 0),
+        7: (0, 0, 1, 0, 0, 0),
+        11: (0, 0, 0, 1, 0, 0),
+        12: (0, 0, 0.5, 0, 0.5, 0),
+        15: (0, 0, 0, 0.5, 0, 0.5),
+        16: (0, 0, 0, 0, 1, 0),
+        17: (0, 0, 0, 0, 0.5, 0.5),
+        18: (0, 0, 0, 0, 0, 1),
+        # half of (half of the way 1-6 and half of 2-5), half of the way 3-4
+        4: (0.875 / 4, 0.75 / 4, 0.75 / 2, 0.25 / 2, 0.25 / 4, 0.125 / 4),
+        5: (0.25 / 4, 0.875 / 4, 0.75 / 2, 0.25 / 2, 0.125 / 4, 0.75 / 4),
+        8: (0.75 / 4, 0.25 / 4, 0.875 / 2, 0.125 / 2, 0.75 / 4, 0.25 / 4),
+        9: (0.5 / 4, 0.5 / 4, 0.5 / 2, 0.5 / 2, 0.5 / 4, 0.5 / 4),
+        10: (0.25 / 4, 0.75 / 4, 0.125 / 2, 0.875 / 2, 0.25 / 4, 0.75 / 4),
+        13: (0.25 / 4, 0.125 / 4, 0.75 / 2, 0.25 / 2, 0.875 / 4, 0.75 / 4),
+        14: (0.125 / 4, 0.25 / 4, 0.25 / 2, 0.75 / 2, 0.75 / 4, 0.875 / 4),
+    }
+    assert weights.shape == (19, 6)
+    for place, expected in rows.items():
+        assert weights[place].tolist() == pytest.approx(expected), place
+
+
+def test_the_hexagon_of_a_sphere_nests_arcs_and_normalises() -> None:
+    of = trained(Round())
+    codes = of.encode(of.held_out(6, 0)).double()
+
+    def arc(a: Tensor, b: Tensor, t: float) -> Tensor:
+        w = torch.acos(torch.dot(a, b))
+        return (((1 - t) * w).sin() * a + (t * w).sin() * b) / w.sin()
+
+    first, second = arc(codes[0], codes[5], 0.75), arc(codes[1], codes[4], 0.25)
+    both = arc(arc(first, second, 0.5), arc(codes[2], codes[3], 0.875), 0.5)
+    torch.testing.assert_close(hexagon(of, codes)[10], both / both.norm(), rtol=0, atol=1e-6)
+
+
+def test_interpolations_say_which_way_they_go() -> None:
+    assert "by linear interpolation" in interpolations(trained()).words.caption
+    assert "by spherical interpolation" in interpolations(trained(Round()), 6).words.caption
+    with pytest.raises(BadSetting, match="4 or 6 corners, got 5"):
+        interpolations(trained(), 5)
+
+
+# --- directions ---------------------------------------------------------------------------------
+
+
+def test_principal_directions_of_points_on_an_ellipse() -> None:
+    """Variance 9 along (0.6, 0.8) and 1 across it, about (5, 5)."""
+    axes = torch.tensor([[0.6, 0.8], [-0.8, 0.6]], dtype=torch.float64)
+    along = torch.tensor([[3.0, 0], [-3, 0], [0, 1], [0, -1]], dtype=torch.float64) * 1.5**0.5
+    found = principal(along @ axes + 5)
+
+    assert found.mean.tolist() == pytest.approx([5, 5])
+    assert found.variances.tolist() == pytest.approx([9, 1])
+    walked = walks(found, 1, torch.tensor([-3.0, 0, 3]))
+    expected = [[5 - 5.4, 5 - 7.2], [5, 5], [5 + 5.4, 5 + 7.2]]
+    torch.testing.assert_close(walked[0], torch.tensor(expected, dtype=torch.float64))
+
+
+def test_stored_codes_need_no_encoder() -> None:
+    class Table:
+        decode = Flat.decode
+
+        def stored(self, index: Tensor) -> Tensor:
+            return torch.arange(40 * 48).view(40, 48).float()[index] / 2000
+
+    assert "codes of 40 training images" in directions(trained(Table()), 2).words.caption
+    with pytest.raises(NotEnoughData, match="need 2 codes, got 1; raise --codes"):
+        directions(trained(Table()), most=1)
+
+
+# --- attributes ---------------------------------------------------------------------------------
+
+LABELS = {
+    "glasses": [i % 2 == 0 for i in range(40)],
+    "smile": np.linspace(-1, 1, 40, dtype=np.float32),
+    "hair": [i % 4 for i in range(40)],
+    "rare": [i == 0 for i in range(40)],
+}
+
+
+def test_a_direction_is_the_difference_of_mean_codes() -> None:
+    of = trained(**LABELS)
+    codes = of.encode(of.data.train.take(slice(None)))
+    even = codes[0::2].mean(0) - codes[1::2].mean(0)
+    third = codes[3::4].mean(0) - torch.cat([codes[0::4], codes[1::4], codes[2::4]]).mean(0)
+
+    torch.testing.assert_close(labelled(of, "glasses").delta, even)
+    torch.testing.assert_close(labelled(of, "hair=3").delta, third)
+    torch.testing.assert_close(labelled(of, "glasses+hair=3").delta, even + third)
+
+
+def test_of_a_quantity_the_highest_quarter_stands_against_the_lowest() -> None:
+    found = sides_of({"smile": LABELS["smile"]}, "smile")  # type: ignore[dict-item]
+
+    assert sorted(found.have.tolist()) == list(range(30, 40))
+    assert sorted(found.lack.tolist()) == list(range(10))
+
+
+def test_a_set_is_no_larger_than_asked_and_chosen_by_the_seed() -> None:
+    columns = {"glasses": np.asarray(LABELS["glasses"])}
+    found = sides_of(columns, "glasses", 5, 0)
+
+    assert len(found.have) == len(found.lack) == 5
+    assert torch.equal(found.have, sides_of(columns, "glasses", 5, 0).have)
+    assert not torch.equal(found.have, sides_of(columns, "glasses", 5, 1).have)
+
+
+def test_edits_go_from_minus_two_to_two_and_stay_on_the_sphere() -> None:
+    of, how = trained(Round(), **LABELS), Sweep(images=2)
+    codes = of.encode(of.held_out(2, 0))
+    delta = labelled(of, "glasses").delta
+
+    moved = edited(of, codes, delta, how)
+    free = edited(of, codes, delta, Sweep(images=2, renormalise=False))
+
+    assert how.intensities.tolist() == [-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2]
+    torch.testing.assert_close(moved.norm(dim=2), torch.ones(2, 9))
+    torch.testing.assert_close(free[:, 8], codes + 2 * delta)
+    torch.testing.assert_close(moved[:, 4], codes)
+    caption = edits(of, [labelled(of, "glasses+smile")], how).words.caption
+    assert "brought back to the sphere" in caption
+    assert "20 against 20 training images, glasses or not and 10 against 10" in caption
+
+
+def test_two_folders_make_a_direction() -> None:
+    of = trained()
+    have, lack = of.held_out(4, 0), of.held_out(4, 1)
+    delta = of.encode(have).mean(0) - of.encode(lack).mean(0)
+
+    found = between(of, "a − b", have, lack)
+
+    torch.testing.assert_close(found.delta, delta)
+    assert found.words == "4 images of one folder against 4 of another"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kind", "words"),
+    [
+        ("glases", UnknownName, r"no attribute is called 'glases'\. Did you mean glasses\?"),
+        ("hair", BadSetting, r"hair has 4 values, 0, 1, 2, 3; say which .*--attribute hair=0"),
+        ("hair=9", BadSetting, r"hair is never '9' in the training images; it is 0, 1, 2, 3"),
+        ("rare", NotEnoughData, r"1 training images stand on the side with rare, at least 2"),
+    ],
+)
+def test_a_wrong_attribute_is_one_line(wanted: str, kind: type[Exception], words: str) -> None:
+    with pytest.raises(kind, match=words):
+        labelled(trained(**LABELS), wanted)
+
+
+def test_data_without_labels_and_sweeps_that_show_nothing_are_refused() -> None:
+    with pytest.raises(NotMeasurable, match=r"noise has no labels.*--with and --without"):
+        labelled(trained(), "glasses")
+    with pytest.raises(BadSetting, match="got 1 to -1 in 9 steps on 3"):
+        Sweep(1, -1)
