@@ -18,7 +18,7 @@ class Footnote:
 
     marker: str
     titles: tuple[str, ...]  # of the columns
-    protocol_id: str
+    protocol_id: str  # empty for what a paper has printed
     clauses: tuple[str, ...]  # the recipe in words, without what all protocols of the table share
     differs: tuple[str, ...] = ()  # from other columns of the same scores, a clause a field
     fields: tuple[tuple[str, str], ...] = ()  # all of it: (dotted name, value)
@@ -31,6 +31,8 @@ class Footnote:
     @property
     def brief(self) -> str:
         """What changes most: numbers of images and error bar, and the id of all the rest."""
+        if not self.protocol_id:
+            return self.text
         known = dict(self.fields)
         images = (f"{n} {name.removeprefix('images.')}" for name, n in known.items()
                   if name.startswith("images."))  # fmt: skip

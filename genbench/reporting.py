@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from genbench import files, registry, runs
+from genbench import against, files, registry, runs
 from genbench.data import Dataset
 from genbench.errors import BadSetting, GenbenchError, UnknownName
 from genbench.figures import standard, trained
@@ -58,6 +59,21 @@ def compose(
         facts=tuple(facts),
         next_steps=tuple(next_steps),
     )
+
+
+def against_published(report: Report, records: Sequence[Record]) -> Report:
+    """The report with the papers' numbers beside those of *records*, which its tables hold."""
+    models = {record.run: record.provenance.get("model") for record in records}
+    systems = {run: _published_as(str(model)) for run, model in models.items() if model}
+    return replace(report, tables=tuple(against.beside(table, systems) for table in report.tables))
+
+
+def _published_as(model: str) -> tuple[str, ...]:
+    """Names under which papers print a model of the registry; none where it is gone."""
+    try:
+        return tuple(getattr(registry.room("model", model).load(), "PUBLISHED_AS", ()))
+    except UnknownName:
+        return ()
 
 
 def write(report: Report, forms: Mapping[str, Form], out: Path) -> list[Path]:

@@ -18,7 +18,7 @@ from genbench.comparable import Chosen, Key, Slot, best, choose, places, spread,
 from genbench.contests import Scale, Verdicts, judge
 from genbench.footnotes import SHORT, Footnote, differs, fields, shared, words
 from genbench.interfaces import Column
-from genbench.numbers import number
+from genbench.numbers import Number, number
 from genbench.record import Record
 from genbench.significance import LEVEL
 
@@ -52,6 +52,7 @@ class TableColumn:
     protocol_id: str | None  # None where no model could be measured
     marker: str = ""  # of the footnote
     median: bool = False  # of values image by image; else their mean
+    source: str = ""  # paper and table, of a column of published numbers; else empty
 
     @property
     def arrow(self) -> str:
@@ -74,6 +75,7 @@ class Row:
     run: str
     anchor: bool
     cells: tuple[Cell, ...]  # one per column
+    published: bool = False  # a system of a paper that nobody has measured here
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Table:
     resolution: int
     fingerprint: str  # empty where nothing was measured
     columns: tuple[TableColumn, ...]
-    rows: tuple[Row, ...]  # anchors last
+    rows: tuple[Row, ...]  # contenders, then those of papers, anchors last
     footnotes: tuple[Footnote, ...] = ()
     reasons: tuple[str, ...] = ()  # why cells are empty; `mark` gives the number of a cell's
     notes: tuple[str, ...] = ()
@@ -130,7 +132,25 @@ def text(cell: Cell, column: TableColumn) -> str:
     """What stands in the cell, on one line, without the mark of a reason."""
     if cell.value is None:
         return NOT_MEASURED if cell.reason else NO_RECORD
-    return str(number(cell.value, cell.spread, column.digits))
+    return str(printed(cell.value, cell.spread, column))
+
+
+def printed(value: float, spread: float | None, column: TableColumn) -> Number:
+    """A number of a column: as its error bar allows, or as its paper has printed it."""
+    if not column.source:
+        return number(value, spread, column.digits)
+    bar = "" if spread is None else f"{spread:.{column.digits}f}"
+    return Number(f"{value:.{column.digits}f}", bar)
+
+
+def bodies(table: Table) -> list[list[Row]]:
+    """The rows in groups to be kept apart: contenders, those of papers, anchors; none empty."""
+    kinds = [(row.published, row.anchor) for row in table.rows]
+    return [
+        [row for row, kind in zip(table.rows, kinds, strict=True) if kind == one]
+        for one in ((False, False), (True, False), (False, True))
+        if one in kinds
+    ]
 
 
 # --- from records to tables -------------------------------------------------------------
@@ -195,7 +215,7 @@ def _columns(
         metrics = {r.protocol_id: r.metric for r in reversed(records) if r.score == score}
         used = {protocol for _, of, protocol in chosen.values if of == score}
         for name in [name for name in chosen.protocols if name in used]:
-            marker = markers.setdefault(name, _letters(len(markers)))
+            marker = markers.setdefault(name, letters(len(markers)))
             heads.append(_column(columns(metrics[name], score), score, name, marker))
         if not used:
             metric = next(iter(metrics.values()))
@@ -220,10 +240,10 @@ def _scale(head: TableColumn) -> Scale:
     return Scale(head.score, head.lower_is_better, head.median)
 
 
-def _letters(index: int) -> str:
+def letters(index: int) -> str:
     """0, 1, ... 25, 26 -> a, b, ... z, aa."""
     tail = string.ascii_lowercase[index % 26]
-    return tail if index < 26 else _letters(index // 26 - 1) + tail
+    return tail if index < 26 else letters(index // 26 - 1) + tail
 
 
 def _rows(

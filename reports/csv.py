@@ -17,6 +17,7 @@ from ._words import plain
 FIELDS = (
     "dataset", "resolution", "fingerprint", "model", "run", "kind", "score", "title", "unit",
     "better", "value", "spread", "spread_over", "low", "high", "n", "best", "reason", "protocol",
+    "source",
 )  # fmt: skip
 FORMULA = ("=", "+", "-", "@")  # a spreadsheet runs a text that begins so
 
@@ -44,12 +45,14 @@ def _line(table: Table, row: Row, cell: Cell, column: TableColumn) -> Iterator[s
     """In the order of FIELDS; numbers in full, nothing where there is none."""
     better = {True: "lower", False: "higher", None: ""}[column.lower_is_better]
     yield from (safe(table.dataset), str(table.resolution), table.fingerprint)
-    yield from (safe(row.label), safe(row.run), "yardstick" if row.anchor else "model")
+    kind = "yardstick" if row.anchor else "published" if row.published else "model"
+    yield from (safe(row.label), safe(row.run), kind)
     yield from (safe(column.score), safe(column.title), safe(column.unit), better)
     yield from (_number(cell.value), _number(cell.spread), safe(cell.spread_over))
     yield from (_number(cell.low), _number(cell.high), "" if cell.n is None else str(cell.n))
     yield from ("yes" if cell.best else "", safe(cell.reason))
     yield (column.protocol_id or "") if cell.value is not None else ""
+    yield safe(column.source)
 
 
 def _number(value: float | None) -> str:

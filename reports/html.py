@@ -18,8 +18,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from genbench.interfaces import Form
-from genbench.numbers import number
-from genbench.tables import NO_RECORD, NOT_MEASURED, Cell, Figure, Report, Row, Table
+from genbench.tables import (
+    NO_RECORD,
+    NOT_MEASURED,
+    Cell,
+    Figure,
+    Report,
+    Row,
+    Table,
+    bodies,
+    printed,
+)
 
 from ._words import plain
 
@@ -89,17 +98,13 @@ def _picture(figure: Figure) -> str:
 
 
 def _bodies(table: Table) -> tuple[Table, list[list[tuple[Row, list[Shown]]]]]:
-    """The table, and its rows in two bodies, contenders and anchors, either perhaps missing."""
+    """The table, and its rows in bodies: contenders, those of papers, anchors."""
+    contenders = [row for row in table.rows if not row.anchor]
     scales = [
-        _scale([row.cells[i] for row in table.rows if not row.anchor])
-        for i in range(len(table.columns))
+        None if column.source else _scale([row.cells[i] for row in contenders])
+        for i, column in enumerate(table.columns)
     ]
-    bodies = []
-    for anchor in (False, True):
-        rows = [row for row in table.rows if row.anchor == anchor]
-        if rows:
-            bodies.append([(row, _shown(table, row, scales)) for row in rows])
-    return table, bodies
+    return table, [[(row, _shown(table, row, scales)) for row in rows] for rows in bodies(table)]
 
 
 def _scale(cells: Sequence[Cell]) -> tuple[float, float] | None:
@@ -120,7 +125,7 @@ def _shown(table: Table, row: Row, scales: Sequence[tuple[float, float] | None])
             words = NOT_MEASURED if cell.reason else NO_RECORD
             cells.append(Shown(words, mark=table.mark(cell)))
             continue
-        words, spread, exponent = number(cell.value, cell.spread, column.digits)
+        words, spread, exponent = printed(cell.value, cell.spread, column)
         # An untrained model would press all others into one point, so anchors have no bar.
         bar = None if row.anchor or scale is None else _bar(cell.value, cell.spread or 0.0, scale)
         cells.append(Shown(words, spread, exponent, repr(cell.value), "", cell.best, bar))

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from genbench.footnotes import Footnote
 from genbench.interfaces import Form
-from genbench.numbers import number
 from genbench.tables import (
     NO_RECORD,
     NOT_MEASURED,
@@ -22,7 +21,9 @@ from genbench.tables import (
     Row,
     Table,
     TableColumn,
+    bodies,
     figure_file,
+    printed,
     text,
 )
 
@@ -56,10 +57,11 @@ SPECIAL = {
     "→": r"\ensuremath{\rightarrow}", "↑": r"\ensuremath{\uparrow}",
     "↓": r"\ensuremath{\downarrow}", "²": r"\textsuperscript{2}",
     "—": r"\textemdash{}", "–": r"\textendash{}",
+    "“": r"\textquotedblleft{}", "”": r"\textquotedblright{}",
     "ε": r"\ensuremath{\varepsilon}", "σ": r"\ensuremath{\sigma}",
 }  # fmt: skip
 LATIN = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿŒœŠšŽžŁł"
-WIDTH = 130  # letters that fit beside each other in a footnote-sized line of the page
+WIDTH = 150  # letters that fit beside each other in a footnote-sized line of the page
 GAP = 3  # letters of space that a column costs
 NAMES = 34  # letters of the longest name that is not folded
 
@@ -137,9 +139,8 @@ def _grid(table: Table, block: Sequence[int]) -> str:
     """A longtable: it may break between pages, and says its head again there."""
     folds = any(len(plain(row.label)) > NAMES for row in table.rows)
     names = r">{\raggedright\arraybackslash}p{5.5cm}" if folds else "l"
-    bodies = [[row for row in table.rows if row.anchor == anchor] for anchor in (False, True)]
     rules = "\n\\midrule\n".join(
-        "\n".join(_row(table, row, block) for row in rows) for rows in bodies if rows
+        "\n".join(_row(table, row, block) for row in rows) for rows in bodies(table)
     )
     return "\n".join(
         [
@@ -174,7 +175,7 @@ def _cell(table: Table, cell: Cell, column: TableColumn) -> str:
     if cell.value is None:
         mark = rf"\textsuperscript{{({table.mark(cell)})}}" if cell.reason else ""
         return escape(NOT_MEASURED if cell.reason else NO_RECORD) + mark
-    value, spread, exponent = number(cell.value, cell.spread, column.digits)
+    value, spread, exponent = printed(cell.value, cell.spread, column)
     words = rf"\mathbf{{{value}}}" if cell.best else value
     if spread:
         words += rf" \pm {spread}"

@@ -15,26 +15,33 @@ from genbench.cli.options import Names, device_option, runs_option, table_option
 @click.option("--out", type=click.Path(path_type=Path), default=Path("report"), show_default=True,
               help="Folder for the files.")  # fmt: skip
 @click.option("--version", type=int, help="Version of the table; by default the newest.")
+@click.option("--against", type=click.Choice(["published"]),
+              help="Add the papers' numbers, in columns of their own.")  # fmt: skip
 @click.option("--title", default="genbench report", show_default=True)
 @device_option
 @runs_option
 @table_option
 def report_command(
-    forms: tuple[str, ...], out: Path, version: int | None, title: str, device: str,
-    runs_dir: Path, table_dir: Path,
+    forms: tuple[str, ...], out: Path, version: int | None, against: str | None, title: str,
+    device: str, runs_dir: Path, table_dir: Path,
 ) -> None:  # fmt: skip
     """Write the results table with sample, reconstruction and interpolation grids.
 
     \b
-    Example:
+    Examples:
       genbench report --format markdown,html --out report
+      genbench report --format tex,csv,json --version 3
+      genbench report --format html --against published
     """
     from genbench import registry
-    from genbench.reporting import compose, write
+    from genbench.reporting import against_published, compose, write
     from genbench.store import Store
 
     chosen = {_full_name(form): registry.room("report", _full_name(form)).load() for form in forms}
-    report = compose(Store(table_dir).read(version, values=True), runs_dir, title, device)
+    records = Store(table_dir).read(version, values=True)
+    report = compose(records, runs_dir, title, device)
+    if against is not None:
+        report = against_published(report, records)
     for file in write(report, chosen, out):
         click.echo(str(file))
     if "terminal" in chosen:

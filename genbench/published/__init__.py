@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
 import yaml
+
+# "LPIPS network not stated", "sample count stated only for CelebA-HQ"
+OPEN = re.compile(r"([^;,()]+?) (?:not (?:re)?stated|not named|stated only for)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +27,17 @@ class Published:
     std: float | None  # as printed
     protocol: str  # what the paper says of how it was measured, and what it leaves open
     source: str  # paper and table
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """What the paper is known to leave open: "Inception implementation", "scale"."""
+        found = (words.strip() for words in OPEN.findall(self.protocol))
+        return tuple(words.lower() if words.isupper() else words for words in found)
+
+    @property
+    def only_orders(self) -> bool:
+        """Whether its scale cannot be recovered: it orders the systems of its own table."""
+        return "SCALE NOT STATED" in self.protocol
 
     @property
     def where(self) -> str:

@@ -90,7 +90,6 @@ def test_a_comment_ends_with_its_line(text: str) -> None:
     assert comments == ["% --- table: faces, 64x64 ---", "% --- end of the table ---"]
 
 
-@pytest.mark.slow
 def test_it_compiles(report: Report, tmp_path: Path) -> None:
     """With a hostile title and hostile names; the words of the page are theirs."""
     program = shutil.which("pdflatex")
