@@ -90,6 +90,14 @@ def rooms_in(folder: str) -> list[str]:
 
 
 @nox.session(default=False)
+def commands(session: nox.Session) -> None:
+    """Make docs/commands.md anew from the help of the commands; a test tells when it is due."""
+    session.install("-e", ".")
+    with Path("docs/commands.md").open("w", encoding="utf-8") as target:
+        session.run("python", "-m", "genbench.cli.reference", stdout=target)
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Speed and memory beside other libraries; prints ratios, asserts nothing."""
     session.install("-e", ".", "--group", "reference")

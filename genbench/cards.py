@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import re
 import tokenize
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields
@@ -32,7 +33,7 @@ def card(name: str) -> Iterator[str]:
     found = registry.room("model", name)
     room = found.load()
     yield name
-    yield from (f"  {line}".rstrip() for line in _story(found).splitlines())
+    yield from (f"  {line}".rstrip() for line in story(found).splitlines())
     yield ""
     yield f"it {', '.join(words for method, words in ABILITIES.items() if hasattr(room, method))}"
     if hasattr(room, "GEOMETRY"):
@@ -45,9 +46,15 @@ def card(name: str) -> Iterator[str]:
     yield from _published(room)
 
 
-def _story(found: registry.Room) -> str:
+def story(found: registry.Room) -> str:
     """The docstring of the file: paper, what it follows, what differs."""
     return inspect.getdoc(found.open()) or found.summary()
+
+
+def paper(found: registry.Room) -> str | None:
+    """What a room names as its source, "Paper:" or "Method:", on one line; None if nothing."""
+    block = re.search(r"^(?:Paper|Method):(.*(?:\n[ \t]+.*)*)", story(found), flags=re.MULTILINE)
+    return None if block is None else " ".join(block[1].split())
 
 
 def _settings(room: Any) -> Iterator[str]:

@@ -23,6 +23,7 @@ COMMANDS = {
     "table": "table",
     "report": "report",
     "figure": "figure",
+    "card": "card",
 }
 
 

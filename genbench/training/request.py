@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,7 @@ def train(
         "dataset": data.name,
         "resolution": data.resolution,
         "fingerprint": data.fingerprint,
+        "licence": data.licence,
         "preset": preset,
         "from": None if origin is None else _who(origin),
         "device": str(device),
@@ -179,15 +181,21 @@ def _data(engine: Training) -> Dataset:
 
 
 def _work(trainer: Trainer) -> Run:
-    """Train, and leave in run.json how it ended."""
+    """Train, and leave in run.json how it ended and how long it took, all its parts together."""
+    before, began = float(trainer.run.facts.get("seconds") or 0), time.monotonic()
+
+    def seconds() -> float:
+        return round(before + time.monotonic() - began, 1)
+
     try:
         state = trainer.train()
     except GenbenchError as error:
-        trainer.run.update(state=f"failed: {error}", seen=trainer.model.seen)
+        trainer.run.update(state=f"failed: {error}", seen=trainer.model.seen, seconds=seconds())
         raise
     return trainer.run.update(
-        state=state, seen=trainer.model.seen, total=trainer.total, ended=provenance.now()
-    )
+        state=state, seen=trainer.model.seen, total=trainer.total, seconds=seconds(),
+        ended=provenance.now(),
+    )  # fmt: skip
 
 
 def _settings(

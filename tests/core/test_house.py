@@ -26,7 +26,7 @@ FLOORS = (
     ),
     ("data", "features", "evidence", "store", "checkpoints", "runs", "figures"),
     ("training", "evaluation", "contracts", "cards", "importing", "reporting",
-     "exchange", "joining"),
+     "exchange", "joining", "runcards"),
     ("cli",),
 )  # fmt: skip
 # Steps between neighbours of one floor, lower one first.
@@ -44,6 +44,7 @@ STEPS = {
     "runs": {"checkpoints", "data"},
     "figures": {"data", "runs"},
     "importing": {"training"},
+    "runcards": {"cards", "reporting"},
     "changes": {"protocol", "record"},
     "audit": {"protocol", "record"},
     "scratch": {"places", "files"},

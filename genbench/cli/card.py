@@ -1,0 +1,34 @@
+"""``genbench card``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from genbench.cli.options import runs_option, table_option
+
+
+@click.command()
+@click.argument("run")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False),
+              help="Where to write it.  [default: card.md in the run folder]")  # fmt: skip
+@runs_option
+@table_option
+def card_command(run: str, out: Path | None, runs_dir: Path, table_dir: Path) -> None:
+    """Write the card of RUN, a run folder or its name: results with protocols, settings with
+    sources, data and licence, cost, environment, pictures, how to cite.
+
+    \b
+    Example:
+      genbench card pioneer-toyfaces-32
+    """
+    from genbench import runcards, runs
+    from genbench.store import Store
+
+    place = Path(run) if (Path(run) / "run.json").is_file() else runs_dir / run
+    found = runs.read(place)
+    store = Store(table_dir)
+    target = out or found.folder / "card.md"
+    runcards.write(found, store.read(values=True) if store.exists else [], target)
+    click.echo(str(target))
