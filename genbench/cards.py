@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
+import torch
 from torch import nn
 
 from genbench import published, registry, runs
@@ -88,11 +89,20 @@ def _parameters(name: str, room: Any) -> Iterator[str]:
         if preset not in sizes:
             continue
         settings = resolve(room.Settings, [Layer(f"preset {preset}", values)], name).values
-        model = runs.build(name, settings, sizes[preset], seed=0)
+        model = _built(name, room, settings, sizes[preset])
         counts = [f"{part} {count:,}" for part, count in parameters(model).items()]
         said = f"{sizes[preset]}x{sizes[preset]}: {', '.join(counts) or 'none are trained'}"
         lines.setdefault(said, []).append(preset)
     yield from (f"  {said}  ({', '.join(presets)})" for said, presets in lines.items())
+
+
+def _built(name: str, room: Any, settings: Any, resolution: int) -> Any:
+    """The model without numbers in it, which costs neither time nor memory, where it can be."""
+    try:
+        with torch.device("meta"):
+            return room(settings, resolution)
+    except (RuntimeError, NotImplementedError):  # a stranger's model that looks at its numbers
+        return runs.build(name, settings, resolution, seed=0)
 
 
 def parameters(model: Any) -> dict[str, int]:
