@@ -78,7 +78,10 @@ def beside(table: Table, systems: Mapping[str, Sequence[str]]) -> Table:
         table,
         columns=tuple(head for _, head, _ in columns),
         rows=_rows(table, [cells for _, _, cells in columns]),
-        footnotes=(*table.footnotes, *map(_footnote, groups, heads)),
+        footnotes=(
+            *table.footnotes,
+            *(_footnote(*each, groups) for each in zip(groups, heads, strict=True)),
+        ),
         reasons=tuple(dict.fromkeys((*table.reasons, *reasons))),
         notes=(*table.notes, *_notes(groups, heads)),
     )
@@ -94,7 +97,8 @@ def _groups(table: Table, known: set[str]) -> list[Group]:
         if any(_is(measure, column) for column in table.columns):
             found.setdefault((measure.title, number.source), []).append(number)
     groups = [part for group in found.values() for part in _parts(group)]
-    return [group for group in groups if known & {number.system for number in group}]
+    kept = [group for group in groups if known & {number.system for number in group}]
+    return sorted(kept, key=lambda group: _last(table, group))  # their markers from left to right
 
 
 def _parts(group: Group) -> Iterator[Group]:
@@ -171,7 +175,7 @@ def _rows(table: Table, columns: Sequence[Mapping[Place, Cell]]) -> tuple[Row, .
     return (*(row for row in ours if not row.anchor), *theirs, *anchors)
 
 
-def _footnote(group: Group, head: TableColumn) -> Footnote:
+def _footnote(group: Group, head: TableColumn, groups: Sequence[Group]) -> Footnote:
     """What the paper says of all the numbers, of some of them, and what it leaves open."""
     said = {number.system: number.protocol.split("; ") for number in group}
     common = [x for x in said[group[0].system] if all(x in other for other in said.values())]
@@ -187,7 +191,16 @@ def _footnote(group: Group, head: TableColumn) -> Footnote:
         f"unknown: {', '.join([*unknown, 'and what it does not say'])}",
     )
     fields = tuple((number.system, number.protocol) for number in group)
-    return Footnote(head.marker, (head.title,), "", clauses, (), fields)
+    apart = tuple(clause for clause in common if clause in _apart(group, groups))
+    return Footnote(head.marker, (head.title,), "", clauses, apart, fields)
+
+
+def _apart(group: Group, groups: Sequence[Group]) -> set[str]:
+    """What keeps a column apart from others of the same measure in the same table."""
+    first = group[0]
+    same = [g for g in groups if (g[0].metric, g[0].source) == (first.metric, first.source)]
+    mine, *others = (set(g[0].protocol.split("; ")) for g in [group, *same])
+    return mine.difference(mine.intersection(*others))
 
 
 def _notes(groups: Sequence[Group], heads: Sequence[TableColumn]) -> Iterator[str]:

@@ -19,6 +19,14 @@ NAMES = "[...document.querySelectorAll('tbody th')].filter(t => !t.parentNode.hi
 LABELS = f"{NAMES}.map(th => th.dataset.value)"
 
 
+def typed(which: int, words: str) -> str:
+    """A script that types *words* into a filter: 0 of rows, 1 of columns."""
+    return (
+        f"{{const i = document.querySelectorAll('.filter input')[{which}]; i.value = '{words}';"
+        " i.dispatchEvent(new Event('input'))}"
+    )
+
+
 class Reader(HTMLParser):
     """Every tag with its attributes, and the text outside of style and script."""
 
@@ -161,13 +169,31 @@ def test_a_header_sorts_by_keyboard(opened: Browser, hostile: str) -> None:
 
 
 def test_the_filter_hides_other_rows_and_says_how_many_are_left(opened: Browser) -> None:
-    opened.run(
-        "{const i = document.querySelector('input'); i.value = 'HUN';"
-        " i.dispatchEvent(new Event('input'))}"
-    )
+    opened.run(typed(0, "HUN"))
 
     assert opened.run(LABELS) == ["hundred"]
     assert opened.run("document.querySelector('[role=status]').textContent") == "1 of 4 rows"
+
+
+def test_the_other_filter_hides_columns(opened: Browser) -> None:
+    shown = (
+        "[...document.querySelectorAll('tr')].map(r => [...r.cells].filter(c => !c.hidden).length)"
+    )
+    opened.run(typed(1, "rec"))
+
+    assert set(opened.run(shown)) == {2}  # the model, and recall
+    assert opened.run("document.querySelector('[role=status]').textContent") == "1 of 3 columns"
+
+    opened.run(typed(1, ""))
+    assert set(opened.run(shown)) == {4}
+    assert opened.run("document.querySelector('[role=status]').textContent") == ""
+
+
+def test_a_hidden_column_does_not_disturb_sorting(opened: Browser, hostile: str) -> None:
+    opened.run(typed(1, "fid"))
+    opened.run("document.querySelectorAll('thead button')[1].click()")
+
+    assert opened.run(LABELS) == [hostile, "ten", "hundred", "real images"]
 
 
 def test_a_footnote_opens_its_protocol(opened: Browser) -> None:
@@ -183,6 +209,51 @@ def test_a_figure_opens_with_enter_and_closes_with_escape(opened: Browser) -> No
 
     opened.press("Escape", 27)
     assert opened.run("document.querySelector('dialog').open") is False
+
+
+def test_an_enlarged_figure_grows_and_shrinks_by_keyboard(opened: Browser) -> None:
+    width = "document.querySelector('{}').clientWidth"
+    size = f"{width.format('#enlarged')} / {width.format('.stage')}"
+    opened.run("document.querySelector('.zoom').click()")
+    before = opened.run(size)
+    for _ in range(2):
+        opened.press("+", 187, "+")
+
+    assert opened.run(size) == pytest.approx(2 * before, rel=0.05)  # a scroll bar takes some
+    assert opened.run("document.getElementById('scale').textContent") == "200 %"
+
+    for _ in range(5):
+        opened.press("-", 189, "-")
+    assert opened.run("document.getElementById('scale').textContent") == "100 %"
+
+
+def test_everything_that_can_be_pressed_has_a_name(opened: Browser) -> None:
+    """As assistive technology hears it: the browser's own accessibility tree."""
+    opened.send("Accessibility.enable")
+    nodes = opened.send("Accessibility.getFullAXTree")["nodes"]
+    roles = {"button", "link", "searchbox", "table", "image", "region", "heading"}
+    found = [n for n in nodes if not n["ignored"] and n["role"]["value"] in roles]
+    opened.send("Accessibility.disable")
+
+    assert {n["role"]["value"] for n in found} >= roles - {"link"}
+    nameless = [n["role"]["value"] for n in found if not n.get("name", {}).get("value", "").strip()]
+    assert nameless == []
+
+
+def test_every_control_is_reached_by_the_tab_key(opened: Browser) -> None:
+    wanted = opened.run(
+        "[...document.querySelectorAll('a[href], button, input, summary, [tabindex]')]"
+        ".filter(e => e.checkVisibility()).length"
+    )
+    seen = set()
+    for _ in range(wanted + 2):
+        opened.press("Tab", 9)
+        seen.add(opened.run("[...document.querySelectorAll('*')].indexOf(document.activeElement)"))
+
+    assert (
+        len(seen - {opened.run("[...document.querySelectorAll('*')].indexOf(document.body)")})
+        >= wanted
+    )
 
 
 def test_the_colours_follow_the_system_and_the_button(opened: Browser) -> None:
