@@ -49,6 +49,7 @@ class Settings:
     batch: int = 100
     epochs: int = 123
     images: int | None = None  # in the whole training; empty: the epochs
+    average_decay: float = 0.0  # of a running average of encoder and decoder; 0: none is kept
     weight_std: float = 0.01  # of all initial weights
     mean_images: int = 500  # of which the mean starts the decoder's bias
     dropout_data: float = 0.2  # of images and latents that the discriminator sees
@@ -63,16 +64,18 @@ class Settings:
 
 
 Own: TypeAlias = Settings  # within the class that name is the class's attribute
-# For a CPU: a quarter of the layout for SVHN. Latents are few and noise hides all but coarse
-# shapes at first, or the discriminator wins before codes and images have to do with each other.
+# For a CPU: a quarter of the layout for SVHN. Noise hides all but the coarsest differences
+# between images, or the discriminator wins before codes and images have to do with each other;
+# a running average steadies what the game throws about.
 TINY: Mapping[str, Any] = {
     "latent": 16,
     "width": 0.25,
-    "batch": 32,
+    "batch": 64,
     "weight_std": 0.05,
-    "lr": 5e-4,
-    "instance_noise": 0.4,
-    "norm_momentum": 0.2,  # at 0.05 the statistics stay behind the weights of a short run
+    "lr": 1e-3,
+    "instance_noise": 1.0,
+    "norm_momentum": 0.1,  # at 0.05 the statistics stay behind the weights of a short run
+    "average_decay": 0.98,
 }
 
 
@@ -205,12 +208,13 @@ class ALI(nn.Module):
         return self._adams
 
     def averaged(self) -> Mapping[str, nn.Module]:
-        """None."""
-        return {}
+        """Encoder and decoder, if an average is kept; the paper keeps none."""
+        nets = {"encoder": self.encoder, "decoder": self.decoder}
+        return nets if self.settings.average_decay else {}
 
     def average_decay(self) -> float:
-        """Of no use here."""
-        return 0.0
+        """Share of the old average kept at every step."""
+        return self.settings.average_decay
 
     def step(self, batch: Batch, rng: torch.Generator) -> Tensors:
         """One update of both sides, from one pass, at the same weights.
@@ -294,6 +298,7 @@ def _check(settings: Settings, resolution: int) -> None:
         "mean_images": (settings.mean_images > 0, "at least 1"),
         "dropout_data": (0 <= shares[0] < 1, "0 to less than 1"),
         "dropout_features": (0 <= shares[1] < 1, "0 to less than 1"),
+        "average_decay": (0 <= settings.average_decay <= 1, "0 to 1"),
         "norm_momentum": (0 < settings.norm_momentum <= 1, "more than 0 and up to 1"),
         "instance_noise": (settings.instance_noise >= 0, "at least 0"),
         "maxout_after": (settings.maxout or not settings.maxout_after, "maxout"),

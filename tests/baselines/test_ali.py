@@ -405,6 +405,13 @@ def test_images_go_in_and_out_between_minus_one_and_one() -> None:
 # --- settings
 
 
+def test_running_average_is_kept_only_where_asked_for() -> None:
+    """The original has none."""
+    assert published("celeba-64").averaged() == {}
+    assert set(build(average_decay=0.98).averaged()) == {"encoder", "decoder"}
+    assert build(average_decay=0.98).average_decay() == 0.98
+
+
 def test_published_lengths() -> None:
     lengths = {name: published(name).total(1000) for name in ("celeba-64", "svhn-32", "cifar10-32")}
 
@@ -422,6 +429,7 @@ def test_published_lengths() -> None:
         ({"mean_images": 0}, "ali.mean_images wants at least 1"),
         ({"dropout_data": 1.0}, "ali.dropout_data wants 0 to less than 1"),
         ({"dropout_features": -0.1}, "ali.dropout_features wants 0 to less than 1"),
+        ({"average_decay": 1.5}, "ali.average_decay wants 0 to 1"),
         ({"norm_momentum": 0.0}, "ali.norm_momentum wants more than 0 and up to 1"),
         ({"instance_noise": -1.0}, "ali.instance_noise wants at least 0"),
         ({"maxout_after": True}, "ali.maxout_after wants maxout"),
