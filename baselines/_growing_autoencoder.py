@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Adam
 
 from genbench.distributed import own
 from genbench.errors import BadSetting
@@ -24,7 +24,7 @@ from ._adopting import adopt, layers, part
 from ._buffer import ImageBuffer
 from ._growing import RESOLUTIONS, Place, last_phase, show
 from ._growing_nets import Encoder, Generator
-from ._latent import slerp, sphere
+from ._latent_model import LatentModel
 from ._layers import frozen, settle
 from ._losses import batch_kl, mean_cosine, moments
 
@@ -40,7 +40,7 @@ class Places(Protocol):
         """Phase and alpha after *seen* images."""
 
 
-class GrowingAutoencoder(nn.Module):
+class GrowingAutoencoder(LatentModel):
     """Encoder E on the unit sphere, generator G. A model adds settings, schedule and losses.
 
     Its settings hold latent, lr, betas, batches, buffer, average_decay and generator_steps.
@@ -63,7 +63,7 @@ class GrowingAutoencoder(nn.Module):
         # The layout that a GPU's tensor cores want; 5 % faster on a CPU too.
         self.to(memory_format=torch.channels_last)
         self.buffer = _buffer(settings.buffer, schedule.eras)
-        self._adams = {
+        self._optimizers = {
             name: Adam(net.parameters(), lr, settings.betas, fused=True)
             for name, net in (("encoder", self.encoder), ("generator", self.generator))
         }
@@ -88,10 +88,6 @@ class GrowingAutoencoder(nn.Module):
 
     # --- use
 
-    def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """n points on the unit sphere, (n, d), on the device of *rng*."""
-        return sphere(n, self.settings.latent, rng)
-
     def decode(self, latents: Tensor) -> Tensor:
         """(n, d) -> (n, 3, r, r), r the resolution of the present phase."""
         place = self.schedule.place(self.seen)
@@ -101,14 +97,6 @@ class GrowingAutoencoder(nn.Module):
         """(n, 3, h, w) in [-1, 1] -> (n, d) of norm 1; shrunk to the present phase first."""
         place = self.schedule.place(self.seen)
         return self._encode(show(images.to(self._device), place), place)
-
-    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        """n new images, (n, 3, r, r); without *rng*, from torch's global generator."""
-        return self.decode(self.draw(n, torch.default_generator if rng is None else rng))
-
-    def interpolate(self, a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-        """Along the arc: (n, d), (n, d) -> (n, d)."""
-        return slerp(a, b, t)
 
     # --- weights of the released code
 
@@ -147,10 +135,6 @@ class GrowingAutoencoder(nn.Module):
 
     # --- training
 
-    def optimizers(self) -> Mapping[str, Optimizer]:
-        """One Adam for each network; neither is reset when the networks grow."""
-        return self._adams
-
     def averaged(self) -> Mapping[str, nn.Module]:
         """The generator; the encoder is used as it is."""
         return {"generator": self.generator}
@@ -184,7 +168,7 @@ class GrowingAutoencoder(nn.Module):
                 fakes = self.buffer.mix(fakes, place.era, rng)
         kl_fake = batch_kl(self._encode(fakes, place))
         loss = self.encoder_loss(kl_real, kl_fake, l1, place)
-        self._descend("encoder", loss)
+        self.descend("encoder", loss)
         variance = moments(codes.detach())[0].sum()
         return {
             "kl_real": kl_real,
@@ -200,14 +184,8 @@ class GrowingAutoencoder(nn.Module):
         codes = self._encode(self._generate(z, place), place)
         kl, cosine = batch_kl(codes), mean_cosine(z, codes)
         loss = self.generator_loss(kl, cosine)
-        self._descend("generator", loss)
+        self.descend("generator", loss)
         return {"kl_generator": kl, "cosine": cosine, "generator_loss": loss}
-
-    def _descend(self, name: str, loss: Tensor) -> None:
-        adam = self._adams[name]
-        adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
-        adam.step()
 
     def _latents(self, place: Place, rng: torch.Generator) -> Tensor:
         """New ones, in the nominal number even if the last real batch is shorter.

@@ -27,7 +27,7 @@ from typing import Any, ClassVar, TypeAlias
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Adam
 
 from genbench.errors import BadInput, BadSetting
 from genbench.interfaces import Adopted, Batch, Stage, Tensors
@@ -43,7 +43,7 @@ from ._dcgan_nets import (
     strided_stack,
 )
 from ._epochs import Epochs
-from ._latent import slerp, sphere
+from ._latent_model import LatentModel
 from ._layers import batch_statistics, frozen
 from ._losses import batch_kl, deviation_kl, mean_cosine, moments
 
@@ -82,9 +82,10 @@ TINY: Mapping[str, Any] = {  # for a CPU
 Own: TypeAlias = Settings  # within the class that name is the class's attribute
 
 
-class AGE(nn.Module):
+class AGE(LatentModel):
     """Encoder E on the unit sphere, generator G; no discriminator."""
 
+    settings: Own
     Settings: ClassVar[type[Own]] = Own
     FLIPS: ClassVar[bool] = False
     GEOMETRY: ClassVar[str] = "sphere"
@@ -145,7 +146,7 @@ class AGE(nn.Module):
         )
         # The layout that a GPU's tensor cores want; 15 % faster on a CPU too.
         self.to(memory_format=torch.channels_last)
-        self._adams = {
+        self._optimizers = {
             name: Adam(net.parameters(), settings.lr, settings.betas, fused=True)
             for name, net in (("encoder", self.encoder), ("generator", self.generator))
         }
@@ -174,10 +175,6 @@ class AGE(nn.Module):
 
     # --- use
 
-    def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """n points on the unit sphere, (n, d), on the device of *rng*."""
-        return sphere(n, self.settings.latent, rng)
-
     def decode(self, latents: Tensor) -> Tensor:
         """(n, d) -> (n, 3, r, r)."""
         images: Tensor = self.generator(latents.to(self._device))
@@ -187,14 +184,6 @@ class AGE(nn.Module):
         """(n, 3, r, r) in [-1, 1] -> (n, d) of norm 1."""
         # In float32, since norms in bfloat16 would be off by 0.4 %.
         return F.normalize(self.encoder(images.to(self._device)).float(), dim=1)
-
-    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        """n new images, (n, 3, r, r); without *rng*, from torch's global generator."""
-        return self.decode(self.draw(n, torch.default_generator if rng is None else rng))
-
-    def interpolate(self, a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-        """Along the arc: (n, d), (n, d) -> (n, d)."""
-        return slerp(a, b, t)
 
     # --- weights of the released code
 
@@ -218,22 +207,10 @@ class AGE(nn.Module):
 
     # --- training
 
-    def optimizers(self) -> Mapping[str, Optimizer]:
-        """One Adam for each network."""
-        return self._adams
-
-    def averaged(self) -> Mapping[str, nn.Module]:
-        """None: networks are used as they are."""
-        return {}
-
-    def average_decay(self) -> float:
-        """Of no use here."""
-        return 0.0
-
     def step(self, batch: Batch, rng: torch.Generator) -> Tensors:
         """One update of the encoder, then some of the generator, each against the other frozen."""
         place = self.epochs.place(self.seen)
-        for adam in self._adams.values():
+        for adam in self._optimizers.values():
             if place.begins and place.stage > 0:
                 adam.state.clear()
             adam.param_groups[0]["lr"] = self.rate(self.seen)
@@ -255,7 +232,7 @@ class AGE(nn.Module):
             fakes = self.decode(self.draw(n, rng))
         kl_real, kl_fake = self._kl(codes), self._kl(self._encode_fakes(fakes))
         loss = kl_real - kl_fake + l1_weight * l1
-        self._descend("encoder", loss)
+        self.descend("encoder", loss)
         return {
             "kl_real": kl_real,
             "kl_fake": kl_fake,
@@ -272,7 +249,7 @@ class AGE(nn.Module):
         codes = self._encode_fakes(self.decode(z))
         kl, cosine = self._kl(codes), mean_cosine(z, codes)
         loss = kl + self.settings.cosine_weight * (2 - cosine / self.settings.latent)
-        self._descend("generator", loss)
+        self.descend("generator", loss)
         return {"kl_generator": kl, "cosine": cosine, "generator_loss": loss}
 
     def _encode_fakes(self, fakes: Tensor) -> Tensor:
@@ -283,12 +260,6 @@ class AGE(nn.Module):
 
     def _kl(self, codes: Tensor) -> Tensor:
         return KLS[self.settings.kl](codes)
-
-    def _descend(self, name: str, loss: Tensor) -> None:
-        adam = self._adams[name]
-        adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
-        adam.step()
 
     @property
     def _device(self) -> torch.device:

@@ -24,7 +24,7 @@ from typing import Any, ClassVar, TypeAlias
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Adam
 
 from genbench import seeds
 from genbench.errors import BadSetting
@@ -32,7 +32,8 @@ from genbench.images import to_bytes
 from genbench.interfaces import Batch, Stage, Tensors, TrainingImages
 
 from ._ali_nets import LAYOUTS, Decoder, Discriminator, Dropout, Layout, Style, encoder, initialise
-from ._latent import gaussian, lerp
+from ._latent import gaussian
+from ._latent_model import LatentModel
 from ._posterior import LEAST, MOST, Posterior
 
 
@@ -79,9 +80,10 @@ TINY: Mapping[str, Any] = {
 }
 
 
-class ALI(nn.Module):
+class ALI(LatentModel):
     """Encoder q(z|x), decoder p(x|z), discriminator D(x, z); the prior is N(0, I)."""
 
+    settings: Own
     Settings: ClassVar[type[Own]] = Own
     FLIPS: ClassVar[bool] = False
     GEOMETRY: ClassVar[str] = "gaussian"
@@ -139,7 +141,7 @@ class ALI(nn.Module):
         }
         slower = settings.discriminator_lr
         rates = {"discriminator": settings.lr if slower is None else slower}
-        self._adams = {
+        self._optimizers = {
             name: Adam(weights, rates.get(name, settings.lr), settings.betas, fused=True)
             for name, weights in sides.items()
         }
@@ -156,10 +158,6 @@ class ALI(nn.Module):
         return Stage("train", self.resolution, 1.0, self.settings.batch)
 
     # --- use
-
-    def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """n draws from N(0, I), (n, d), on the device of *rng*."""
-        return gaussian(n, self.settings.latent, rng)
 
     def decode(self, latents: Tensor) -> Tensor:
         """(n, d) -> (n, 3, r, r)."""
@@ -185,14 +183,6 @@ class ALI(nn.Module):
         """A draw from q(z|x), as the paper encodes: (n, 3, r, r) in [-1, 1] -> (n, d)."""
         return self.posterior(images).draw(rng)
 
-    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        """n new images, (n, 3, r, r); without *rng*, from torch's global generator."""
-        return self.decode(self.draw(n, torch.default_generator if rng is None else rng))
-
-    def interpolate(self, a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-        """Along the straight line: (n, d), (n, d) -> (n, d)."""
-        return lerp(a, b, t)
-
     # --- training
 
     @torch.no_grad()
@@ -202,10 +192,6 @@ class ALI(nn.Module):
         images = train.take(rows[: self.settings.mean_images].cpu()).double()
         mean = images.mean(0).div(255).clamp(1e-7, 1 - 1e-7)
         self.decoder.bias.copy_(mean.logit())
-
-    def optimizers(self) -> Mapping[str, Optimizer]:
-        """One Adam for the discriminator, one for encoder and decoder."""
-        return self._adams
 
     def averaged(self) -> Mapping[str, nn.Module]:
         """Encoder and decoder, if an average is kept; the paper keeps none."""
@@ -249,11 +235,11 @@ class ALI(nn.Module):
     def _descend(self, losses: Mapping[str, Tensor]) -> None:
         """A step of each optimiser; all gradients are taken before any weight moves."""
         for name, loss in losses.items():
-            weights = [w for group in self._adams[name].param_groups for w in group["params"]]
+            weights = [w for group in self._optimizers[name].param_groups for w in group["params"]]
             pushes = torch.autograd.grad(loss, weights, retain_graph=name == "discriminator")
             for weight, push in zip(weights, pushes, strict=True):
                 weight.grad = push
-        for adam in self._adams.values():
+        for adam in self._optimizers.values():
             adam.step()
 
     def _posterior(self, x: Tensor) -> Posterior:

@@ -20,15 +20,16 @@ from typing import Any, ClassVar, TypeAlias
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
-from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch import Tensor
+from torch.optim import Adam
 
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch, Stage, Tensors
 
+from . import _glo_presets
 from ._dcgan_nets import Shape, check_shape, coloured, generator, grey, strided_stack
 from ._epochs import Epochs
-from ._latent import gaussian, lerp
+from ._latent_model import LatentModel
 from ._layers import frozen
 from ._search import OBJECTIVES, Search, normal_starts, search
 
@@ -60,9 +61,10 @@ TINY: Mapping[str, Any] = {  # for a CPU
 Own: TypeAlias = Settings  # within the class that name is the class's attribute
 
 
-class DCGAN(nn.Module):
+class DCGAN(LatentModel):
     """Generator G and discriminator D; latents are normal."""
 
+    settings: Own
     Settings: ClassVar[type[Own]] = Own
     FLIPS: ClassVar[bool] = False
     GEOMETRY: ClassVar[str] = "gaussian"
@@ -80,37 +82,17 @@ class DCGAN(nn.Module):
     }
     PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
         "celeba-64": 64,
-        "glo-mnist-32": 32,
-        "glo-svhn-32": 32,
-        "glo-celeba-64": 64,
-        "glo-celeba-128": 128,
-        "glo-lsun-64": 64,
-        "glo-lsun-128": 128,
+        **_glo_presets.RESOLUTION,
         "tiny": 32,
         "smoke": 32,
     }
     PRESET_DATA: ClassVar[Mapping[str, str]] = {
         "celeba-64": "celeba",
-        "glo-mnist-32": "mnist",
-        "glo-celeba-64": "celeba",
-        "glo-celeba-128": "celeba",
-        "glo-lsun-64": "lsun",
-        "glo-lsun-128": "lsun",
+        **_glo_presets.DATA,
     }
-
     PRESET_SOURCE: ClassVar[Mapping[str, str]] = {
         "celeba-64": "defaults of the public Torch and PyTorch code",
-        **dict.fromkeys(
-            (
-                "glo-mnist-32",
-                "glo-svhn-32",
-                "glo-celeba-64",
-                "glo-celeba-128",
-                "glo-lsun-64",
-                "glo-lsun-128",
-            ),
-            "GLO, table 1: default hyper-parameters",
-        ),
+        **_glo_presets.source("GLO, table 1: default hyper-parameters"),
     }
     PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("DCGAN",)
 
@@ -130,7 +112,7 @@ class DCGAN(nn.Module):
         self.discriminator = strided_stack(shape, 1)
         # The layout that a GPU's tensor cores want; 8 % faster on a CPU too.
         self.to(memory_format=torch.channels_last)
-        self._adams = {
+        self._optimizers = {
             name: Adam(net.parameters(), settings.lr, settings.betas, fused=True)
             for name, net in (("discriminator", self.discriminator), ("generator", self.generator))
         }
@@ -148,10 +130,6 @@ class DCGAN(nn.Module):
         return Stage(f"epoch {epoch + 1}", self.resolution, 1.0, self.settings.batch)
 
     # --- use
-
-    def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """n draws from N(0, I), (n, d), on the device of *rng*."""
-        return gaussian(n, self.settings.latent, rng)
 
     def decode(self, latents: Tensor) -> Tensor:
         """(n, d) -> (n, 3, r, r)."""
@@ -177,27 +155,7 @@ class DCGAN(nn.Module):
         finally:
             self.generator.train(mode)
 
-    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        """n new images, (n, 3, r, r); without *rng*, from torch's global generator."""
-        return self.decode(self.draw(n, torch.default_generator if rng is None else rng))
-
-    def interpolate(self, a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-        """Along the straight line: (n, d), (n, d) -> (n, d)."""
-        return lerp(a, b, t)
-
     # --- training
-
-    def optimizers(self) -> Mapping[str, Optimizer]:
-        """One Adam for each network."""
-        return self._adams
-
-    def averaged(self) -> Mapping[str, nn.Module]:
-        """None: the generator is used as it is."""
-        return {}
-
-    def average_decay(self) -> float:
-        """Of no use here."""
-        return 0.0
 
     def step(self, batch: Batch, rng: torch.Generator) -> Tensors:
         """One update of the discriminator, then one of the generator, on the same fakes."""
@@ -205,7 +163,7 @@ class DCGAN(nn.Module):
         scores = self._discriminator_step(grey(batch.images, self.settings.channels), fakes)
         with frozen(self.discriminator):
             loss = -F.logsigmoid(self._judge(fakes)).mean()
-        self._descend("generator", loss)
+        self.descend("generator", loss)
         scores |= {"generator_loss": loss}
         return {name: score.detach() for name, score in scores.items()}
 
@@ -213,7 +171,7 @@ class DCGAN(nn.Module):
         """Down -log D(x) - log(1 - D(G(z))); each in a pass of its own, for the batch norms."""
         real, fake = self._judge(images), self._judge(fakes.detach())
         loss = -F.logsigmoid(real).mean() - F.logsigmoid(-fake).mean()
-        self._descend("discriminator", loss)
+        self.descend("discriminator", loss)
         return {
             "discriminator_loss": loss,
             "real": real.detach().sigmoid().mean(),  # D(x): 1 where D is sure
@@ -228,12 +186,6 @@ class DCGAN(nn.Module):
     def _generate(self, latents: Tensor) -> Tensor:
         images: Tensor = self.generator(latents.to(self._device))
         return images
-
-    def _descend(self, name: str, loss: Tensor) -> None:
-        adam = self._adams[name]
-        adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
-        adam.step()
 
     @property
     def _device(self) -> torch.device:

@@ -18,17 +18,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
-import torch
-from torch import Generator, Tensor, nn
-from torch.optim import SGD, Adam, Optimizer
+from torch import Generator, Tensor
+from torch.optim import SGD, Adam
 
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch, Stage, Tensors, TrainingImages
 
+from . import _glo_presets
 from ._code_starts import gaussian_start, of_mean_norm_one, pca_start
 from ._codes import PROJECTIONS, Codes, Descent
 from ._dcgan_nets import Shape, check_shape, coloured, generator, grey
-from ._latent import lerp
+from ._latent_model import LatentModel
 from ._layers import frozen
 from ._losses import mean_square
 from ._pyramid_loss import LEVEL_WEIGHTS, lap1
@@ -79,9 +79,10 @@ TINY: Mapping[str, Any] = {
 Own: TypeAlias = Settings  # within the class that name is the class's attribute
 
 
-class GLO(nn.Module):
+class GLO(LatentModel):
     """Generator g and a table of codes z_i: min over both of the mean of loss(g(z_i), x_i)."""
 
+    settings: Own
     Settings: ClassVar[type[Own]] = Own
     FLIPS: ClassVar[bool] = False  # a mirrored image would need a code of its own
     GEOMETRY: ClassVar[str] = "gaussian"
@@ -97,36 +98,14 @@ class GLO(nn.Module):
         "smoke": {**TINY, "epochs": 0.5, "pca_images": 1_024, "search_steps": 20},
     }
     PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
-        "glo-mnist-32": 32,
-        "glo-svhn-32": 32,
-        "glo-celeba-64": 64,
-        "glo-celeba-128": 128,
-        "glo-lsun-64": 64,
-        "glo-lsun-128": 128,
+        **_glo_presets.RESOLUTION,
         "tiny": 32,
         "smoke": 32,
     }
-    PRESET_DATA: ClassVar[Mapping[str, str]] = {
-        "glo-mnist-32": "mnist",
-        "glo-celeba-64": "celeba",
-        "glo-celeba-128": "celeba",
-        "glo-lsun-64": "lsun",
-        "glo-lsun-128": "lsun",
-    }
-
-    PRESET_SOURCE: ClassVar[Mapping[str, str]] = {
-        **dict.fromkeys(
-            (
-                "glo-mnist-32",
-                "glo-svhn-32",
-                "glo-celeba-64",
-                "glo-celeba-128",
-                "glo-lsun-64",
-                "glo-lsun-128",
-            ),
-            "paper, table 1; what it leaves open is settled as under Differs",
-        ),
-    }
+    PRESET_DATA: ClassVar[Mapping[str, str]] = _glo_presets.DATA
+    PRESET_SOURCE: ClassVar[Mapping[str, str]] = _glo_presets.source(
+        "paper, table 1; what it leaves open is settled as under Differs"
+    )
     PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("GLO",)
 
     def __init__(self, settings: Own, resolution: int) -> None:
@@ -147,11 +126,11 @@ class GLO(nn.Module):
         self.lr = lr if settings.lr is None else settings.lr
         self.latent_lr = latent_lr if settings.latent_lr is None else settings.latent_lr
         weights = self.generator.parameters()
-        self._optimizer = (
-            SGD(weights, self.lr)
+        self._optimizers = {
+            "generator": SGD(weights, self.lr)
             if settings.optimizer == "sgd"
             else Adam(weights, self.lr, settings.betas)
-        )
+        }
 
     def prepare(self, train: TrainingImages, rng: Generator) -> None:
         """Make the table: a code for each training image, projected."""
@@ -186,11 +165,9 @@ class GLO(nn.Module):
         if settings.lap1_weight:
             scalars["lap1"] = lap1(fakes, images, settings.level_weight).mean()
             loss = loss + settings.lap1_weight * scalars["lap1"]
-        self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
-        for group in self._optimizer.param_groups:
+        for group in self._optimizers["generator"].param_groups:
             group["lr"] = rate * self.lr
-        self._optimizer.step()
+        self.descend("generator", loss)
         assert z.grad is not None
         betas = settings.betas if settings.optimizer == "adam" else None
         how = Descent(lr=rate * self.latent_lr, project=self.project, betas=betas)
@@ -222,17 +199,8 @@ class GLO(nn.Module):
 
     def decode(self, latents: Tensor) -> Tensor:
         """The generator: (n, d) -> (n, 3, h, w) in [-1, 1]."""
-        images: Tensor = self.generator(latents)
+        images: Tensor = self.generator(latents.to(self.codes.rows.device))
         return coloured(images)
-
-    def sample(self, n: int, rng: Generator | None = None) -> Tensor:
-        """n images of drawn codes; without *rng*, from torch's global generator."""
-        z = self.draw(n, torch.default_generator if rng is None else rng)
-        return self.decode(z.to(self.codes.rows.device))
-
-    def interpolate(self, a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-        """Along the straight line, which does not leave the ball: (n, d), (n, d) -> (n, d)."""
-        return lerp(a, b, t)
 
     def walks(self, count: int, deviations: Tensor) -> Tensor:
         """Codes along the leading principal directions of the table, through the mean code.
@@ -247,18 +215,6 @@ class GLO(nn.Module):
         fit = self.codes.fit()
         steps = fit.variances[:count].sqrt()[:, None] * deviations.to(fit.mean)
         return (fit.mean + steps[:, :, None] * fit.directions[:count, None]).to(self.codes.rows)
-
-    def optimizers(self) -> Mapping[str, Optimizer]:
-        """That of the generator; what Adam knows of the codes stands beside them."""
-        return {"generator": self._optimizer}
-
-    def averaged(self) -> Mapping[str, nn.Module]:
-        """None."""
-        return {}
-
-    def average_decay(self) -> float:
-        """Of no use here."""
-        return 0.0
 
     def _rate(self) -> float:
         """Share of the first learning rates that is left after the images seen."""

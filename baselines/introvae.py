@@ -23,7 +23,7 @@ from typing import Any, ClassVar, TypeAlias
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Adam
 
 from genbench.distributed import gathered
 from genbench.errors import BadInput, BadSetting
@@ -31,7 +31,7 @@ from genbench.interfaces import Adopted, Batch, Stage, Tensors
 
 from ._adopting import adopt, part
 from ._introvae_nets import SIDE, Block, Encoder, Generator, batch_norm, group_norm
-from ._latent import gaussian, lerp
+from ._latent_model import LatentModel
 from ._layers import batch_statistics
 from ._losses import mean_square
 from ._posterior import Posterior
@@ -79,9 +79,10 @@ TINY: Mapping[str, Any] = {  # for a CPU
 Own: TypeAlias = Settings  # within the class that name is the class's attribute
 
 
-class IntroVAE(nn.Module):
+class IntroVAE(LatentModel):
     """Encoder E, whose KL is low for real images and at least m for others; generator G."""
 
+    settings: Own
     Settings: ClassVar[type[Own]] = Own
     FLIPS: ClassVar[bool] = True
     GEOMETRY: ClassVar[str] = "gaussian"
@@ -193,7 +194,7 @@ class IntroVAE(nn.Module):
         self.to(memory_format=torch.channels_last)
         self.register_buffer("warm_kl", torch.zeros(()))
         self.register_buffer("warm_steps", torch.zeros(()))
-        self._adams = {
+        self._optimizers = {
             name: Adam(net.parameters(), settings.lr, settings.betas, fused=True)
             for name, net in (("encoder", self.encoder), ("generator", self.generator))
         }
@@ -212,10 +213,6 @@ class IntroVAE(nn.Module):
 
     # --- use
 
-    def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """n draws from N(0, I), (n, d), on the device of *rng*."""
-        return gaussian(n, self.settings.latent, rng)
-
     def encode(self, images: Tensor) -> Tensor:
         """The posterior's mean: (n, 3, h, w) in [-1, 1] -> (n, d)."""
         return self._posterior(_to_unit(images.to(self.warm_kl.device))).mean
@@ -223,14 +220,6 @@ class IntroVAE(nn.Module):
     def decode(self, latents: Tensor) -> Tensor:
         """(n, d) -> (n, 3, r, r), not clamped."""
         return 2 * self._generate(latents.to(self.warm_kl.device)) - 1
-
-    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        """n new images, (n, 3, r, r); without *rng*, from torch's global generator."""
-        return self.decode(self.draw(n, torch.default_generator if rng is None else rng))
-
-    def interpolate(self, a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-        """Along the straight line: (n, d), (n, d) -> (n, d)."""
-        return lerp(a, b, t)
 
     # --- weights of the released code
 
@@ -254,18 +243,6 @@ class IntroVAE(nn.Module):
 
     # --- training
 
-    def optimizers(self) -> Mapping[str, Optimizer]:
-        """One Adam for each network."""
-        return self._adams
-
-    def averaged(self) -> Mapping[str, nn.Module]:
-        """None: the networks are used as they are."""
-        return {}
-
-    def average_decay(self) -> float:
-        """Of no use here."""
-        return 0.0
-
     def step(self, batch: Batch, rng: torch.Generator) -> Tensors:
         """One update of both networks: of a plain VAE at first, then against each other."""
         x = _to_unit(batch.images)
@@ -285,7 +262,7 @@ class IntroVAE(nn.Module):
         loss = beta * error + kl
         self.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
-        for adam in self._adams.values():
+        for adam in self._optimizers.values():
             adam.step()
         return {"kl_real": kl, "squared_error": error, "encoder_loss": loss}
 
@@ -307,13 +284,13 @@ class IntroVAE(nn.Module):
         self.zero_grad()
         # The gradient that G gets of the squared error here is the one that its own step wants.
         encoder_loss.backward(retain_graph=True)  # type: ignore[no-untyped-call]
-        self._adams["encoder"].step()
+        self._optimizers["encoder"].step()
         torch.clear_autocast_cache()  # it would hold the weights from before the step
         kr, kp = map(_mean, self._kl_of_fakes(fakes))
         against = settings.generator_weight * (kr + kp)
         # No further than G's weights: behind the latents lies E as it was, which is gone.
         torch.autograd.backward(against, inputs=list(self.generator.parameters()))
-        self._adams["generator"].step()
+        self._optimizers["generator"].step()
         return {
             "kl_real": kl,
             "kl_sample": _mean(kl_fakes[1]),

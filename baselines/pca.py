@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch, Stage, Tensors
 
-from ._latent import gaussian, lerp
+from . import _glo_presets
+from ._latent_model import LatentModel
 
 # p numbers in an image; k components carried along; d of them used
 
@@ -42,9 +42,10 @@ class Settings:
 Own: TypeAlias = Settings  # within the class that name is the class's attribute
 
 
-class PCA(nn.Module):
+class PCA(LatentModel):
     """Mean, components and spread of the training images; nothing is learned by gradient."""
 
+    settings: Own
     Settings: ClassVar[type[Own]] = Own
     FLIPS: ClassVar[bool] = False
     GEOMETRY: ClassVar[str] = "gaussian"
@@ -61,33 +62,14 @@ class PCA(nn.Module):
         "quickstart": {"latent": 64},
     }
     PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
-        "glo-mnist-32": 32,
-        "glo-svhn-32": 32,
-        "glo-celeba-64": 64,
-        "glo-celeba-128": 128,
-        "glo-lsun-64": 64,
-        "glo-lsun-128": 128,
+        **_glo_presets.RESOLUTION,
         "tiny": 32,
         "smoke": 32,
         "quickstart": 32,
     }
-    PRESET_DATA: ClassVar[Mapping[str, str]] = {
-        "glo-celeba-64": "celeba",
-        "glo-celeba-128": "celeba",
-        "glo-lsun-64": "lsun",
-        "glo-lsun-128": "lsun",
-    }
-
-    PRESET_SOURCE: ClassVar[Mapping[str, str]] = dict.fromkeys(
-        (
-            "glo-mnist-32",
-            "glo-svhn-32",
-            "glo-celeba-64",
-            "glo-celeba-128",
-            "glo-lsun-64",
-            "glo-lsun-128",
-        ),
-        "GLO, Table 1: as many components as its latents have numbers",
+    PRESET_DATA: ClassVar[Mapping[str, str]] = _glo_presets.DATA
+    PRESET_SOURCE: ClassVar[Mapping[str, str]] = _glo_presets.source(
+        "GLO, Table 1: as many components as its latents have numbers"
     )
     PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("PCA",)
 
@@ -107,6 +89,7 @@ class PCA(nn.Module):
         pixels = 3 * resolution**2
         _check(settings, resolution)
         self.settings, self.resolution, self.seen = settings, resolution, 0
+        self._optimizers = {}
         kept = min(round(settings.oversample * settings.latent), pixels)
         self.register_buffer("count", torch.zeros((), dtype=torch.float64))
         self.register_buffer("mean", torch.zeros(pixels, dtype=torch.float64))
@@ -121,10 +104,6 @@ class PCA(nn.Module):
     def stage(self, seen: int) -> Stage:
         """There is one stage."""
         return Stage("fit", self.resolution, 1.0, self.settings.batch)
-
-    def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """n draws from N(0, I), (n, d), on the device of *rng*."""
-        return gaussian(n, self.settings.latent, rng)
 
     def encode(self, images: Tensor) -> Tensor:
         """Whitened coordinates: (n, 3, h, w) -> (n, d), float32."""
@@ -141,26 +120,6 @@ class PCA(nn.Module):
         """Mean + components: (n, d) -> (n, 3, h, w), float32, not clamped."""
         rows = latents.to(self.mean) * self._spread() @ self._used() + self.mean
         return rows.view(-1, 3, self.resolution, self.resolution).float()
-
-    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        """Draws from the Gaussian fit; without *rng*, from torch's global generator."""
-        return self.decode(self.draw(n, torch.default_generator if rng is None else rng))
-
-    def interpolate(self, a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-        """Along the straight line: (n, d), (n, d) -> (n, d)."""
-        return lerp(a, b, t)
-
-    def optimizers(self) -> Mapping[str, Optimizer]:
-        """None."""
-        return {}
-
-    def averaged(self) -> Mapping[str, nn.Module]:
-        """None."""
-        return {}
-
-    def average_decay(self) -> float:
-        """Of no use here."""
-        return 0.0
 
     @torch.no_grad()
     def step(self, batch: Batch, rng: torch.Generator) -> Tensors:

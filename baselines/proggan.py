@@ -35,7 +35,8 @@ from genbench.interfaces import Adopted, Batch, Stage, Tensors
 from . import _proggan_presets as presets
 from ._adopting import part
 from ._growing import Glances, Place, Schedule, box, double, last_phase
-from ._latent import gaussian, slerp
+from ._latent import gaussian
+from ._latent_model import LatentModel
 from ._layers import PixelNorm, frozen
 from ._proggan_foreign import adopt_discriminator, adopt_generator
 from ._proggan_nets import Discriminator, Generator, Shape, check_shape
@@ -70,9 +71,10 @@ class Settings(Shape):
 Own: TypeAlias = Settings  # within the class that name is the class's attribute
 
 
-class ProgGAN(nn.Module):
+class ProgGAN(LatentModel):
     """Generator G and discriminator D; there is no encoder."""
 
+    settings: Own
     Settings: ClassVar[type[Own]] = Own
     FLIPS: ClassVar[bool] = True
     GEOMETRY: ClassVar[str] = "sphere"
@@ -99,7 +101,7 @@ class ProgGAN(nn.Module):
         self.generator = Generator(settings, self.last)
         self.discriminator = Discriminator(settings, self.last)
         self.to(memory_format=torch.channels_last)
-        self._adams = {
+        self._optimizers = {
             name: Adam(net.parameters(), settings.lr, settings.betas, fused=True)
             for name, net in (("discriminator", self.discriminator), ("generator", self.generator))
         }
@@ -139,14 +141,6 @@ class ProgGAN(nn.Module):
         """(n, d) -> (n, 3, r, r), r the resolution of the present phase."""
         return self._generate(latents, self.schedule.place(self.seen))
 
-    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        """n new images, (n, 3, r, r); without *rng*, from torch's global generator."""
-        return self.decode(self.draw(n, torch.default_generator if rng is None else rng))
-
-    def interpolate(self, a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-        """Along the arc: (n, d), (n, d) -> (n, d)."""
-        return slerp(a, b, t)
-
     # --- weights of others
 
     ADOPTS: ClassVar[str] = (
@@ -168,10 +162,6 @@ class ProgGAN(nn.Module):
 
     # --- training
 
-    def optimizers(self) -> Mapping[str, Optimizer]:
-        """One Adam for each network."""
-        return self._adams
-
     def averaged(self) -> Mapping[str, nn.Module]:
         """The generator; samples are always those of its average."""
         return {"generator": self.generator}
@@ -183,8 +173,8 @@ class ProgGAN(nn.Module):
     def step(self, batch: Batch, rng: torch.Generator) -> Tensors:
         """One update of the discriminator, then one of the generator."""
         place = self.schedule.place(self.seen)
-        self._ready_adams(place)
-        discriminator, generator = self._adams["discriminator"], self._adams["generator"]
+        self._ready_optimizers(place)
+        discriminator, generator = self._optimizers["discriminator"], self._optimizers["generator"]
         reals = shown(_whole_groups(batch.images, self.settings.stddev_group), place)
         scores = self._discriminator_loss(reals, place, rng)
         _slope(discriminator, scores["discriminator_loss"])
@@ -199,7 +189,7 @@ class ProgGAN(nn.Module):
         alpha = torch.full((), place.alpha, device=self.lods.device)
         return {name: score.detach() for name, score in scores.items()} | {"alpha": alpha}
 
-    def _ready_adams(self, place: Place) -> None:
+    def _ready_optimizers(self, place: Place) -> None:
         """Set the learning rate; forget all moments if a fade began or ended since the last step.
 
         The layers that come in have no moments yet, those that go out keep stale ones, and
@@ -207,7 +197,7 @@ class ProgGAN(nn.Module):
         """
         lod = self.lod(self.seen)
         lods = math.floor(lod) + math.ceil(lod)
-        for adam in self._adams.values():
+        for adam in self._optimizers.values():
             for group in adam.param_groups:
                 group["lr"] = learning_rate(self.settings, place.resolution, self.seen)
             if lods != self._lods:

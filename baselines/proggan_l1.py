@@ -19,15 +19,16 @@ from typing import Any, ClassVar, TypeAlias
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
-from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch import Tensor
+from torch.optim import Adam
 
 from genbench.errors import BadInput, BadSetting
 from genbench.interfaces import Batch, Stage, Tensors
 
 from . import _proggan_presets as presets
 from ._growing import last_phase
-from ._latent import gaussian, slerp
+from ._latent import gaussian
+from ._latent_model import LatentModel
 from ._layers import PixelNorm
 from ._proggan_nets import SLOPE, Generator, Shape, Trunk, channels, check_shape
 
@@ -48,9 +49,10 @@ SHAPE = tuple(field.name for field in fields(Shape))
 Own: TypeAlias = Settings  # within the class that name is the class's attribute
 
 
-class ProgGANL1(nn.Module):
+class ProgGANL1(LatentModel):
     """Generator G at rest; encoder E learns to invert it."""
 
+    settings: Own
     Settings: ClassVar[type[Own]] = Own
     STARTS_FROM: ClassVar[str] = "proggan"
     FLIPS: ClassVar[bool] = True
@@ -85,7 +87,8 @@ class ProgGANL1(nn.Module):
         self.generator = Generator(settings, self.last).requires_grad_(False)
         self.encoder = Trunk(settings, self.last)
         self.to(memory_format=torch.channels_last)
-        self._adam = Adam(self.encoder.parameters(), settings.lr, settings.betas, fused=True)
+        adam = Adam(self.encoder.parameters(), settings.lr, settings.betas, fused=True)
+        self._optimizers = {"encoder": adam}
 
     def start_from(self, other: Any) -> None:
         """Take the averaged generator and the discriminator of a trained ProgGAN.
@@ -149,34 +152,12 @@ class ProgGANL1(nn.Module):
         images: Tensor = self.generator(latents.to(self._device), self.last)
         return images
 
-    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        """n new images, (n, 3, r, r); without *rng*, from torch's global generator."""
-        return self.decode(self.draw(n, torch.default_generator if rng is None else rng))
-
-    def interpolate(self, a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-        """Along the arc: (n, d), (n, d) -> (n, d)."""
-        return slerp(a, b, t)
-
     # --- training
-
-    def optimizers(self) -> Mapping[str, Optimizer]:
-        """Adam of the encoder; the generator has none."""
-        return {"encoder": self._adam}
-
-    def averaged(self) -> Mapping[str, nn.Module]:
-        """Nothing: the generator is an average already, the encoder is used as it is."""
-        return {}
-
-    def average_decay(self) -> float:
-        """Of no use here."""
-        return 0.0
 
     def step(self, batch: Batch, rng: torch.Generator) -> Tensors:
         """One step of the encoder down E|x - G(E(x))|, a mean over pixels in [-1, 1]."""
         l1 = F.l1_loss(self.decode(self.encode(batch.images)), batch.images)
-        self._adam.zero_grad()
-        l1.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
-        self._adam.step()
+        self.descend("encoder", l1)
         return {"l1": l1.detach()}
 
     @property

@@ -19,14 +19,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 import torch
-from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch import Tensor
+from torch.optim import Adam
 
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch, Stage, Tensors
 
+from . import _glo_presets
 from ._dcgan_nets import Shape, check_shape, coloured, generator, grey, strided_stack
-from ._latent import gaussian, lerp
+from ._latent_model import LatentModel
 from ._layers import frozen
 from ._losses import mean_square
 from ._posterior import Posterior
@@ -69,9 +70,10 @@ TINY: Mapping[str, Any] = {  # for a CPU
 Own: TypeAlias = Settings  # within the class that name is the class's attribute
 
 
-class VAE(nn.Module):
+class VAE(LatentModel):
     """q(z|x) is a diagonal Gaussian, the prior N(0, I)."""
 
+    settings: Own
     Settings: ClassVar[type[Own]] = Own
     FLIPS: ClassVar[bool] = False
     GEOMETRY: ClassVar[str] = "gaussian"
@@ -88,37 +90,15 @@ class VAE(nn.Module):
         "quickstart": {**TINY, "images": 30_000},
     }
     PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
-        "glo-mnist-32": 32,
-        "glo-svhn-32": 32,
-        "glo-celeba-64": 64,
-        "glo-celeba-128": 128,
-        "glo-lsun-64": 64,
-        "glo-lsun-128": 128,
+        **_glo_presets.RESOLUTION,
         "tiny": 32,
         "smoke": 32,
         "quickstart": 32,
     }
-    PRESET_DATA: ClassVar[Mapping[str, str]] = {
-        "glo-mnist-32": "mnist",
-        "glo-celeba-64": "celeba",
-        "glo-celeba-128": "celeba",
-        "glo-lsun-64": "lsun",
-        "glo-lsun-128": "lsun",
-    }
-
-    PRESET_SOURCE: ClassVar[Mapping[str, str]] = {
-        **dict.fromkeys(
-            (
-                "glo-mnist-32",
-                "glo-svhn-32",
-                "glo-celeba-64",
-                "glo-celeba-128",
-                "glo-lsun-64",
-                "glo-lsun-128",
-            ),
-            "GLO, table 1; what it leaves open is settled as under Differs",
-        ),
-    }
+    PRESET_DATA: ClassVar[Mapping[str, str]] = _glo_presets.DATA
+    PRESET_SOURCE: ClassVar[Mapping[str, str]] = _glo_presets.source(
+        "GLO, table 1; what it leaves open is settled as under Differs"
+    )
     PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("VAE",)
 
     def __init__(self, settings: Own, resolution: int) -> None:
@@ -135,7 +115,8 @@ class VAE(nn.Module):
         self.numbers = settings.channels * resolution**2  # in an image
         self.encoder = strided_stack(shape, 2 * settings.latent)
         self.decoder = generator(settings.latent, shape)
-        self._adam = Adam(self.parameters(), settings.lr, settings.betas, fused=True)
+        both = Adam(self.parameters(), settings.lr, settings.betas, fused=True)
+        self._optimizers = {"both": both}
 
     # --- schedule
 
@@ -149,10 +130,6 @@ class VAE(nn.Module):
         return Stage("train", self.resolution, 1.0, self.settings.batch)
 
     # --- use
-
-    def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """n draws from N(0, I), (n, d), on the device of *rng*."""
-        return gaussian(n, self.settings.latent, rng)
 
     def encode(self, images: Tensor) -> Tensor:
         """The posterior's mean, or the code found from there: (n, 3, r, r) -> (n, d)."""
@@ -171,27 +148,7 @@ class VAE(nn.Module):
         """(n, d) -> (n, 3, r, r) in [-1, 1]."""
         return coloured(self._decode(latents.to(self._device)))
 
-    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        """n new images, (n, 3, r, r); without *rng*, from torch's global generator."""
-        return self.decode(self.draw(n, torch.default_generator if rng is None else rng))
-
-    def interpolate(self, a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-        """Along the straight line: (n, d), (n, d) -> (n, d)."""
-        return lerp(a, b, t)
-
     # --- training
-
-    def optimizers(self) -> Mapping[str, Optimizer]:
-        """One Adam for both networks."""
-        return {"both": self._adam}
-
-    def averaged(self) -> Mapping[str, nn.Module]:
-        """None: the networks are used as they are."""
-        return {}
-
-    def average_decay(self) -> float:
-        """Of no use here."""
-        return 0.0
 
     def step(self, batch: Batch, rng: torch.Generator) -> Tensors:
         """One step down l2 + Lap1 + KL / numbers in an image."""
@@ -205,9 +162,7 @@ class VAE(nn.Module):
             scores["lap1"] = lap1(y, x, settings.level_weight).mean()
             loss = loss + settings.lap1_weight * scores["lap1"]
         loss = loss + settings.kl_weight * scores["kl"] / self.numbers
-        self._adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
-        self._adam.step()
+        self.descend("both", loss)
         return {name: score.detach() for name, score in (scores | {"loss": loss}).items()}
 
     def _posterior(self, images: Tensor) -> Posterior:

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 import torch
-from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch import Tensor
+from torch.optim import Adam
 
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch, Stage, Tensors
 
 from ._dcgan_nets import Shape, check_shape, generator, strided_stack
-from ._latent import gaussian, lerp
+from ._latent_model import LatentModel
 from ._layers import frozen
 from ._wgan import gradient_norms, penalty
 
@@ -53,9 +53,10 @@ TINY: Mapping[str, Any] = {  # for a CPU
 Own: TypeAlias = Settings  # within the class that name is the class's attribute
 
 
-class WGANGP(nn.Module):
+class WGANGP(LatentModel):
     """Generator G and critic D; there is no encoder."""
 
+    settings: Own
     Settings: ClassVar[type[Own]] = Own
     FLIPS: ClassVar[bool] = True
     GEOMETRY: ClassVar[str] = "gaussian"
@@ -99,7 +100,7 @@ class WGANGP(nn.Module):
         self.generator = generator(settings.latent, shape)
         # A norm over the batch would make the penalty of an image depend on the others.
         self.critic = strided_stack(shape, 1, norm=None, bias=True, head_bias=True)
-        self._adams = {
+        self._optimizers = {
             name: Adam(net.parameters(), settings.lr, settings.betas, fused=True)
             for name, net in (("critic", self.critic), ("generator", self.generator))
         }
@@ -117,36 +118,12 @@ class WGANGP(nn.Module):
 
     # --- use
 
-    def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """n draws from N(0, I), (n, d), on the device of *rng*."""
-        return gaussian(n, self.settings.latent, rng)
-
     def decode(self, latents: Tensor) -> Tensor:
         """(n, d) -> (n, 3, r, r)."""
         images: Tensor = self.generator(latents.to(self._device))
         return images
 
-    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        """n new images, (n, 3, r, r); without *rng*, from torch's global generator."""
-        return self.decode(self.draw(n, torch.default_generator if rng is None else rng))
-
-    def interpolate(self, a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-        """Along the straight line: (n, d), (n, d) -> (n, d)."""
-        return lerp(a, b, t)
-
     # --- training
-
-    def optimizers(self) -> Mapping[str, Optimizer]:
-        """One Adam for each network."""
-        return self._adams
-
-    def averaged(self) -> Mapping[str, nn.Module]:
-        """None: the generator is used as it is."""
-        return {}
-
-    def average_decay(self) -> float:
-        """Of no use here."""
-        return 0.0
 
     def step(self, batch: Batch, rng: torch.Generator) -> Tensors:
         """One update of the critic for each part of the images, then one of the generator."""
@@ -155,7 +132,7 @@ class WGANGP(nn.Module):
             scores = self._critic_step(reals, rng)
         with frozen(self.critic):
             loss = -self._judge(self.sample(self.settings.batch, rng)).mean()
-            self._descend("generator", loss)
+            self.descend("generator", loss)
         scores |= {"generator_loss": loss}
         return {name: score.detach() for name, score in scores.items()}
 
@@ -166,19 +143,13 @@ class WGANGP(nn.Module):
         wasserstein = self._judge(reals).mean() - self._judge(fakes).mean()
         norms = gradient_norms(self._judge, reals, fakes, rng)
         loss = self.settings.gp_weight * penalty(norms) - wasserstein
-        self._descend("critic", loss)
+        self.descend("critic", loss)
         return {"wasserstein": wasserstein, "gradient_norm": norms.mean(), "critic_loss": loss}
 
     def _judge(self, images: Tensor) -> Tensor:
         """Scores, in float32: (n, 3, r, r) -> (n,)."""
         scores: Tensor = self.critic(images)[:, 0]
         return scores.float()
-
-    def _descend(self, name: str, loss: Tensor) -> None:
-        adam = self._adams[name]
-        adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
-        adam.step()
 
     @property
     def _device(self) -> torch.device:

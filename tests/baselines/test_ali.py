@@ -252,7 +252,7 @@ def with_answers(real: float, fake: float) -> Any:
     model = build()
     model.discriminator = Answers(real, fake)
     answers = [*model.discriminator.parameters()]
-    model._adams["discriminator"] = torch.optim.Adam(answers, lr=0.1)
+    model._optimizers["discriminator"] = torch.optim.Adam(answers, lr=0.1)
     return model
 
 
