@@ -73,7 +73,9 @@ TINY: Mapping[str, Any] = {
     "width": 0.25,
     "batch": 64,
     "weight_std": 0.05,
-    "lr": 1e-3,
+    "lr": 5e-4,
+    "dropout_data": 0.1,
+    "dropout_features": 0.1,
     "instance_noise": 1.0,
     "norm_momentum": 0.1,  # at 0.05 the statistics stay behind the weights of a short run
     "average_decay": 0.98,

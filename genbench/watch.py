@@ -102,8 +102,10 @@ class Watch:
     def _check(self, images: Tensor) -> None:
         wanted = (3, self.resolution, self.resolution)
         if images.ndim != 4 or tuple(images.shape[1:]) != wanted:
+            grows = images.ndim == 4 and images.shape[-1] < self.resolution
             raise BadInput(
                 f"{self.who} makes images of shape {tuple(images.shape[1:])}, the data are {wanted}"
+                + ("; a growing model is measured once it is fully grown" if grows else "")
             )
         if not images.is_floating_point() and images.dtype != torch.uint8:
             raise BadInput(

@@ -10,11 +10,14 @@ from torch import Tensor
 
 from genbench.interfaces import Learns, Settles
 
+STATISTICS = ("running_mean", "running_var")
+
 
 class Averages:
     """average <- decay * average + (1 - decay) * weights, once a step.
 
-    Parameters are averaged, buffers are copied; a model whose buffers follow from its weights
+    Parameters are averaged, and the running statistics of batch norms, which belong to them;
+    other buffers are copied. A model whose buffers follow from its weights
     brings them in line once the averages are in place (`Settles`). Parameters that have not
     been trained yet (later blocks of a growing network) are averaged with the rest and stay
     what they are.
@@ -25,7 +28,7 @@ class Averages:
         self.model = model
         self.decay = model.average_decay()
         networks = model.averaged().items()
-        self.weights = {
+        self.weights: dict[str, Tensor] = {
             f"{name}.{key}": weight
             for name, net in networks
             for key, weight in net.named_parameters()
@@ -33,6 +36,8 @@ class Averages:
         self.buffers = {
             f"{name}.{key}": value for name, net in networks for key, value in net.named_buffers()
         }
+        statistics = [key for key in self.buffers if key.endswith(STATISTICS)]
+        self.weights |= {key: self.buffers.pop(key) for key in statistics}
         self.average = {key: weight.detach().clone() for key, weight in self.weights.items()}
 
     @torch.no_grad()

@@ -333,3 +333,27 @@ def test_processor_time_can_be_the_limit(tmp_path: Path) -> None:
 
     assert run.facts["state"] == "stopped after 0.0001 minutes of processor time, as asked"
     assert 0 < run.facts["seen"] < 192
+
+
+def test_running_statistics_are_averaged_with_the_weights() -> None:
+    """They belong to the weights: of one moment, they would not fit an average of many."""
+
+    class Model:
+        net = torch.nn.BatchNorm1d(2)
+
+        def averaged(self) -> dict[str, torch.nn.Module]:
+            return {"net": self.net}
+
+        def average_decay(self) -> float:
+            return 0.75
+
+    model: Any = Model()
+    averages = Averages(model)
+    model.net.running_mean.fill_(4.0)
+    averages.update()
+
+    assert averages.average["net.running_mean"].tolist() == [1.0, 1.0]
+    assert averages.state()["net.num_batches_tracked"] == 0
+    with averages.applied():
+        assert model.net.running_mean.tolist() == [1.0, 1.0]
+    assert model.net.running_mean.tolist() == [4.0, 4.0]
