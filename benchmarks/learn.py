@@ -1,6 +1,6 @@
 """Does every model learn? Trains each for the same few minutes of one core, and measures it.
 
-    nox -s learn -- --minutes 2 --data toyfaces:6000,celeba
+    nox -s learn -- --minutes 4 --data toyfaces:6000,celeba
 
 Every model must beat its untrained self in every metric that it has, and, if it encodes, the
 mean image in RMSE; exit code 1 names those that do not. Stopped half-way, it goes on when called
@@ -28,7 +28,7 @@ RESOLUTION = 32
 METRICS = ("fid:768", "swd", "rmse", "psnr", "lpips")
 # The preset is tiny; models that grow are half as wide and grow faster, to see enough of 32x32.
 FASTER: dict[str, tuple[str, ...]] = {
-    "pioneer": ("latent=32", "phase_images=4000"),
+    "pioneer": ("latent=32", "phase_images=4000", "images=80000"),
     "balanced_pioneer": (
         "latent=32",
         "rows=[[0,4,0.0,0.001],[4000,8,0.0,0.001],[8000,16,0.2,0.001],[12000,32,0.4,0.001]]",
@@ -62,7 +62,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, default=Path("learn"))
     parser.add_argument("--data", default="toyfaces:6000,celeba")
-    parser.add_argument("--minutes", type=float, default=2.0, help="of one core, for each model")
+    parser.add_argument("--minutes", type=float, default=4.0, help="of one core, for each model")
     parser.add_argument("--models", nargs="*", default=list(rooms("model")))
     parser.add_argument("--images", type=int, default=500, help="samples in a set; also pairs")
     parser.add_argument("--repeats", type=int, default=2, help="sets of samples")
