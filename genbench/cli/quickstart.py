@@ -103,13 +103,16 @@ def interrupted(state: str) -> bool:
 
 
 def _without_networks() -> tuple[str, ...]:
-    """Every metric that looks through no feature network, so that nothing has to be fetched."""
-    from genbench.evaluation import find_metrics
+    """Every metric that looks through no feature network, so that nothing has to be fetched.
+
+    Not their variants: some of them compare every sample with every image for minutes.
+    """
+    from genbench import registry
 
     return tuple(
         name
-        for name, metric in find_metrics(["all"]).items()
-        if all(look.gather.features is None for look in metric.looks.values())
+        for name, room in registry.rooms("metric").items()
+        if all(look.gather.features is None for look in room.load().looks.values())
     )
 
 
