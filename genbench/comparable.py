@@ -109,7 +109,7 @@ def best(
     top = min(records, key=lambda slot: sign * (records[slot].value or 0.0))
     if differ is not None:
         return {slot for slot in records if slot == top or not differ(slot, top)}
-    return {slot for slot, record in records.items() if _ties(record, records[top])}
+    return {slot for slot, record in records.items() if ties(record, records[top])}
 
 
 def _one_protocol(records: Iterable[Record]) -> None:
@@ -126,7 +126,8 @@ def _one_protocol(records: Iterable[Record]) -> None:
     )
 
 
-def _ties(a: Record, b: Record) -> bool:
+def ties(a: Record, b: Record) -> bool:
+    """Whether two numbers are no further apart than both error bars together."""
     gap = abs((a.value or 0.0) - (b.value or 0.0))
     bars = (spread(a) or 0.0) + (spread(b) or 0.0)
     return gap <= bars or math.isclose(gap, bars, rel_tol=1e-9)  # 0.4 - 0.1 exceeds 0.3 in binary

@@ -52,6 +52,18 @@ def fid_inf(real: Array, generated: Array, *, seed: int = 0) -> tuple[float, flo
         BadInput: features that cannot be compared.
         NotEnoughData: fewer images than 4 d on a side.
     """
+    shares, distances = points(real, generated, seed=seed)
+    return intercept(1 / shares, distances)
+
+
+def points(real: Array, generated: Array, *, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """What the line is fitted to: shares of the images of both sides, and the distance at each.
+
+    Args, Raises: as in `fid_inf`.
+
+    Returns:
+        Both float64 (8,), the shares rising from 1/4 to 1.
+    """
     real, generated = as_rows(real), as_rows(generated)
     check_rows(real, generated)
     wanted = math.ceil(max(real.shape[1], FEWEST) / LEAST)
@@ -67,7 +79,7 @@ def fid_inf(real: Array, generated: Array, *, seed: int = 0) -> tuple[float, flo
         frechet_distance(a["mean"], a["cov"], b["mean"], b["cov"])
         for a, b in zip(*sides, strict=True)
     ]
-    return intercept(1 / shares, torch.tensor(distances, dtype=torch.float64))
+    return shares, torch.tensor(distances, dtype=torch.float64)
 
 
 def intercept(x: Tensor, y: Tensor) -> tuple[float, float]:

@@ -151,12 +151,12 @@ def _measure(
 ) -> dict[str, Measured]:
     """Call the metric once, or once for each set of samples."""
     views = {look.view for look in metric.looks.values()}
-    _check(metric, gathered, passes, missing)
+    check(metric, gathered, passes, missing)
     known = real | gathered.once
     if View.SAMPLES not in views:
-        found = dict(metric.compute(**_arguments(metric, known)))
+        found = dict(metric.compute(**arguments(metric, known)))
         return found if views & PAIRED else _without_values(found)
-    each = [metric.compute(**_arguments(metric, known | samples)) for samples in gathered.samples]
+    each = [metric.compute(**arguments(metric, known | samples)) for samples in gathered.samples]
     if len(each) == 1:
         return _without_values(each[0])
     return {score: _over_repeats([one[score] for one in each]) for score in each[0]}
@@ -183,7 +183,7 @@ def _over_repeats(numbers: Sequence[Measured]) -> Measured:
     )
 
 
-def _check(metric: Metric, gathered: Gathered, passes: Passes, missing: Mapping[str, str]) -> None:
+def check(metric: Metric, gathered: Gathered, passes: Passes, missing: Mapping[str, str]) -> None:
     """Raise the reason, if there is one, why this subject cannot have this metric."""
     for look in metric.looks.values():
         if look.view in gathered.missing:
@@ -202,13 +202,14 @@ def _check(metric: Metric, gathered: Gathered, passes: Passes, missing: Mapping[
             )
 
 
-def _arguments(metric: Metric, known: Evidence) -> dict[str, Tensors]:
-    arguments = {}
+def arguments(metric: Metric, known: Evidence) -> dict[str, Tensors]:
+    """What the function of a metric takes, from all that is known."""
+    found = {}
     for name, look in metric.looks.items():
         if look in known.failed:
             raise known.failed[look]
-        arguments[name] = known.found[look]
-    return arguments
+        found[name] = known.found[look]
+    return found
 
 
 def _main_view(metric: Metric) -> View:
