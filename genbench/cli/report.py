@@ -17,13 +17,18 @@ from genbench.cli.options import Names, device_option, runs_option, table_option
 @click.option("--version", type=int, help="Version of the table; by default the newest.")
 @click.option("--against", type=click.Choice(["published"]),
               help="Add the papers' numbers, in columns of their own.")  # fmt: skip
+@click.option("--training", type=Names(), default=(),
+              help="Runs whose training to draw, beside each other.")  # fmt: skip
+@click.option("--figure", "figures", type=click.Path(path_type=Path), multiple=True,
+              help="A PNG file of genbench figure to show too; repeatable.")  # fmt: skip
 @click.option("--title", default="genbench report", show_default=True)
 @device_option
 @runs_option
 @table_option
 def report_command(
-    forms: tuple[str, ...], out: Path, version: int | None, against: str | None, title: str,
-    device: str, runs_dir: Path, table_dir: Path,
+    forms: tuple[str, ...], out: Path, version: int | None, against: str | None,
+    training: tuple[str, ...], figures: tuple[Path, ...], title: str, device: str,
+    runs_dir: Path, table_dir: Path,
 ) -> None:  # fmt: skip
     """Write the results table with sample, reconstruction and interpolation grids.
 
@@ -32,14 +37,18 @@ def report_command(
       genbench report --format markdown,html --out report
       genbench report --format tex,csv,json --version 3
       genbench report --format html --against published
+      genbench report --training pioneer --figure attributes.png
     """
     from genbench import registry
-    from genbench.reporting import against_published, compose, write
+    from genbench.figures.canvas import read
+    from genbench.reporting import against_published, compose, training_figure, write
     from genbench.store import Store
 
     chosen = {_full_name(form): registry.room("report", _full_name(form)).load() for form in forms}
     records = Store(table_dir).read(version, values=True)
-    report = compose(records, runs_dir, title, device)
+    more = [training_figure(training, runs_dir)] if training else []
+    more += [read(file) for file in figures]
+    report = compose(records, runs_dir, title, device, figures=more)
     if against is not None:
         report = against_published(report, records)
     for file in write(report, chosen, out):

@@ -178,7 +178,7 @@ def side_by_side_command(
     Example:
       genbench figure side-by-side pca pioneer vae
     """
-    from genbench.figures.samples import side_by_side
+    from genbench.figures.samples import side_by_side, strip
 
-    models = [open_run(run, runs_dir, out, device, data) for run in runs]
-    save(side_by_side(models, count, seed), out, captioned)
+    strips = [strip(open_run(run, runs_dir, out, device, data), count, seed) for run in runs]
+    save(side_by_side(strips, seed), out, captioned)

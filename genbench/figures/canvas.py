@@ -177,15 +177,21 @@ def wrapped(words: str, inches: float, size: float) -> list[str]:
 
 
 def width_of(words: str, size: float) -> float:
-    """Inches that *words*, made by `text`, take at *size* points."""
+    """Inches that *words*, made by `text`, take at *size* points, letters not pulled together."""
+    return sum(_advance(letter) for letter in words.replace(r"\$", "$")) * size / 72
+
+
+@cache
+def _advance(letter: str) -> float:
+    """Width of a letter, in units of the size of the font."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
-    font = FontProperties(family="DejaVu Sans", size=size)
-    width: float = text_to_path.get_text_width_height_descent(
-        words.replace(r"\$", "$"), font, False
-    )[0]
-    return width / 72
+    font = FontProperties(family="DejaVu Sans", size=100)
+    # Between two bars, for a space alone has no width.
+    widths = [text_to_path.get_text_width_height_descent(words, font, False)[0]
+              for words in (f"|{letter}|", "||")]  # fmt: skip
+    return float(widths[0] - widths[1]) / 100
 
 
 @contextmanager

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from genbench.errors import BadInput
 from genbench.figures.canvas import Drawing, Words
@@ -47,35 +49,60 @@ def reconstructions(of: Trained, count: int = 16, seed: int = 0) -> Drawing:
     return draw(Sheet(tiles, labels), words)
 
 
-def side_by_side(models: Sequence[Trained], count: int = 8, seed: int = 0) -> Drawing:
+@dataclass(frozen=True, eq=False)
+class Strip:
+    """Test images, and what one model makes of them."""
+
+    name: str
+    about: str
+    data: str
+    fingerprint: str
+    inputs: Tensor
+    outputs: Tensor
+
+
+def strip(of: Trained, count: int = COLUMNS, seed: int = 0) -> Strip:
+    """One row of `side_by_side`; the model itself is not kept.
+
+    Raises:
+        NotMeasurable: the model cannot reconstruct.
+    """
+    of.need("reconstructions to set side by side", "encode", "decode")
+    inputs, fingerprint = of.held_out(count, seed), of.data.fingerprint
+    data = f"{of.data.name} at {of.data.resolution}×{of.data.resolution} ({fingerprint[:12]})"
+    outputs = of.decode(of.encode(inputs))
+    return Strip(of.name, of.about, data, fingerprint, inputs, outputs)
+
+
+def side_by_side(strips: Sequence[Strip], seed: int = 0) -> Drawing:
     """The same test images, and below them what each model makes of them.
+
+    Args:
+        strips: one for each model, of equal counts and of *seed*.
 
     Raises:
         BadInput: the models were trained on different data.
-        NotMeasurable: one of them cannot reconstruct.
     """
-    first = models[0]
-    for other in models:
-        other.need("reconstructions to set side by side", "encode", "decode")
-        if other.data.fingerprint != first.data.fingerprint:
+    first = strips[0]
+    for other in strips:
+        if other.fingerprint != first.fingerprint:
             raise BadInput(
                 f"{first.name} and {other.name} cannot stand side by side: their data are "
-                f"{_data(first)} and {_data(other)}; take runs of the same data"
+                f"{first.data} and {other.data}; take runs of the same data"
             )
-    inputs = first.held_out(count, seed)
-    rows = [inputs, *(model.decode(model.encode(inputs)) for model in models)]
-    tops = [0.0, *(1.15 + i for i in range(len(models)))]
-    tiles = [tile for top, images in zip(tops, rows, strict=True)
-             for tile in block(images, count, top)]  # fmt: skip
-    labels = dict(zip(tops, ["input", *(model.name for model in models)], strict=True))
-    about = " ".join(f"{model.about}." for model in models if model.about)
+    tops = [1.15 + i for i in range(len(strips))]
+    tiles = block(first.inputs, len(first.inputs))
+    for top, each in zip(tops, strips, strict=True):
+        tiles += block(each.outputs, len(each.outputs), top)
+    names = [each.name for each in strips]
+    about = " ".join(f"{each.about}." for each in strips if each.about)
     words = Words(
         "Models side by side",
-        f"Held-out images ({NOT_CHOSEN}) and their reconstructions by "
-        f"{', '.join(model.name for model in models)}. {about} Data {_data(first)}; seed {seed}.",
-        f"a row of held-out images, and a row of reconstructions of each of {len(models)} models",
+        f"Held-out images ({NOT_CHOSEN}) and their reconstructions by {', '.join(names)}. {about} "
+        f"Data {first.data}; seed {seed}.",
+        f"a row of held-out images, and a row of reconstructions of each of {len(names)} models",
     )
-    return draw(Sheet(tiles, labels), words)
+    return draw(Sheet(tiles, {0.0: "input", **dict(zip(tops, names, strict=True))}), words)
 
 
 def neighbours(of: Trained, count: int = 6, near: int = 5, seed: int = 0) -> Drawing:
@@ -101,7 +128,7 @@ def neighbours(of: Trained, count: int = 6, near: int = 5, seed: int = 0) -> Dra
     return draw(Sheet(tiles, columns=labels), words)
 
 
-def nearest(images: torch.Tensor, of: Trained, near: int) -> tuple[torch.Tensor, torch.Tensor]:
+def nearest(images: Tensor, of: Trained, near: int) -> tuple[Tensor, Tensor]:
     """Distances and rows of the training images nearest in L1, (n, k) twice, nearest first."""
     train, asked = of.data.train, images.to(of.device).flatten(1).float()
     near = min(near, len(train))
@@ -116,8 +143,3 @@ def nearest(images: torch.Tensor, of: Trained, near: int) -> tuple[torch.Tensor,
         rows = torch.cat([rows, index], 1).gather(1, order)[:, :near]
         best = best[:, :near]
     return best, rows
-
-
-def _data(of: Trained) -> str:
-    data = of.data
-    return f"{data.name} at {data.resolution}×{data.resolution} ({data.fingerprint[:12]})"

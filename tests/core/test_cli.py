@@ -95,11 +95,50 @@ def test_a_report_is_files_and_text() -> None:
 
     assert result.exit_code == 0, result.output
     page = Path("out/report.html").read_text()
-    assert page.count("data:image/png") == 6  # samples, reconstructions, interpolations, twice
+    # samples, reconstructions and interpolations of two models, the two side by side, and ranks;
+    # rmse has been measured in two ways, so there is no trade-off plot
+    assert page.count("data:image/png") == 8
+    assert "no trade-off plot: rmse was measured under 2 protocols" in " ".join(page.split())
     text = Path("out/report.md").read_text()
     linked = re.findall(r"\((figures/[^)]+\.png)\)", text)
-    assert len(linked) == 6
+    assert len(linked) == 8
     assert all((Path("out") / link).is_file() for link in linked)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "samples p --count 9",
+        "reconstructions p --seed 3",
+        "interpolations pca-toyfaces-120-16 --corners 6",
+        "attributes p --attribute smile --attribute smile+glasses --images 1 --steps 3",
+        "directions pca-toyfaces-120-16 --directions 2",
+        "neighbours p --count 2 --near 2",
+        "side-by-side p pca-toyfaces-120-16 --count 3",
+        "tradeoff --x swd --y psnr",
+        "ranks --scores swd,psnr",
+        "training p --scalars kl_real+kl_fake,l1",
+    ],
+)
+def test_every_figure_can_be_drawn_and_put_into_a_report(line: str, place: Path) -> None:
+    suffix = ".pdf" if line.startswith(("samples", "ranks")) else ".png"
+    result = run(f"figure {line} --out drawn/x{suffix}")
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"drawn/x{suffix}\n"
+    assert len(Path(f"drawn/x{suffix}").read_bytes()) > 5000
+    assert "toyfaces:120" in result.stderr  # the caption
+
+
+def test_a_drawn_figure_and_training_can_stand_in_a_report(place: Path) -> None:
+    assert run("figure samples p --count 4 --seed 5 --out drawn/s.png").exit_code == 0
+
+    result = run("report --format md --out out2 --training p --figure drawn/s.png")
+
+    assert result.exit_code == 0, result.output
+    text = Path("out2/report.md").read_text()
+    assert "Training of p" in text
+    assert "4 samples of one seed, none left out." in text
 
 
 @pytest.mark.parametrize(
@@ -131,6 +170,18 @@ def test_a_report_is_files_and_text() -> None:
         ("table protocol zzz", "0 protocols of the table begin with 'zzz'"),
         ("table diff 0 99", "not 99"),
         ("report --format pfd", "no report is called 'pfd'"),
+        ("report --figure setup.png", "setup.png is not a PNG file"),
+        ("figure sampels p", "no figure is called 'sampels'. Did you mean samples?"),
+        ("figure samples q", "no run is called 'q' in runs."),
+        ("figure samples p --out x.jpg", "x.jpg should end with .png or .pdf"),
+        ("figure attributes p --attribute smiel", "Did you mean smile?"),
+        ("figure attributes p", "say what to edit: --attribute NAME, or two folders"),
+        ("figure attributes p --with a --without b", "a is not a folder of images"),
+        ("figure reconstructions p --count 21", "shows 21 test images, toyfaces:120 has 20"),
+        ("figure tradeoff --x fid --y psnr", "has no numbers of 'fid'"),
+        ("figure tradeoff --x swd --y rmse", "rmse was measured under 2 protocols"),
+        ("figure training p --scalars l2", "Did you mean l1?"),
+        ("figure fid p --metric rmse", "--metric rmse has no curve over the number of images"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(line: str, words: str) -> None:

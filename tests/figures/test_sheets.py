@@ -25,6 +25,7 @@ from genbench.figures.samples import (
     reconstructions,
     samples,
     side_by_side,
+    strip,
 )
 from genbench.figures.sheet import Sheet, Tile, draw
 
@@ -75,7 +76,7 @@ def test_a_caption_below_leaves_the_images_as_they_are() -> None:
     "name", ["$x^2", "a\x1b[31mred", "\u202eleft", "中文", "<b>&'\"", "x" * 300]
 )
 def test_a_hostile_name_stays_text(name: str, tmp_path: Path) -> None:
-    drawing = side_by_side([trained(name=name)], 2)
+    drawing = side_by_side([strip(trained(name=name), 2)])
 
     for suffix in (".png", ".pdf"):
         drawing.save(tmp_path / f"x{suffix}")
@@ -153,7 +154,7 @@ def test_a_model_that_cannot_encode_is_refused() -> None:
         ):
             kind(trained(Sampler()))
     with pytest.raises(NotMeasurable, match="other has no reconstructions to set side by side"):
-        side_by_side([trained(), trained(Sampler(), "other")])
+        strip(trained(Sampler(), "other"))
 
 
 def test_models_side_by_side_see_the_same_data() -> None:
@@ -165,7 +166,7 @@ def test_models_side_by_side_see_the_same_data() -> None:
     )
 
     with pytest.raises(BadInput, match=r"noise at 4×4 \(abab.* and noise at 4×4 \(cdcd"):
-        side_by_side([one, other])
+        side_by_side([strip(one), strip(other)])
 
 
 def test_more_images_than_there_are_are_refused() -> None:

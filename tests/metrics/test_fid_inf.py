@@ -87,6 +87,20 @@ def test_too_few_images_for_the_law_are_refused() -> None:
         fid_inf.fid_inf(draw(127, 0), draw(300, 1))
 
 
+def test_points_are_those_that_the_line_is_fitted_to() -> None:
+    """Eight shares from a quarter to all; the last distance is that of all images."""
+    a, b = draw(400, 0), draw(400, 1, other=True)
+
+    shares, distances = fid_inf.points(a, b)
+
+    assert shares.tolist() == pytest.approx([0.25 + 0.75 * i / 7 for i in range(8)])
+    assert fid_inf.intercept(1 / shares, distances) == fid_inf.fid_inf(a, b)
+    whole = (
+        room("metric", "fid").open().frechet_distance(a.mean(0), a.T.cov(), b.mean(0), b.T.cov())
+    )
+    assert float(distances[-1]) == pytest.approx(whole, rel=1e-9)
+
+
 def test_error_says_what_it_is_over() -> None:
     a, b = draw(200, 0).float(), draw(200, 1, other=True).float()
 
