@@ -24,6 +24,7 @@ COMMANDS = {
     "report": "report",
     "figure": "figure",
     "card": "card",
+    "reproduce": "reproduce",
 }
 
 

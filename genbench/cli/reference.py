@@ -41,6 +41,8 @@ def _help(command: click.Command, context: click.Context) -> str:
     formatter = click.HelpFormatter(width=WIDTH)
     command.format_help(context, formatter)
     text = re.sub(r"\[\[([^][]*)\]\]", r"[\1]", formatter.getvalue())  # click 8.2 doubles brackets
+    if isinstance(command, click.Group) and command.invoke_without_command:
+        text = text.replace("[OPTIONS] COMMAND [ARGS]", "[OPTIONS] [COMMAND] [ARGS]")  # 8.2 too
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 

@@ -26,7 +26,7 @@ FLOORS = (
     ),
     ("data", "features", "evidence", "store", "checkpoints", "runs", "figures"),
     ("training", "evaluation", "contracts", "cards", "importing", "reporting",
-     "exchange", "joining", "runcards"),
+     "exchange", "joining", "runcards", "reproduction"),
     ("cli",),
 )  # fmt: skip
 # Steps between neighbours of one floor, lower one first.
@@ -45,6 +45,7 @@ STEPS = {
     "figures": {"data", "runs"},
     "importing": {"training"},
     "runcards": {"cards", "reporting"},
+    "reproduction": {"training", "evaluation", "reporting"},
     "changes": {"protocol", "record"},
     "audit": {"protocol", "record"},
     "scratch": {"places", "files"},

@@ -1,0 +1,151 @@
+"""How close a reproduction came: one verdict for each printed number."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from genbench.comparable import spread
+from genbench.numbers import number
+from genbench.record import Record
+from genbench.reproduction.papers import Target
+from genbench.reproduction.work import Outcome
+
+HEADS = ("system", "data", "metric", "published", "measured", "deviation", "verdict")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A printed number beside ours, and what to make of the two."""
+
+    target: Target
+    record: Record | None
+    words: str
+    deviation: float | None = None  # measured - published; None where that means nothing
+
+    @property
+    def measured(self) -> float | None:
+        """Our number, if there is one."""
+        return None if self.record is None else self.record.value
+
+
+def judge(results: Sequence[tuple[Target, Outcome | None]], smoke: str | None) -> list[Verdict]:
+    """A verdict for every number.
+
+    Args:
+        smoke: what makes this a smoke test, in words: it is then said instead of a verdict.
+    """
+    found = [_verdict(target, outcome, smoke) for target, outcome in results]
+    orders = {} if smoke else _orders(found)
+    return [
+        dataclasses.replace(verdict, words=orders.get(i, verdict.words))
+        for i, verdict in enumerate(found)
+    ]
+
+
+def _verdict(target: Target, outcome: Outcome | None, smoke: str | None) -> Verdict:
+    if outcome is None or target.metric is None:
+        return Verdict(target, None, f"not attempted: {target.why_not}")
+    if outcome.not_attempted is not None:
+        return Verdict(target, None, f"not attempted: {outcome.not_attempted}")
+    record = outcome.records.get(target.metric)
+    if record is None:
+        why = outcome.failed or outcome.failures.get(target.metric, "it was not measured")
+        return Verdict(target, None, f"failed: {why}")
+    if smoke is not None:
+        return Verdict(target, record, "measured; a smoke test says nothing of the paper")
+    if target.published.only_orders:
+        return Verdict(target, record, "order only, and nothing else to put in order was measured")
+    return _compared(target, record)
+
+
+def _compared(target: Target, record: Record) -> Verdict:
+    """Within error: the two lie no farther apart than both error bars together."""
+    printed = target.published
+    assert printed.value is not None
+    assert record.value is not None
+    gap = record.value - printed.value
+    if printed.std is None and spread(record) is None:
+        words = "neither has an error bar"
+    elif abs(gap) <= (printed.std or 0.0) + (spread(record) or 0.0):
+        return Verdict(target, record, "within error", gap)
+    else:
+        better = (gap < 0) == target.lower_is_better
+        words = f"outside error, {'better' if better else 'worse'}"
+    if printed.unknown:
+        words += f"; protocol gap, the paper leaves open: {', '.join(printed.unknown)}"
+    return Verdict(target, record, words, gap)
+
+
+def _orders(found: Sequence[Verdict]) -> dict[int, str]:
+    """Verdicts on numbers whose scale is lost: does the order agree, by data set and metric."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for i, verdict in enumerate(found):
+        printed = verdict.target.published
+        if printed.only_orders and verdict.measured is not None:
+            groups.setdefault((printed.where, printed.metric), []).append(i)
+    words = {}
+    for group in groups.values():
+        if len(group) < 2:
+            continue
+        sign = 1 if found[group[0]].target.lower_is_better else -1
+        theirs = sorted(group, key=lambda i: sign * (found[i].target.published.value or 0.0))
+        ours = sorted(group, key=lambda i: sign * (found[i].measured or 0.0))
+        for i in group:
+            mine, printed_place = ours.index(i) + 1, theirs.index(i) + 1
+            agrees = "as published" if mine == printed_place else f"published {printed_place}"
+            words[i] = f"order only: place {mine} of {len(group)}, {agrees}"
+    return words
+
+
+def lines(verdicts: Sequence[Verdict]) -> list[tuple[str, ...]]:
+    """The cells of each number's line, under `HEADS`."""
+    return [
+        (
+            verdict.target.published.system,
+            verdict.target.published.where,
+            _metric(verdict.target),
+            _number(verdict.target.published.value, verdict.target.published.std),
+            "-" if verdict.record is None else _number(verdict.measured, spread(verdict.record)),
+            _deviation(verdict),
+            verdict.words,
+        )
+        for verdict in verdicts
+    ]
+
+
+def _metric(target: Target) -> str:
+    printed = target.published.metric
+    named = f"{printed} as {target.metric}" if target.metric else printed
+    return named if target.metric != printed else printed
+
+
+def _number(value: float | None, error: float | None) -> str:
+    return "-" if value is None else str(number(value, error, 2))
+
+
+def _deviation(verdict: Verdict) -> str:
+    printed = verdict.target.published.value
+    if verdict.deviation is None or printed is None:
+        return "-"
+    share = f" ({verdict.deviation / abs(printed):+.1%})" if printed else ""
+    return f"{verdict.deviation:+.4g}{share}"
+
+
+def in_all(verdicts: Sequence[Verdict]) -> str:
+    """How many there are of each kind, on one line."""
+    counts: dict[str, int] = {}
+    for verdict in verdicts:
+        kind = verdict.words.partition(":")[0].partition(",")[0].partition(";")[0]
+        counts[kind] = counts.get(kind, 0) + 1
+    return ", ".join(f"{count} {kind}" for kind, count in counts.items())
+
+
+def text(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """For the terminal: aligned columns."""
+    rows = [HEADS, *lines(verdicts)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADS) - 1)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        yield "  ".join([*cells, row[-1]]).rstrip()
