@@ -181,3 +181,10 @@ def test_every_form_prints_it(form: str) -> None:
     assert "ALI, as published" in found
     assert "Pioneer (ACCV 2018) Table 1" in found
     assert "58.88" in found
+
+
+def test_the_published_columns_come_back_from_json() -> None:
+    report = Report("r", tables=(beside(table(), PIONEER),))
+    form = room("report", "json")
+
+    assert form.open().parse(form.load().render(report)) == report

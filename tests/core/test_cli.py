@@ -11,8 +11,6 @@ from click.testing import CliRunner, Result
 
 from genbench.cli import COMMANDS, main
 
-TREE = Path(__file__).resolve().parents[2]
-
 
 def run(line: str) -> Result:
     return CliRunner().invoke(main, shlex.split(line), catch_exceptions=True)
@@ -224,15 +222,3 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
     text = run(f"{name} --help").stdout
 
     assert f"genbench {name}" in text.split("Options:")[0].split("Example", 1)[1]
-
-
-def test_commands_in_the_readme_exist() -> None:
-    """Every genbench line of README parses: right command, known options."""
-    readme = (TREE / "README.md").read_text(encoding="utf-8")
-    lines = re.findall(r"^    (?:pip install \. && )?genbench (.+)$", readme, re.M)
-    assert len(lines) > 8
-    for line in lines:
-        arguments = shlex.split(line)
-        command = main.get_command(main.make_context("genbench", ["list"]), arguments[0])
-        assert command is not None, line
-        command.make_context(arguments[0], arguments[1:], resilient_parsing=False)
