@@ -97,10 +97,7 @@ def _remarks(metric: Metric, gathered: Gathered) -> list[str]:
 
 def _note(number: Measured, metric: Metric, remarks: Sequence[str]) -> str | None:
     """What is to be said of the number, and why it has no error bar, where it has none."""
-    said = [number.note] if number.note else []
-    for remark in remarks:
-        if not ("identical" in remark and any("identical" in other for other in said)):
-            said.append(remark)
+    said = [*([number.note] if number.note else []), *remarks]
     if number.spread is None and not any(NO_BAR in other for other in said):
         sampled = any(look.view is View.SAMPLES for look in metric.looks.values())
         said.append(f"{NO_BAR}: {ONE_SET if sampled else SAME_ROWS}")

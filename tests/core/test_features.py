@@ -181,7 +181,8 @@ def test_recipe_names_the_weights_and_no_place_on_this_machine(
 
 def test_unknown_network_gets_the_nearest_name() -> None:
     with pytest.raises(
-        UnknownName, match=r"'incepton'\. Did you mean inception\? Known: inception"
+        UnknownName,
+        match=r"'incepton'\. Did you mean inception\? Known: clip, dinov2, inception, lpips_alex",
     ):
         features.load("incepton", weights_dir=None, device=CPU)
 

@@ -65,12 +65,15 @@ def test_processes_give_what_one_gives(
 @pytest.mark.assets
 @pytest.mark.usefixtures("weights")
 def test_fid_of_real_features_is_the_same(tmp_path: Path) -> None:
-    """Batches of 32 lie in blocks of 64, so the same kernels see the same images."""
+    """To what float32 kernels that add in another order make of the features.
+
+    Where processes share the cores, each runs its convolutions with other numbers of threads.
+    """
     (one,) = run(1, tmp_path / "one", "weights").values()
     two = run(2, tmp_path / "two", "weights")[1]
 
     assert one["numbers"]["fid_768"][0] > 0
-    assert two["numbers"]["fid_768"][0] == pytest.approx(one["numbers"]["fid_768"][0], rel=1e-10)
+    assert two["numbers"]["fid_768"][0] == pytest.approx(one["numbers"]["fid_768"][0], rel=1e-6)
 
 
 @pytest.mark.slow
