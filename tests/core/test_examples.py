@@ -32,8 +32,11 @@ ONLY_PARSED = {
     "finds one of an entry point",
     "check package/name": "the same",
     "import": "wants weights that somebody has published; tests/baselines/test_adopting.py has "
-    "small ones",
+    "test_reproduction.py has small ones",
     "figure fid": "wants the weights of the network and 1000 images; tests/figures has it smaller",
+    "reproduce pioneer-table1 --scale": "trains six models of full size; tests/core/"
+    "test_reproduction.py has small ones",
+    "reproduce balanced-pioneer-ablation": "trains for weeks, on images that are not here",
     "evaluate --preset pioneer-table1 --plan": "fixes 10,000 images, more than the data here have",
     "evaluate --models pioneer-celeba-32": "wants 4000 images of the data and the weights of the "
     "network; tests/core/test_evaluation.py measures small data through it",
