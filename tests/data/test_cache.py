@@ -149,7 +149,11 @@ def test_two_processes_at_once_do_the_work_once(tmp_path: Path) -> None:
     processes = [start(tmp_path) for _ in range(2)]
 
     # Not communicate: it passes over what came together with the line already read.
-    outputs = [process.stdout.read().split() for process in processes if process.stdout]
+    outputs = []
+    for process in processes:
+        assert process.stdout is not None
+        with process.stdout as said:
+            outputs.append(said.read().split())
 
     assert all(process.wait(timeout=60) == 0 for process in processes)
     assert sorted(int(reads) for reads, _ in outputs) == [0, 30]
