@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
@@ -127,7 +128,9 @@ class Store:
         known = [field.name for field in table.schema().fields]  # of an old table: fewer
         wanted = [name for name in known if values or name != "values"]
         try:
-            found: list[dict[str, Any]] = table.to_pyarrow_table(columns=wanted).to_pylist()
+            # Addresses come with blanks spelt %20; all files lie in the folder itself.
+            names = [address.rpartition("/")[2] for address in table.file_uris()]
+            found = [row for name in names for row in _rows_in(self.folder / name, wanted)]
         except (DeltaError, OSError, pa.ArrowException) as error:
             raise BadInput(f"{self.folder} is damaged, a file cannot be read: {error}") from error
         return found
@@ -165,7 +168,10 @@ class Store:
                 f"{self.folder} holds no results table; "
                 "make one with: genbench evaluate --models all"
             )
-        newest = DeltaTable(str(self.folder))
+        try:
+            newest = DeltaTable(str(self.folder))
+        except DeltaError as error:
+            raise BadInput(f"the table {self.folder} cannot be opened: {error}") from error
         if "protocol_id" not in newest.schema().to_json():
             raise BadInput(f"{self.folder} is a Delta table, but not one of genbench")
         if version is None:
@@ -198,6 +204,18 @@ class Store:
                     raise BadInput(f"cannot write the table {self.folder}: {error}") from error
                 failure = error
         raise BadInput(f"{self.folder} stayed busy through {ATTEMPTS} attempts: {failure}")
+
+
+def _rows_in(file: Path, wanted: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of one file; columns that came after it are empty.
+
+    One thread and no reading ahead: threads of arrow that are alive when the process ends
+    abort it, now and then.
+    """
+    with pq.ParquetFile(file) as source:
+        there = [name for name in wanted if name in source.schema_arrow.names]
+        rows = source.read(columns=there, use_threads=False).to_pylist()
+    return [dict.fromkeys(wanted) | row for row in rows]
 
 
 def to_row(record: Record) -> dict[str, Any]:

@@ -142,7 +142,7 @@ def _say(table: str, verdicts: Sequence[Verdict], how: How, out: Path) -> None:
     click.echo("\n".join([title, "", *body]))
     name = table if how.smoke is None else f"{table}-smoke"
     files.write_text(out / f"{name}.txt", "\n".join([title, "", *body]) + "\n")
-    drawing = chart(title, verdicts, how.smoke)
+    drawing = chart(about.title, verdicts, how.smoke)
     if drawing is not None:
         drawing.save(out / f"{name}.png")
     click.echo(f"written to {out}", err=True)

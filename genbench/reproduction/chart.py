@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from genbench.against import MEASURES
 from genbench.comparable import spread
 from genbench.figures.canvas import COLOURS, MARKERS, SMALL, WIDTH, Drawing, Words, blank, text
 from genbench.reproduction.verdicts import Verdict
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 PUBLISHED, MEASURED = COLOURS[0], COLOURS[1]
 LINE = 0.2  # inches a system takes
+LEAST = 0.2  # width of a panel, as a share of the largest number in it
 
 
 def chart(title: str, verdicts: Sequence[Verdict], smoke: str | None) -> Drawing | None:
@@ -53,7 +55,10 @@ def _panels(verdicts: Sequence[Verdict]) -> dict[str, list[Verdict]]:
         printed = verdict.target.published
         if printed.value is None or printed.only_orders or verdict.target.metric is None:
             continue
-        found.setdefault(f"{verdict.target.metric} on {printed.where}", []).append(verdict)
+        title = MEASURES[printed.metric].title
+        if verdict.target.metric != verdict.target.score:
+            title += f" ({verdict.target.metric})"
+        found.setdefault(f"{title} on {printed.where}", []).append(verdict)
     return found
 
 
@@ -73,4 +78,8 @@ def _panel(ax: Axes, name: str, panel: Sequence[Verdict]) -> None:
     )  # fmt: skip
     ax.set_yticks(list(places), [text(verdict.target.published.system, 40) for verdict in panel])
     ax.set_ylim(len(panel) - 0.5, -0.5)
+    low, high = ax.get_xlim()
+    least = LEAST * max(abs(low), abs(high))
+    if high - low < least:  # a single number with its error bar would fill the panel
+        ax.set_xlim((low + high - least) / 2, (low + high + least) / 2)
     ax.grid(axis="x", linewidth=0.3)

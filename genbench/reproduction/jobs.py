@@ -179,7 +179,8 @@ def needs(targets: Iterable[Target], how: How) -> Iterator[str]:
     metrics = dict.fromkeys(metric for wanted in jobs.values() for metric in wanted)
     looks = [look for name in metrics for look in registry.metric(name).looks.values()]
     for network in networks_needed(looks):
-        yield f"weights {network}: {_weights(network, how)}"
+        layers = {f[1] for look in looks if (f := look.gather.features) and f[0] == network}
+        yield f"weights {network}: {_weights(network, layers, how)}"
     for job in _with_origins(jobs):
         cost = hours(job, how)
         total += cost
@@ -230,13 +231,15 @@ def _data_line(spec: str, data: str, how: How) -> str:
     return f"{name}: {'there' if why is None else f'not there; {why}'}"
 
 
-def _weights(network: str, how: How) -> str:
+def _weights(network: str, layers: set[str], how: How) -> str:
     try:
-        features.load(network, weights_dir=how.weights_dir, device=torch.device("cpu"))
+        found = features.load(network, weights_dir=how.weights_dir, device=torch.device("cpu"))
     except MissingWeights as error:
         return f"not there; {error}"
     except GenbenchError as error:
         return f"cannot be had; {error}"
+    if lost := sorted(layers - set(found.layers)):
+        return f"there, without layer {', '.join(lost)}; for the whole network add --download"
     return "there"
 
 

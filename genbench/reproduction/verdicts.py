@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from genbench.comparable import spread
 from genbench.numbers import number
+from genbench.published import Published
 from genbench.record import Record
 from genbench.reproduction.papers import Target
 from genbench.reproduction.work import Outcome
@@ -106,7 +107,7 @@ def lines(verdicts: Sequence[Verdict]) -> list[tuple[str, ...]]:
             verdict.target.published.system,
             verdict.target.published.where,
             _metric(verdict.target),
-            _number(verdict.target.published.value, verdict.target.published.std),
+            _printed(verdict.target.published),
             "-" if verdict.record is None else _number(verdict.measured, spread(verdict.record)),
             _deviation(verdict),
             verdict.words,
@@ -119,6 +120,13 @@ def _metric(target: Target) -> str:
     printed = target.published.metric
     named = f"{printed} as {target.metric}" if target.metric else printed
     return named if target.metric != printed else printed
+
+
+def _printed(published: Published) -> str:
+    """As the paper has it: its digits are not rounded to its error bar."""
+    if published.value is None:
+        return "-"
+    return f"{published.value:g}" + ("" if published.std is None else f" ± {published.std:g}")
 
 
 def _number(value: float | None, error: float | None) -> str:

@@ -172,6 +172,17 @@ def test_a_plan_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not (tmp_path / "runs").exists()
 
 
+def test_weights_that_lack_a_layer_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Part:
+        layers = ("64", "192")
+
+    monkeypatch.setattr(jobs.features, "load", lambda *_, **__: Part())
+    found = [target for target in targets("pioneer-table1") if target.metric == "fid"]
+
+    (line,) = [x for x in jobs.needs(found, How()) if x.startswith("weights")]
+    assert line.startswith("weights inception: there, without layer 2048; for the whole network")
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -261,7 +272,7 @@ def test_the_command_prints_the_table_and_draws_it(place: Path) -> None:
 
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("GLO (ICML 2018), Table 1 (smoke test, 1e-05 of the images;")
-    assert re.search(r"PCA +celeba 64x64 +psnr_db as psnr +25\.10 +\d+\.\d+ ± \S+ +- +measured; a "
+    assert re.search(r"PCA +celeba 64x64 +psnr_db as psnr +25\.1 +\d+\.\d+ ± \S+ +- +measured; a "
                      r"smoke test", done.stdout)  # fmt: skip
     assert "not attempted: it is of train images" in done.stdout
     assert (place / "reproduction/glo-table1-smoke.png").read_bytes()[:4] == b"\x89PNG"

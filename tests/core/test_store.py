@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from array import array
 from pathlib import Path
 from typing import Any
@@ -116,3 +118,19 @@ def test_a_table_without_values_is_read_and_added_to(
     assert table.read() == [record(1.0), new]
     assert [r.values for r in table.read(values=True)] == [None, array("f", [1.0, 3.0])]
     assert table.read(0, values=True) == [record(1.0)]
+
+
+def test_a_folder_may_have_blanks_and_accents(tmp_path: Path) -> None:
+    store = Store(tmp_path / "a b é")
+    store.append([record(1.0, values=[1.0])])
+
+    assert store.read(values=True) == [record(1.0, values=[1.0])]
+
+
+@pytest.mark.slow
+def test_a_process_that_has_read_a_table_ends_well(tmp_path: Path) -> None:
+    """Threads of arrow's dataset reader aborted every second process at its end."""
+    Store(tmp_path / "t").append([record(1.0)])
+    code = f"from genbench.store import Store; Store({str(tmp_path / 't')!r}).read(values=True)"
+
+    assert [subprocess.run([sys.executable, "-c", code]).returncode for _ in range(8)] == [0] * 8
