@@ -12,8 +12,9 @@ import functools
 import torch
 from torch import Tensor
 
+from genbench.pyramid import blur
+
 COARSEST = 4  # pixels, side of what is left below the bands
-KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 # level -> its weight, of a mean over pixels; level 0 is the finest. The paper's 2^(2j) on sums
 # over pixels weighs the means equally, since a level has a quarter of the pixels of the one before.
 LEVEL_WEIGHTS = {"equal_mean": 1.0, "4^j": 4.0, "4^-j": 0.25}  # name -> from one level to the next
@@ -58,18 +59,9 @@ def _precise(images: Tensor) -> Tensor:
 
 @functools.lru_cache(maxsize=32)
 def _matrices(side: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Along one axis: blur and halve, (side / 2, side), and that doubled again, (side, side).
-
-    Up is zeros between the rows, then twice the blur (four times in two directions). The border
-    is mirrored about the edge pixel.
-    """
+    """Along one axis: blur and halve, (side / 2, side), and that doubled again, (side, side)."""
     # One first made while evaluating would refuse to take part in training later.
     with torch.inference_mode(False):
-        blur = torch.zeros(side, side, dtype=torch.float64)
-        rows = torch.arange(side)
-        for offset, weight in enumerate(KERNEL, start=-2):
-            reached = (rows + offset).abs()
-            reached = torch.where(reached < side, reached, 2 * (side - 1) - reached)
-            blur[rows, reached] += weight
-        down, up = blur[::2], 2 * blur[:, ::2]
+        matrix = blur(side)
+        down, up = matrix[::2], 2 * matrix[:, ::2]
         return down.to(device, dtype), (up @ down).to(device, dtype)

@@ -22,15 +22,16 @@ from typing import Any, ClassVar, TypeAlias
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Adam
 
 from genbench.distributed import gathered
-from genbench.errors import BadInput, BadSetting
+from genbench.errors import BadSetting
 from genbench.interfaces import Adopted, Batch, Stage, Tensors
 
-from ._adopting import adopt, part
-from ._introvae_nets import SIDE, Block, Encoder, Generator, batch_norm, group_norm
+from ._adopting import part
+from ._introvae_foreign import adopt_encoder, adopt_generator
+from ._introvae_nets import SIDE, Encoder, Generator, batch_norm, group_norm
 from ._latent_model import LatentModel
 from ._layers import batch_statistics
 from ._losses import mean_square
@@ -228,17 +229,8 @@ class IntroVAE(LatentModel):
     def adopt(self, found: Tensors) -> Adopted:
         """Take over the state of the released model, wherever in the file it lies."""
         whole = part(found, "model") or found
-        sides = [self.resolution >> k for k in range(1, len(self.encoder.blocks) + 1)]
-        encoder, generator = part(whole, "encoder"), part(whole, "decoder")
-        adopt(self.encoder.first, encoder, "main.0")
-        adopt(self.encoder.norm, encoder, "main.1")
-        adopt(self.encoder.last, encoder, "fc")
-        for block, side in zip(self.encoder.blocks, sides, strict=True):
-            _adopt_block(block, encoder, f"main.res_in_{side}")
-        adopt(self.generator.first, generator, "fc.0")
-        adopt(self.generator.last, generator, "main.predict")
-        for number, block in enumerate(self.generator.blocks):
-            _adopt_block(block, generator, f"main.res_in_{SIDE << number}")
+        adopt_encoder(self.encoder, part(whole, "encoder"))
+        adopt_generator(self.generator, part(whole, "decoder"))
         return Adopted()
 
     # --- training
@@ -387,26 +379,6 @@ def _check(settings: Settings) -> None:
                 f"introvae.{name} wants {wanted}, got {getattr(settings, name)}; "
                 f"change it with --set {name}=..."
             )
-
-
-def _adopt_block(block: nn.Module, found: Tensors, name: str) -> None:
-    assert isinstance(block, Block)
-    projects = f"{name}.conv_expand.weight" in found
-    if projects != isinstance(block.shortcut, nn.Conv2d):
-        raise BadInput(
-            f"{name} has {'a' if projects else 'no'} projection, which the model has "
-            f"{'not' if projects else 'one'}; change that with --set released_shortcuts="
-            f"{str(projects).lower()}"
-        )
-    if projects:
-        adopt(block.shortcut, found, f"{name}.conv_expand")
-    for ours, theirs in (
-        (block.conv1, "conv1"),
-        (block.norm1, "bn1"),
-        (block.conv2, "conv2"),
-        (block.norm2, "bn2"),
-    ):
-        adopt(ours, found, f"{name}.{theirs}")
 
 
 ROOM = IntroVAE

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from genbench.errors import NotMeasurable
+from genbench.pyramid import blur
 
 COARSEST = 16  # pixels: no level is smaller
-KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 
 
 def sides(side: int) -> tuple[int, ...]:
@@ -51,27 +51,17 @@ def band(images: Tensor, level: int, levels: int) -> Tensor:
 
 def halved(x: Tensor) -> Tensor:
     """Blur, then every second row and column: (n, c, h, h) -> (n, c, h/2, h/2)."""
-    blur = _blur(x.shape[-1], x.device, x.dtype)[::2]
-    return blur @ x @ blur.T
+    down = _blur(x.shape[-1], x.device, x.dtype)[::2]
+    return down @ x @ down.T
 
 
 def doubled(x: Tensor) -> Tensor:
     """Zeros between the rows and columns, then four times the blur: the way back up."""
-    blur = 2 * _blur(2 * x.shape[-1], x.device, x.dtype)[:, ::2]
-    return blur @ x @ blur.T
+    up = 2 * _blur(2 * x.shape[-1], x.device, x.dtype)[:, ::2]
+    return up @ x @ up.T
 
 
 @functools.lru_cache(maxsize=32)
 def _blur(side: int, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """The blur along one axis as a matrix, (side, side).
-
-    The border is mirrored about the edge pixel. All its numbers are sixteenths, so on
-    8-bit images the first levels have no rounding at all.
-    """
-    matrix = torch.zeros(side, side, dtype=torch.float64)
-    rows = torch.arange(side)
-    for offset, weight in enumerate(KERNEL, start=-2):
-        reached = (rows + offset).abs()
-        reached = torch.where(reached < side, reached, 2 * (side - 1) - reached)
-        matrix[rows, reached] += weight
-    return matrix.to(device, dtype)
+    with torch.inference_mode(False):
+        return blur(side).to(device, dtype)

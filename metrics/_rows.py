@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -29,7 +30,7 @@ class FeatureRows:
 
     def start(self, about: Pass) -> Kept:
         """Nothing yet."""
-        return Kept(about)
+        return Kept(about, "features")
 
     def finish(self, whole: Tensors, about: Pass) -> Tensors:
         """``features`` (n, d) float32, in the order of the images.
@@ -46,21 +47,25 @@ class FeatureRows:
 
 
 class Kept:
-    """float32 features."""
+    """float32 rows of every image: its features, or what is made of them."""
 
-    def __init__(self, about: Pass) -> None:
-        """Room for *about.n* images."""
+    def __init__(
+        self, about: Pass, name: str, of: Callable[[Tensor], Tensor] = lambda rows: rows
+    ) -> None:
+        """Room for *about.n* images under *name*; *of*: (n, d) -> (n, k)."""
         self.kept, self.check = KeptRows(about), FiniteCheck(about.device)
+        self.name, self.of = name, of
 
     def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
         """Take features (n, d)."""
-        self.kept.add(rows[0], index)
-        self.check.watch(rows[0], index)
+        made = self.of(rows[0])
+        self.kept.add(made, index)
+        self.check.watch(made, index)
 
     def state(self) -> State:
-        """The features."""
-        features, index = self.kept.parts()
-        return State(least=self.check.state(), rows={"features": features}, index=index)
+        """The rows."""
+        rows, index = self.kept.parts()
+        return State(least=self.check.state(), rows={self.name: rows}, index=index)
 
 
 def check_rows(real: Tensor, generated: Tensor) -> None:

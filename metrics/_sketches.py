@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genbench.interfaces import Json, Pass, State, Tensors
+from genbench.interfaces import Json, Pass, Tensors
 from genbench.seeds import generator, permutation
 
-from ._finite import FiniteCheck, conclude
-from ._kept import KeptRows
+from ._finite import conclude
+from ._rows import Kept
 
 SUMS = 4096
 
@@ -38,7 +38,7 @@ class Sketches:
 
     def start(self, about: Pass) -> Kept:
         """Nothing yet."""
-        return Kept(about)
+        return Kept(about, "sketches", sketch)
 
     def finish(self, whole: Tensors, about: Pass) -> Tensors:
         """``sketches`` (n, k) float32, in the order of the images.
@@ -52,25 +52,6 @@ class Sketches:
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
         return {"layer": self.layer, "kept": f"{SUMS} signed sums of the features of each image"}
-
-
-class Kept:
-    """float32 sketches."""
-
-    def __init__(self, about: Pass) -> None:
-        """Room for *about.n* images."""
-        self.kept, self.check = KeptRows(about), FiniteCheck(about.device)
-
-    def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
-        """Take features (n, d)."""
-        sketches = sketch(rows[0])
-        self.kept.add(sketches, index)
-        self.check.watch(sketches, index)
-
-    def state(self) -> State:
-        """The sketches."""
-        sketches, index = self.kept.parts()
-        return State(least=self.check.state(), rows={"sketches": sketches}, index=index)
 
 
 def sketch(rows: Tensor, sums: int = SUMS) -> Tensor:

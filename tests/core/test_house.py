@@ -21,7 +21,7 @@ FLOORS = (
         "files", "places", "images", "progress", "registry", "settings", "protocol", "record",
         "seeds", "bootstrap", "devices", "distributed", "weights", "provenance",
         "numbers", "significance", "comparable", "footnotes", "contests", "tables",
-        "scratch", "merging", "group", "watch", "published", "adapters",
+        "scratch", "merging", "group", "watch", "published", "adapters", "pyramid",
         "changes", "audit", "against",
     ),
     ("data", "features", "evidence", "store", "checkpoints", "runs", "figures"),
