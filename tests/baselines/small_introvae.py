@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genbench.interfaces import Batch
 from genbench.registry import room
 
 IntroVAE: Any = room("model", "introvae").load()
@@ -19,19 +18,6 @@ def build(seen: int = 0, seed: int = 0, resolution: int = 16, **changes: Any) ->
     model = IntroVAE(IntroVAE.Settings(**{**SMALL, **changes}), resolution)
     model.seen = seen
     return model.train()
-
-
-def images(n: int = 8, resolution: int = 16, seed: int = 5) -> Batch:
-    rng = torch.Generator().manual_seed(seed)
-    return Batch(torch.rand(n, 3, resolution, resolution, generator=rng) * 2 - 1, torch.arange(n))
-
-
-def rng(seed: int = 7) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def weights(net: Any) -> list[Tensor]:
-    return [weight.detach().clone() for weight in net.parameters()]
 
 
 def gradients(net: Any) -> list[Tensor]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import small_parts
 import torch
-from torch import Tensor, nn
 
 from genbench.interfaces import Batch
 from genbench.registry import room
@@ -23,17 +23,4 @@ def build(resolution: int = 8, seen: int = 0, seed: int = 0, **changes: Any) -> 
 
 
 def images(n: int = 8, resolution: int = 8, seed: int = 5) -> Batch:
-    rng = torch.Generator().manual_seed(seed)
-    return Batch(torch.rand(n, 3, resolution, resolution, generator=rng) * 2 - 1, torch.arange(n))
-
-
-def rng(seed: int = 7) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def weights(net: nn.Module) -> list[Tensor]:
-    return [weight.detach().clone() for weight in net.parameters()]
-
-
-def same(a: list[Tensor], b: list[Tensor]) -> bool:
-    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+    return small_parts.images(n, resolution, seed)

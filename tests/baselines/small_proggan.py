@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from genbench.interfaces import Batch
 from genbench.registry import room
@@ -38,18 +38,6 @@ def images(n: int = 8, resolution: int = 8, seed: int = 5) -> Batch:
     rng = torch.Generator().manual_seed(seed)
     levels = torch.randint(256, (n, 3, resolution, resolution), generator=rng)
     return Batch(levels / 127.5 - 1, torch.arange(n))
-
-
-def rng(seed: int = 7) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def weights(net: nn.Module) -> list[Tensor]:
-    return [weight.detach().clone() for weight in net.parameters()]
-
-
-def same(a: list[Tensor], b: list[Tensor]) -> bool:
-    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
 def size(*modules: nn.Module) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from small_parts import images, rng, same, weights
 from torch import Tensor, nn
 from waiting import Waits
 
@@ -34,23 +35,6 @@ SPECIFIED = {"lr": 2e-4, "cosine_weight": 1000.0, "l1_weights": (10.0,), "genera
 def build(resolution: int = 16, seed: int = 0, **changes: Any) -> Any:
     torch.manual_seed(seed)
     return AGE(AGE.Settings(**{**SMALL, **changes}), resolution).train()
-
-
-def images(n: int = 8, resolution: int = 16, seed: int = 5) -> Batch:
-    rng = torch.Generator().manual_seed(seed)
-    return Batch(torch.rand(n, 3, resolution, resolution, generator=rng) * 2 - 1, torch.arange(n))
-
-
-def rng(seed: int = 7) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def weights(net: nn.Module) -> list[Tensor]:
-    return [weight.detach().clone() for weight in net.parameters()]
-
-
-def same(a: list[Tensor], b: list[Tensor]) -> bool:
-    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
 # --- networks

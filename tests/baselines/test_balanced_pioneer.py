@@ -8,7 +8,8 @@ from unittest import mock
 
 import pytest
 import torch
-from small_pioneer import images, rng, same, weights
+from small_parts import rng, same, weights
+from small_pioneer import images
 from torch import Tensor, nn
 
 from genbench import runs

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from small_introvae import IntroVAE, build, images, rng
+from small_introvae import IntroVAE, build
+from small_parts import images, rng
 from torch import Tensor
 
 from genbench.errors import BadSetting

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from small_introvae import build, close, gradients, images, rng, weights
+from small_introvae import build, close, gradients
+from small_parts import images, rng, weights
 from together import together
 from torch import Tensor, nn
 from waiting import Waits

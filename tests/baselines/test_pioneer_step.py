@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from small_pioneer import Pioneer, S, build, images, rng, same, weights
+from small_parts import rng, same, weights
+from small_pioneer import Pioneer, S, build, images
 from torch import Tensor
 from waiting import Waits
 

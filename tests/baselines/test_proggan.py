@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from small_proggan import FADE, SMALL, STABLE, ProgGAN, build, images, proggan, rng, same, weights
+from small_parts import rng, same, weights
+from small_proggan import FADE, SMALL, STABLE, ProgGAN, build, images, proggan
 from torch import Tensor
 
 import genbench

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from small_proggan import SMALL, build, images, rng, same, size, weights
+from small_parts import rng, same, weights
+from small_proggan import SMALL, build, images, size
 from waiting import Waits
 
 from genbench.errors import BadInput, BadSetting

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from small_proggan import FADE, STABLE, build, images, proggan, rng, same, weights
+from small_parts import rng, same, weights
+from small_proggan import FADE, STABLE, build, images, proggan
 from together import together
 from torch import Tensor
 from waiting import Waits

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from small_proggan import images, rng, same, weights
+from small_parts import rng, same, weights
+from small_proggan import images
 from torch import Tensor, nn
 from waiting import Waits
 
