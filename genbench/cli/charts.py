@@ -57,7 +57,7 @@ def tradeoff_command(
 @click.command("ranks")
 @click.option("--models", type=Names(), default=(), help="Those to rank.  [default: all]")
 @click.option("--scores", type=Names(), default=(),
-              help="Those to rank by.  [default: all that every model has]")  # fmt: skip
+              help="Those to rank by.  [default: the main ones that all have]")  # fmt: skip
 @table_options
 @out_options("ranks")
 def ranks_command(

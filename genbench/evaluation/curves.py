@@ -8,7 +8,7 @@ from genbench.evaluation import subjects
 from genbench.evaluation.plan import Plan
 from genbench.evaluation.scoring import arguments, check, describe
 from genbench.figures.curve import Extrapolated
-from genbench.footnotes import words
+from genbench.footnotes import SHORT, words
 
 METRIC = "fid_inf"
 
@@ -55,5 +55,11 @@ def extrapolations(plan: Plan) -> tuple[list[Extrapolated], str, str]:
         images = [round(share * least) for share in shares.tolist()]
         found.append(Extrapolated(candidate.name, images, distances.tolist(), limit, error_bar))
     title = next(iter(metric.columns.values())).title.replace("-inf", "")
-    recipe = "; ".join(words(describe(name, metric, passes)))
-    return found, title, f"{recipe[0].upper()}{recipe[1:]}; seed {passes.how.seed}."
+    protocol = describe(name, metric, passes)
+    head, counts, *_ = words(protocol)
+    place = f"{protocol.dataset} at {protocol.resolution}×{protocol.resolution}"
+    source = (
+        f"{head[0].upper()}{head[1:]}; {counts}; data {place}, fingerprint "
+        f"{protocol.fingerprint[:SHORT]}; seed {passes.how.seed}."
+    )
+    return found, title, source

@@ -36,7 +36,7 @@ def directions(
     of: Trained, count: int = 4, most: int = CODES, seed: int = 0, *, renormalise: bool = True
 ) -> Drawing:
     """One row for each direction of most variance; the mean code is in the middle."""
-    if isinstance(of.model, Stores):
+    if of.own and isinstance(of.model, Stores):
         of.need("principal directions", "decode")
     else:
         of.need("principal directions", "encode", "decode")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,13 +49,19 @@ def scalars(run: Run) -> dict[str, Series]:
 
 
 def _read(folder: Path) -> dict[str, Series]:
+    logger = logging.getLogger("tensorboard")
+    before = logger.level
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of tensorboard's own imports
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
         # 0: every event; by default it keeps a random thousand
         events = EventAccumulator(str(folder), size_guidance={"scalars": 0})
-        events.Reload()
+        logger.setLevel(logging.ERROR)  # it tells of every run that was resumed
+        try:
+            events.Reload()
+        finally:
+            logger.setLevel(before)
     found = {}
     for name in events.Tags()["scalars"]:
         rows = events.Scalars(name)

@@ -12,7 +12,7 @@ from genbench.comparable import Chosen, Key, Slot, choose, places, ties
 from genbench.contests import Scale, judge
 from genbench.errors import NotEnoughData, UnknownName, nearest
 from genbench.figures.canvas import COLOURS, COLUMN, SMALL, Drawing, Words, blank, text
-from genbench.figures.scores import Titles, column_of, one_table, protocol_words, where
+from genbench.figures.scores import Titles, column_of, directed, one_table, protocol_words, where
 from genbench.record import Record
 from genbench.tables import Row, Table
 
@@ -48,8 +48,8 @@ def ranks(
         titles: (metric, score) -> how the score is printed.
         data: name and resolution of the data set, where there are several.
         models: those to rank; by default all contenders.
-        scores: those to rank by, and models without them stay out; by default every score
-            that all models have.
+        scores: those to rank by, and models without them stay out; by default the main score
+            of every metric that all models have.
     """
     table = one_table(records, titles, *data)
     rows, columns = _chosen(table, models, scores)
@@ -93,13 +93,15 @@ def _chosen(
     rows = [row for row in rows if not models or row.label in models]
     if scores:
         columns = [column_of(table, score, "--scores") for score in scores]
+        for index in columns:
+            directed(table, index)
         rows = [row for row in rows if all(row.cells[i].value is not None for i in columns)]
     else:
-        columns = [
-            i for i, column in enumerate(table.columns)
-            if column.lower_is_better is not None
-            and all(row.cells[i].value is not None for row in rows)
-        ]  # fmt: skip
+        main: dict[str | None, int] = {}  # the first of each metric, whose scores share a protocol
+        for i, column in enumerate(table.columns):
+            if column.lower_is_better is not None:
+                main.setdefault(column.protocol_id, i)
+        columns = [i for i in main.values() if all(row.cells[i].value is not None for row in rows)]
     if len(rows) < 2 or not columns:
         raise NotEnoughData(
             f"ranks need 2 models and a score that both have under one protocol, got {len(rows)} "
@@ -177,7 +179,10 @@ def _words(table: Table, found: Ranking) -> Words:
         f"Ranks of {len(found.rows)} models on {where(table)}, in {len(titles)} scores that all "
         f"have under one protocol and that weigh the same: {', '.join(titles)}.",
         "Who is not told apart, by the rule of the table's bold numbers, shares a rank.",
-        f"Left out, for not all have them or neither way is better: {others}." if others else "",
+        f"Left out, for not all have them, neither way is better, or a metric has a main score: "
+        f"{others}."
+        if others
+        else "",
         f"Models left out: {', '.join(absent)}." if absent else "",
         protocol_words(table, found.columns),
     ]

@@ -35,6 +35,7 @@ class Trained:
     data: Dataset
     device: torch.device
     about: str = ""  # which run, for captions
+    own: bool = True  # whether these are the images it was trained on, in their order
 
     def need(self, figure: str, *methods: str) -> None:
         """Refuse a figure that this model cannot have.
@@ -82,7 +83,7 @@ class Trained:
     @torch.inference_mode()
     def codes(self, rows: Tensor) -> Tensor:
         """Latents of training images: those that the model keeps for them, or encoded ones."""
-        if isinstance(self.model, Stores):
+        if self.own and isinstance(self.model, Stores):
             return self.model.stored(rows)
         return torch.cat(
             [self.encode(self.data.train.take(some)) for some in torch.split(rows, BATCH)]
@@ -152,7 +153,8 @@ def from_run(
         data = open_dataset(data, run.resolution, data_dir=data_dir)
     model = runs.load(run.folder, device=device)
     about = f"Run {run.name} ({run.id}, model {run.model}, {model.seen:,} images seen)"
-    return Trained(run.name, model, data, devices.choose(device), about)
+    own = data.fingerprint == run.facts["fingerprint"]
+    return Trained(run.name, model, data, devices.choose(device), about, own)
 
 
 def _batched(act: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:

@@ -63,13 +63,13 @@ def training(runs: Sequence[Run], wanted: Sequence[str] = ()) -> Drawing:
                 _lines(axes, {m: series[m] for m in members if m in series}, unit, members)
                 if column == 0:
                     axes.set_ylabel(text(label))
-                if len(members) > 1 and axes.lines:
-                    axes.legend(frameon=True, framealpha=0.8, edgecolor="none", handlelength=2.4,
-                                borderpad=0.2)  # fmt: skip
             _names_of(grid[0, column], shaded, unit)
             if len(runs) > 1:
                 grid[0, column].set_title(text(run.name, 32), pad=14 if len(shaded) > 1 else 4)
             grid[-1, column].set_xlabel(f"images seen{word}")
+        for row, (_, members) in zip(grid, panels, strict=True):
+            if len(members) > 1:
+                _legend(row)
         canvas.align_ylabels()
         canvas.tight_layout()
     return Drawing(_words(runs, logged, panels), canvas)
@@ -154,6 +154,17 @@ def _lines(axes: Any, series: Mapping[str, Series], unit: float, members: Sequen
     if series:
         axes.set_xlim(0, max(each.seen[-1] for each in series.values()) / unit * 1.01)
     axes.grid(visible=True, axis="y", color="#dddddd", linewidth=0.4)
+
+
+def _legend(row: Sequence[Any]) -> None:
+    """One legend for a row of panels: inside a single one, else to the right of them."""
+    named: dict[str, Any] = {}
+    for axes in row:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            named.setdefault(label, handle)
+    beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.05)}
+    row[-1].legend(named.values(), named.keys(), frameon=True, framealpha=0.8, edgecolor="none",
+                   handlelength=2.4, borderpad=0.2, **(beside if len(row) > 1 else {}))  # fmt: skip
 
 
 def running_mean(values: Sequence[float]) -> list[float]:

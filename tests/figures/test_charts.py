@@ -177,14 +177,29 @@ def test_only_scores_that_all_models_have_are_ranked() -> None:
 
     every = ranks(records, titles).words
     assert every.alt == "average ranks: gan 1.00, a 2.00, b 3.00, c 4.00"
-    assert "Left out, for not all have them or neither way is better: RMSE." in every.caption
+    assert "or a metric has a main score: RMSE." in every.caption
     both = ranks(records, titles, scores=["fid", "rmse"]).words
     assert both.alt == "average ranks: b 1.50, a 2.00, c 2.50"
     assert "Models left out: gan." in both.caption
     assert ranks(records, titles, models=["a", "c"]).words.alt == "average ranks: a 1.50, c 1.50"
 
 
+def test_a_metric_counts_once_unless_its_scores_are_asked_for() -> None:
+    """swd_16 shares the protocol of swd, so it is of the same metric."""
+    recipe = dataclasses.replace(RECIPE, metric="swd")
+    swd = [recorded(value, recipe, model=name, metric="swd", score="swd")
+           for name, value in (("a", 3.0), ("b", 2.0), ("c", 1.0))]  # fmt: skip
+    records = [*THREE, *swd, *(dataclasses.replace(r, score="swd_16") for r in swd)]
+
+    assert "in 3 scores" in ranks(records, titles).words.caption
+    asked = ranks(records, titles, scores=["swd", "swd_16"])
+    assert asked.words.alt == "average ranks: c 1.00, b 2.00, a 3.00"
+
+
 def test_mistakes_about_ranks_are_one_line() -> None:
+    with pytest.raises(BadSetting, match="neither way is better for l2_norm"):
+        ranks([fid(name, 1, metric="l2_norm", score="l2_norm") for name in "ab"], titles,
+              scores=["l2_norm"])  # fmt: skip
     with pytest.raises(UnknownName, match=r"no model 'vea'\. Did you mean vae\?"):
         ranks([fid("vae", 1), fid("b", 2)], titles, models=["vea"])
     with pytest.raises(NotEnoughData, match="got 1 models and 1 such scores"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 from pathlib import Path
@@ -158,8 +159,6 @@ def test_a_model_that_cannot_encode_is_refused() -> None:
 
 
 def test_models_side_by_side_see_the_same_data() -> None:
-    import dataclasses
-
     one = trained()
     other = dataclasses.replace(
         one, name="other", data=dataclasses.replace(one.data, fingerprint="cd" * 32)
@@ -304,7 +303,10 @@ def test_stored_codes_need_no_encoder() -> None:
         def stored(self, index: Tensor) -> Tensor:
             return torch.arange(40 * 48).view(40, 48).float()[index] / 2000
 
-    assert "codes of 40 training images" in directions(trained(Table()), 2).words.caption
+    of = trained(Table())
+    assert "codes of 40 training images" in directions(of, 2).words.caption
+    with pytest.raises(NotMeasurable, match="no method encode"):  # rows of other data
+        directions(dataclasses.replace(of, own=False), 2)
     with pytest.raises(NotEnoughData, match="need 2 codes, got 1; raise --codes"):
         directions(trained(Table()), most=1)
 
