@@ -201,7 +201,7 @@ def _fill(table: Table, records: Sequence[Record], columns: Callable[[str, str],
         rows=rows,
         footnotes=_footnotes(heads, rows, chosen),
         reasons=tuple(dict.fromkeys(c.reason for row in rows for c in row.cells if c.reason)),
-        notes=(*nowhere, *remarks, *_notes(heads, rows, verdicts), *_common(chosen)),
+        notes=(*nowhere, *_notes(heads, rows, verdicts), *_common(chosen), *remarks),
     )
 
 

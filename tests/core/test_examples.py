@@ -32,8 +32,9 @@ ONLY_PARSED = {
     "finds one of an entry point",
     "check package/name": "the same",
     "import": "wants weights that somebody has published; tests/baselines/test_adopting.py has "
-    "test_reproduction.py has small ones",
-    "figure fid": "wants the weights of the network and 1000 images; tests/figures has it smaller",
+    "small ones",
+    "figure fid": "wants the weights of the network and 1000 images; tests/figures/test_charts.py "
+    "draws one of other numbers",
     "reproduce pioneer-table1 --scale": "trains six models of full size; tests/core/"
     "test_reproduction.py has small ones",
     "reproduce balanced-pioneer-ablation": "trains for weeks, on images that are not here",
