@@ -15,7 +15,7 @@ import torch.nn.functional as F  # noqa: N812  # the name torch's own documentat
 from torch import Tensor, nn
 
 from ._growing import double
-from ._layers import LatentConv
+from ._layers import DoublingConv, LatentConv, from_colours
 
 Dress: TypeAlias = Callable[[nn.Conv2d], nn.Conv2d]  # initialises a convolution and returns it
 Norm: TypeAlias = Callable[[], nn.Module]  # makes the norm between convolution and activation
@@ -36,9 +36,9 @@ class Generator(nn.Module):
         first = LatentConv(latent, wide[0])
         self.blocks = nn.ModuleList([_pair(first, wide[0], dress, norm)])
         for before, here in pairwise(wide):
-            doubled = nn.Upsample(scale_factor=2.0, mode="nearest")
-            widened = nn.Conv2d(before, here, 3, padding=1)
-            self.blocks.append(nn.Sequential(doubled, *_pair(widened, here, dress, norm)))
+            pair = _pair(DoublingConv(before, here), here, dress, norm)
+            # A name that stood for the doubling: checkpoints count layers from there.
+            self.blocks.append(nn.Sequential(nn.Identity(), *pair))
         self.to_rgb = nn.ModuleList(nn.Conv2d(width, 3, 1) for width in wide)
 
     def forward(self, z: Tensor, phase: int, alpha: float = 1.0) -> Tensor:
@@ -77,7 +77,12 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor, phase: int, alpha: float = 1.0) -> Tensor:
         """(n, 3, r, r) -> (n, d) of norm 1, r = 4 * 2^phase; alpha as in `Generator`."""
-        features: Tensor = self.blocks[phase](self.from_rgb[phase](images))
+        colour, (first, *rest) = self.from_rgb[phase], self.blocks[phase].children()
+        assert isinstance(colour, nn.Conv2d)
+        assert isinstance(first, nn.Conv2d)
+        features = from_colours(images, colour, first)
+        for part in rest:
+            features = part(features)
         if phase > 0 and alpha < 1:
             old = self.from_rgb[phase - 1](F.avg_pool2d(images, 2))
             features = torch.lerp(old, features, alpha)

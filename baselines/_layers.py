@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
@@ -100,7 +100,33 @@ class PixelNorm(nn.Module):
         # Half precision holds nothing below 6e-8, and not the slope at a vector of zeros.
         least = 1e-4 if x.dtype == torch.float16 else 1e-8
         wide = x.float() if x.dtype.itemsize < 4 else x
-        return (wide * torch.rsqrt(wide.square().mean(1, keepdim=True) + least)).to(x.dtype)
+        normed: Tensor = _Normed.apply(wide, least)
+        return normed.to(x.dtype)
+
+
+class _Normed(torch.autograd.Function):
+    """x r with r = 1 / sqrt(mean of x^2 + least), over dimension 1.
+
+    The gradient r (g - x r^2 mean(g x)) takes half the passes over memory that a chain of
+    products takes: a tenth of Pioneer's whole step at 32x32.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, least: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.least = least
+        return x * _inverse_size(x, least)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        (x,), (g,) = ctx.saved_tensors, grads
+        r = _inverse_size(x, ctx.least)  # once more, so that it can be differentiated again
+        along = (g * x).mean(1, keepdim=True) * r**3
+        return torch.addcmul(g * r, x, along, value=-1), None
+
+
+def _inverse_size(x: Tensor, least: float) -> Tensor:
+    return torch.rsqrt(x.square().mean(1, keepdim=True) + least)
 
 
 class LatentConv(nn.Conv2d):
@@ -126,6 +152,51 @@ class LatentConv(nn.Conv2d):
         if self.bias is None:
             return seen
         return seen + self.bias.view(len(self.bias), *self.bias.shape[1:] or (1, 1))
+
+
+class DoublingConv(nn.Conv2d):
+    """A 3x3 convolution of an image that was doubled by nearest neighbour, padding 1.
+
+    The doubled image has four equal pixels wherever the small one has one, so taps that meet
+    equal pixels are added up beforehand: a transposed convolution of the small image with 4x4
+    taps and stride 2, which multiplies 16 times where the plain way does 36 times.
+
+    Source: T. Karras et al., "Progressive Growing of GANs", ICLR 2018, released code.
+    """
+
+    def __init__(self, channels: int, wider: int) -> None:
+        """Weight (wider, channels, 3, 3), as the convolution has it."""
+        super().__init__(channels, wider, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, channels, h, w) -> (n, wider, 2h, 2w)."""
+        taps = F.pad(self.weight.transpose(0, 1).flip(2, 3), (1, 1, 1, 1))
+        taps = taps[..., 1:] + taps[..., :-1]
+        taps = taps[..., 1:, :] + taps[..., :-1, :]
+        return F.conv_transpose2d(x, taps, self.bias, stride=2, padding=1)
+
+
+def from_colours(images: Tensor, colour: nn.Conv2d, conv: nn.Conv2d) -> Tensor:
+    """conv(colour(images)): a 1x1 convolution of colours, and the next one right after it.
+
+    With nothing between them they are one linear map, of 3 colours instead of as many feature
+    maps as *colour* makes: a fifth of the time. A fourth colour, 1 everywhere but in
+    the padding, carries the bias of *colour*, which the padding of *conv* does not see either.
+
+    Args:
+        images: (n, 3, h, w).
+        colour: 1x1, with a bias.
+        conv: of any size and padding; stride 1.
+
+    Returns:
+        (n, feature maps of *conv*, h, w) if *conv* keeps the size.
+    """
+    assert colour.bias is not None
+    with torch.autocast(images.device.type, enabled=False):
+        ways = torch.cat([colour.weight.flatten(1), colour.bias[:, None]], 1)
+        taps = torch.einsum("oikl,ic->ockl", conv.weight, ways)
+    four = F.pad(images, (0, 0, 0, 0, 0, 1), value=1.0)
+    return F.conv2d(four, taps, conv.bias, padding=conv.padding)
 
 
 @contextlib.contextmanager

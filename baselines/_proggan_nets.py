@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from genbench.errors import BadSetting
 
 from ._growing import RESOLUTIONS, double
-from ._layers import LatentConv, PixelNorm, equalised
+from ._layers import DoublingConv, LatentConv, PixelNorm, equalised
 from ._minibatch import MOMENTS, MinibatchStatistics
 
 SLOPE = 0.2  # of LeakyReLU
@@ -56,10 +56,11 @@ class Generator(nn.Module):
         self.norm = PixelNorm()
         self.blocks = nn.ModuleList([nn.Sequential(first, _normed(wide[0], wide[0]))])
         for before, here in pairwise(wide):
-            doubled = nn.Upsample(scale_factor=2.0, mode="nearest")
+            widened = _unit(equalised(DoublingConv(before, here)), PixelNorm())
             pair = [_normed(here, here) for _ in range(2 if shape.res_block_g else 1)]
             rest = _Residual(*pair) if shape.res_block_g else pair[0]
-            self.blocks.append(nn.Sequential(doubled, _normed(before, here), rest))
+            # A name that stood for the doubling: checkpoints count layers from there.
+            self.blocks.append(nn.Sequential(nn.Identity(), widened, rest))
         self.to_rgb = nn.ModuleList(equalised(nn.Conv2d(width, 3, 1), gain=1.0) for width in wide)
 
     def forward(self, z: Tensor, phase: int, alpha: float = 1.0) -> Tensor:

@@ -34,6 +34,45 @@ def test_latent_conv_is_the_convolution_it_stands_for(layout: torch.memory_forma
         assert torch.allclose(a, b, rtol=1e-10)
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_doubling_conv_is_the_convolution_of_the_doubled_image(layout: torch.memory_format) -> None:
+    """Value and gradients, borders included, against nearest doubling and conv2d, in float64."""
+    torch.manual_seed(0)
+    conv = layers.equalised(layers.DoublingConv(5, 7)).double().to(memory_format=layout)
+    nn.init.normal_(conv.bias)
+    x = torch.randn(3, 5, 3, 4, dtype=torch.float64, requires_grad=True)
+
+    fast = conv(x)
+    slow = F.conv2d(F.interpolate(x, scale_factor=2.0), conv.weight, conv.bias, padding=1)
+
+    assert_equal_with_gradients(fast, slow, [x, *conv.parameters()])
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+def test_from_colours_is_both_convolutions_one_after_the_other(padding: int) -> None:
+    """Value and gradients in float64; the border tells whether the padding sees a bias."""
+    torch.manual_seed(0)
+    colour = nn.Conv2d(3, 5, 1).double()
+    conv = layers.equalised(nn.Conv2d(5, 7, 3, padding=padding)).double()
+    nn.init.normal_(conv.bias)
+    images = torch.randn(2, 3, 4, 6, dtype=torch.float64, requires_grad=True)
+
+    fast, slow = layers.from_colours(images, colour, conv), conv(colour(images))
+
+    assert_equal_with_gradients(fast, slow, [images, *colour.parameters(), *conv.parameters()])
+
+
+def assert_equal_with_gradients(
+    fast: torch.Tensor, slow: torch.Tensor, wanted: list[torch.Tensor]
+) -> None:
+    assert fast.shape == slow.shape
+    assert torch.allclose(fast, slow, rtol=1e-10, atol=1e-12)
+    push = torch.randn_like(fast)
+    ours, theirs = (torch.autograd.grad(y, wanted, push, retain_graph=True) for y in (fast, slow))
+    for a, b in zip(ours, theirs, strict=True):
+        assert torch.allclose(a, b, rtol=1e-10, atol=1e-12)
+
+
 def test_equalised_weight_is_stored_as_unit_noise_and_used_at_he_scale() -> None:
     """He et al. 2015: deviation sqrt(2 / fan_in); 1 % is four errors of 73 728 draws."""
     torch.manual_seed(0)
@@ -85,6 +124,16 @@ def test_pixel_norm_gives_every_pixel_mean_square_one() -> None:
 
     assert torch.allclose(layers.PixelNorm()(x).square().mean(1), torch.ones(2, 3, 3), rtol=1e-5)
     assert not layers.PixelNorm()(torch.zeros(1, 5, 1, 1)).any()
+
+
+def test_pixel_norm_can_be_differentiated_twice() -> None:
+    """Against finite differences, near zero too, where the 1e-8 matters."""
+    torch.manual_seed(0)
+    for scale in (1.0, 1e-4):
+        x = (scale * torch.randn(2, 5, 2, 1, dtype=torch.float64)).requires_grad_()
+        step = 1e-6 * scale
+        assert torch.autograd.gradcheck(layers.PixelNorm(), x, eps=step, rtol=1e-4)
+        assert torch.autograd.gradgradcheck(layers.PixelNorm(), x, eps=step, rtol=1e-3)
 
 
 def test_frozen_lets_gradients_through_but_not_in() -> None:
