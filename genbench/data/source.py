@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -28,6 +28,17 @@ class Recipe:
     def describe(self) -> dict[str, Json]:
         """As the protocol writes it; mirroring belongs to training, not to the data."""
         return {key: value for key, value in asdict(self).items() if key != "flip"}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a published data set comes from; the ``ORIGIN`` of its file."""
+
+    licence: str  # one line
+    files: Sequence[str]  # what has to lie in the data folder, by the official names
+    address: str  # of its authors
+    checksums: Sequence[str] = ()  # "name md5 digest", as the authors or torchvision state them
+    options: Mapping[str, str] = field(default_factory=dict)  # "split=introvae" -> what it does
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from genbench import devices, provenance, registry, runs
-from genbench.data import Dataset, open_dataset
+from genbench.data import Dataset, open_dataset, spec
 from genbench.errors import BadInput, BadSetting, GenbenchError, nearest
 from genbench.interfaces import Continues, Learns
 from genbench.runs import Run
@@ -158,14 +158,12 @@ def _who(run: Run) -> dict[str, Any]:
 
 def _anchored(engine: Resolved[Training]) -> Resolved[Training]:
     """Paths made absolute: the run must find its data from any folder."""
-    name, colon, argument = engine.values.data.partition(":")
     place = engine.values.data_dir
     changed = dataclasses.replace(
         engine.values,
-        data=f"{name}:{Path(argument).resolve()}" if colon and Path(argument).exists()
-        else engine.values.data,
+        data=spec.anchored(engine.values.data),
         data_dir=str(Path(place).resolve()) if place else None,
-    )  # fmt: skip
+    )
     return Resolved(changed, engine.sources)
 
 

@@ -1,0 +1,32 @@
+"""The words by which a user names a data set: NAME, NAME:PATH, NAME:option=value, or both."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+OPTION = re.compile(r"(?:^|,)([a-z]+)=([a-z0-9-]+)$")  # the last one of an argument
+
+
+def options(argument: str | None) -> tuple[str | None, dict[str, str]]:
+    """Path and options of what follows the colon: "PATH,split=ali" -> ("PATH", {"split": "ali"}).
+
+    A comma or an equals sign within the path does no harm, as long as it does not end so.
+    """
+    found: dict[str, str] = {}
+    path = argument or ""
+    while last := OPTION.search(path):
+        found = {last[1]: last[2]} | found
+        path = path[: last.start()]
+    return path or None, found
+
+
+def anchored(spec: str) -> str:
+    """The same with its path made absolute, where it exists: a run finds its data from anywhere."""
+    name, colon, argument = spec.partition(":")
+    if colon and Path(argument).exists():
+        return f"{name}:{Path(argument).resolve()}"
+    path, _ = options(argument)
+    if path is None or not Path(path).exists():
+        return spec
+    return f"{name}:{Path(path).resolve()}{argument[len(path) :]}"
