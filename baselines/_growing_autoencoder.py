@@ -8,7 +8,7 @@ the generator, with the encoder frozen. There is no discriminator.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -18,9 +18,10 @@ from torch.optim import Adam
 
 from genbench.distributed import own
 from genbench.errors import BadSetting
-from genbench.interfaces import Adopted, Batch, Stage, Tensors
+from genbench.interfaces import Adopted, Alarm, Batch, Stage, Tensors
 
 from ._adopting import adopt, layers, part
+from ._alarms import ADVERSARIAL_CODES
 from ._buffer import ImageBuffer
 from ._growing import RESOLUTIONS, Place, last_phase, show
 from ._growing_nets import Encoder, Generator
@@ -48,6 +49,7 @@ class GrowingAutoencoder(LatentModel):
 
     FLIPS: ClassVar[bool] = True
     GEOMETRY: ClassVar[str] = "sphere"
+    ALARMS: ClassVar[Sequence[Alarm]] = ADVERSARIAL_CODES
 
     settings: Any
 

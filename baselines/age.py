@@ -20,7 +20,7 @@ Differs: the running statistics of the encoder's batch norms are those of real i
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
@@ -30,9 +30,10 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from genbench.errors import BadInput, BadSetting
-from genbench.interfaces import Adopted, Batch, Stage, Tensors
+from genbench.interfaces import Adopted, Alarm, Batch, Stage, Tensors
 
 from ._adopting import adopt, layers, part
+from ._alarms import ADVERSARIAL_CODES
 from ._dcgan_nets import (
     Shape,
     check_shape,
@@ -89,6 +90,7 @@ class AGE(LatentModel):
     Settings: ClassVar[type[Own]] = Own
     FLIPS: ClassVar[bool] = False
     GEOMETRY: ClassVar[str] = "sphere"
+    ALARMS: ClassVar[Sequence[Alarm]] = ADVERSARIAL_CODES
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "celeba-64": {},
         "celeba-128": {"latent": 512},

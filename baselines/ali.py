@@ -17,7 +17,7 @@ Differs: `encode` gives the mean of q(z|x), so that measurements repeat; the pap
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
@@ -29,8 +29,9 @@ from torch.optim import Adam
 from genbench import seeds
 from genbench.errors import BadSetting
 from genbench.images import to_bytes
-from genbench.interfaces import Batch, Stage, Tensors, TrainingImages
+from genbench.interfaces import Alarm, Batch, Stage, Tensors, TrainingImages
 
+from ._alarms import easy_discriminator
 from ._ali_nets import LAYOUTS, Decoder, Discriminator, Dropout, Layout, Style, encoder, initialise
 from ._latent import gaussian
 from ._latent_model import LatentModel
@@ -89,6 +90,7 @@ class ALI(LatentModel):
     Settings: ClassVar[type[Own]] = Own
     FLIPS: ClassVar[bool] = False
     GEOMETRY: ClassVar[str] = "gaussian"
+    ALARMS: ClassVar[Sequence[Alarm]] = (easy_discriminator("discriminator_loss"),)
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "celeba-64": {},
         "svhn-32": {"slope": 0.01, "epochs": 100},

@@ -14,7 +14,7 @@ Differs: 128x128 by one more doubling, 32x32 by one fewer; the loss works on log
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
@@ -24,9 +24,10 @@ from torch import Tensor
 from torch.optim import Adam
 
 from genbench.errors import BadSetting
-from genbench.interfaces import Batch, Stage, Tensors
+from genbench.interfaces import Alarm, Batch, Stage, Tensors
 
 from . import _glo_presets
+from ._alarms import sure_discriminator
 from ._dcgan_nets import Shape, check_shape, coloured, generator, grey, strided_stack
 from ._epochs import Epochs
 from ._latent_model import LatentModel
@@ -68,6 +69,7 @@ class DCGAN(LatentModel):
     Settings: ClassVar[type[Own]] = Own
     FLIPS: ClassVar[bool] = False
     GEOMETRY: ClassVar[str] = "gaussian"
+    ALARMS: ClassVar[Sequence[Alarm]] = (sure_discriminator("real", "fake"),)
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "celeba-64": {},
         # Latents of table 1 of the GLO paper.

@@ -16,7 +16,7 @@ Differs: blocks of equal width have no projection (``released_shortcuts`` brings
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
@@ -27,9 +27,10 @@ from torch.optim import Adam
 
 from genbench.distributed import gathered
 from genbench.errors import BadSetting
-from genbench.interfaces import Adopted, Batch, Stage, Tensors
+from genbench.interfaces import Adopted, Alarm, Batch, Stage, Tensors
 
 from ._adopting import part
+from ._alarms import empty_codes
 from ._introvae_foreign import adopt_encoder, adopt_generator
 from ._introvae_nets import SIDE, Encoder, Generator, batch_norm, group_norm
 from ._latent_model import LatentModel
@@ -87,6 +88,7 @@ class IntroVAE(LatentModel):
     Settings: ClassVar[type[Own]] = Own
     FLIPS: ClassVar[bool] = True
     GEOMETRY: ClassVar[str] = "gaussian"
+    ALARMS: ClassVar[Sequence[Alarm]] = (empty_codes("kl_real"),)
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         # The paper suggests one or two epochs of warm-up.
         "paper-128": {

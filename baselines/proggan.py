@@ -19,7 +19,7 @@ Differs: works at the size of the present phase, where the original enlarges eve
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
@@ -30,10 +30,11 @@ from torch.optim import Adam, Optimizer
 
 from genbench.distributed import gathered
 from genbench.errors import BadSetting
-from genbench.interfaces import Adopted, Batch, Stage, Tensors
+from genbench.interfaces import Adopted, Alarm, Batch, Stage, Tensors
 
 from . import _proggan_presets as presets
 from ._adopting import part
+from ._alarms import STEEP_CRITIC
 from ._growing import Glances, Place, Schedule, box, double, last_phase
 from ._latent import gaussian
 from ._latent_model import LatentModel
@@ -78,6 +79,7 @@ class ProgGAN(LatentModel):
     Settings: ClassVar[type[Own]] = Own
     FLIPS: ClassVar[bool] = True
     GEOMETRY: ClassVar[str] = "sphere"
+    ALARMS: ClassVar[Sequence[Alarm]] = (STEEP_CRITIC,)
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = presets.PRESETS
     PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = presets.RESOLUTION
     PRESET_DATA: ClassVar[Mapping[str, str]] = presets.DATA

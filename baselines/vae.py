@@ -14,7 +14,7 @@ Differs: log variances are clamped to [-30, 20]; codes are the posterior's mean.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
@@ -23,9 +23,10 @@ from torch import Tensor
 from torch.optim import Adam
 
 from genbench.errors import BadSetting
-from genbench.interfaces import Batch, Stage, Tensors
+from genbench.interfaces import Alarm, Batch, Stage, Tensors
 
 from . import _glo_presets
+from ._alarms import empty_codes
 from ._dcgan_nets import Shape, check_shape, coloured, generator, grey, strided_stack
 from ._latent_model import LatentModel
 from ._layers import frozen
@@ -77,6 +78,7 @@ class VAE(LatentModel):
     Settings: ClassVar[type[Own]] = Own
     FLIPS: ClassVar[bool] = False
     GEOMETRY: ClassVar[str] = "gaussian"
+    ALARMS: ClassVar[Sequence[Alarm]] = (empty_codes("kl"),)
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         # Latents of the paper's table 1; squared error alone for MNIST.
         "glo-mnist-32": {"latent": 32, "channels": 1, "lap1_weight": 0.0},

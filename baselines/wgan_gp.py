@@ -11,7 +11,7 @@ Differs: kernels of 4x4 as in the DCGAN of genbench, for 5x5; 128x128 by one mor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
@@ -20,8 +20,9 @@ from torch import Tensor
 from torch.optim import Adam
 
 from genbench.errors import BadSetting
-from genbench.interfaces import Batch, Stage, Tensors
+from genbench.interfaces import Alarm, Batch, Stage, Tensors
 
+from ._alarms import STEEP_CRITIC
 from ._dcgan_nets import Shape, check_shape, generator, strided_stack
 from ._latent_model import LatentModel
 from ._layers import frozen
@@ -60,6 +61,7 @@ class WGANGP(LatentModel):
     Settings: ClassVar[type[Own]] = Own
     FLIPS: ClassVar[bool] = True
     GEOMETRY: ClassVar[str] = "gaussian"
+    ALARMS: ClassVar[Sequence[Alarm]] = (STEEP_CRITIC,)
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "celeba-128": {},
         "lsun-64": {},

@@ -14,7 +14,7 @@ import json
 import pickle
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from genbench.files import new_folder, read_json, sha256
 
 FORMAT = 1
 MODEL, AVERAGE, OPTIMIZERS = "model.safetensors", "average.safetensors", "optimizers.pt"
+BEST = "best"  # folder of a run that holds the weights which a metric liked most
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,21 @@ def write(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     for old in _folders(folder)[keep:]:
         shutil.rmtree(old, ignore_errors=True)
     return target
+
+
+def snapshot(checkpoint: Checkpoint) -> Checkpoint:
+    """A copy in the memory of the host that further training does not change."""
+    copied: Checkpoint = _copied(checkpoint)
+    return copied
+
+
+def set_aside(folder: Path, after: int) -> list[str]:
+    """Rename checkpoints of more than *after* images, so that nobody goes on from them.
+
+    The oldest one stays in any case. Returns the new names.
+    """
+    doubtful = [entry for entry in _folders(folder)[:-1] if int(entry.name) > after]
+    return [entry.rename(folder / f"doubtful-{entry.name}").name for entry in doubtful]
 
 
 def latest(folder: Path, *, training: bool) -> tuple[Checkpoint, list[str]]:
@@ -103,6 +119,25 @@ def read(source: Path, *, training: bool) -> Checkpoint:
     return Checkpoint(int(state["seen"]), model, average, rest["optimizers"], rest["random"])
 
 
+def best(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """The best weights of a run, unread, and what best.json says of them.
+
+    Args:
+        folder: of the run.
+
+    Raises:
+        BadInput: training has kept none.
+    """
+    facts = folder / BEST / "best.json"
+    if not facts.is_file():
+        raise BadInput(
+            f"{folder} has kept no best checkpoint: train with --evaluate METRIC:IMAGES, "
+            "or take the latest one"
+        )
+    about = read_json(facts)
+    return folder / BEST / f"{int(about['seen']):010d}", about
+
+
 def weights_digest(source: Path) -> str:
     """sha256 of the weights that evaluation uses, as state.json states it."""
     files = read_json(source / "state.json")["files"]
@@ -120,6 +155,16 @@ def _folders(folder: Path) -> list[Path]:
         return []
     found = (entry for entry in folder.iterdir() if entry.is_dir() and entry.name.isdigit())
     return sorted(found, reverse=True)
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, Checkpoint):
+        return replace(value, **{f.name: _copied(getattr(value, f.name)) for f in fields(value)})
+    if isinstance(value, Mapping):
+        return {key: _copied(inner) for key, inner in value.items()}
+    return [_copied(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

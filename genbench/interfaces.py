@@ -8,7 +8,7 @@ loads torch, so that the command line starts at once.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
@@ -202,6 +202,23 @@ class Adopted:
 
     average: Mapping[str, Tensor] = field(default_factory=dict)  # of `Learns.averaged`, if any
     seen: int | None = None  # images they were trained on, if the file says it
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A way for training to fail that its scalars show."""
+
+    name: str  # "the encoder wins"
+    advice: str  # what to try, for the message
+    # Means of the model's scalars over windows of equal length, the newest last -> whether it rings
+    rings: Callable[[Sequence[Mapping[str, float]]], bool] = field(compare=False)
+
+
+@runtime_checkable
+class Warns(Protocol):
+    """A model that knows from its scalars how its training fails."""
+
+    ALARMS: ClassVar[Sequence[Alarm]]
 
 
 @runtime_checkable

@@ -19,6 +19,20 @@ LOG_EVERY = 20.0  # seconds between lines where there is no terminal
 Advance = Callable[..., None]  # advance(n, note="...")
 
 
+_silent = False  # whether something bigger shows its own progress
+
+
+@contextlib.contextmanager
+def silent() -> Iterator[None]:
+    """No bars for as long as the block lasts: the work is a part of what has one already."""
+    global _silent
+    before, _silent = _silent, True
+    try:
+        yield
+    finally:
+        _silent = before
+
+
 @contextlib.contextmanager
 def bar(
     title: str, total: int, unit: str = "images", start: int = 0, *, shown: bool = True
@@ -32,7 +46,7 @@ def bar(
         start: units already done in an earlier run.
         shown: False says nothing, as all but the first of several processes should.
     """
-    if not shown:
+    if _silent or not shown:
         yield lambda n, note="": None
         return
     terminal = Console(stderr=True)

@@ -11,6 +11,11 @@ from genbench.cli.options import runs_option
 from genbench.errors import BadSetting
 
 
+def _listed(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:
+    """Words parted by commas."""
+    return None if value is None else [word.strip() for word in value.split(",") if word.strip()]
+
+
 @click.command()
 @click.argument("model", required=False)
 @click.option("--preset", help="Published settings of the model by name, or tiny.")
@@ -25,6 +30,18 @@ from genbench.errors import BadSetting
 @click.option("--seed", type=int, help="Fixes everything that is drawn.")
 @click.option("--device", help="auto, cpu, cuda or cuda:1.  [default: auto]")
 @click.option("--threads", type=click.IntRange(min=1), help="Of the CPU; 1 on a busy machine.")
+@click.option("--evaluate", metavar="METRIC:IMAGES", callback=_listed,
+              help="Metrics to take now and then, such as fid:768:2000,rmse:500; the weights that "
+              "the first of them likes most are kept.")  # fmt: skip
+@click.option("--evaluate-every", type=click.IntRange(min=1),
+              help="Images between two evaluations.  [default: 20 of them in all]")  # fmt: skip
+@click.option("--on-divergence", type=click.Choice(["stop", "rollback", "continue"]),
+              help="What to do when training goes wrong in a way that is known: stop at the last "
+              "good checkpoint, go back to it and on with other noise, or only say so.  "
+              "[default: stop]")  # fmt: skip
+@click.option("--keep", type=click.IntRange(min=1), help="Checkpoints kept.  [default: 2]")
+@click.option("--checkpoint-minutes", type=click.FloatRange(min=0),
+              help="A kill loses at most so much work.  [default: 5]")  # fmt: skip
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
               help="A setting of the model; may be given several times.")  # fmt: skip
 @click.option("--config", type=click.Path(path_type=Path), help="YAML file of settings.")
@@ -47,6 +64,7 @@ def train_command(
     Examples:
       genbench train pioneer --preset tiny --data toyfaces --minutes 5
       genbench train pioneer --preset celeba-64 --set lr=0.0005
+      genbench train pioneer --preset celeba-64 --evaluate fid:2000 --on-divergence rollback
       genbench train --resume runs/pioneer-toyfaces-32
     """
     given = {key: value for key, value in engine.items() if value is not None}
@@ -54,7 +72,7 @@ def train_command(
         if model or preset or config or assignments or engine["images"] or name or start:
             raise BadSetting(
                 "--resume takes its settings from the run; "
-                "only --minutes, --device and --threads may be new"
+                "only how it is watched and stopped may be new: --minutes, --device, --evaluate ..."
             )
         _resume(resume_dir, given)
         return

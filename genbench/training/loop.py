@@ -1,36 +1,49 @@
-"""The training loop: feed, step, average, log, draw, checkpoint, stop when told to."""
+"""The training loop: feed, step, average, log, draw, measure, checkpoint, stop when told to."""
 
 from __future__ import annotations
 
-import contextlib
-import math
-import signal
+import sys
 import time
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
 
 import torch
-from torch.utils.tensorboard import SummaryWriter
 
 from genbench import checkpoints, progress, seeds
 from genbench.data import Dataset
 from genbench.errors import Diverged
-from genbench.files import full_disk_is_an_error
-from genbench.interfaces import Learns, Stage, Tensors
+from genbench.interfaces import Alarm, Learns, Tensors, Warns
 from genbench.runs import Run, restore
 from genbench.training import pictures
+from genbench.training.alarms import Alarms
 from genbench.training.averages import Averages
 from genbench.training.feed import Feed
+from genbench.training.keeping import Keeper
+from genbench.training.log import Log, fetched, not_finite, where
+from genbench.training.measuring import TIMES, Measuring, parse
 from genbench.training.settings import Training
+from genbench.training.stopping import Clock, signals
+
+ROLLBACKS = 3  # of one call; whoever diverges again and again needs other settings
+
+
+class Rung(Diverged):
+    """An alarm that is to end training; weights since *since* are doubtful."""
+
+    def __init__(self, message: str, since: int) -> None:
+        """*since* is in images seen."""
+        super().__init__(message)
+        self.since = since
 
 
 @dataclass
-class Stop:
-    """Whether, and why, training should end after the present step."""
+class Due:
+    """When what is done now and then was done last."""
 
-    reason: str = ""
+    saved: float  # time.monotonic()
+    drawn: int  # number of the grid
+    steps: int = 0
 
 
 class Trainer:
@@ -49,6 +62,13 @@ class Trainer:
         self.averages = Averages(model)
         self.rng = seeds.generator(settings.seed, "training", device=self.device)
         self.total = total(model, data, settings)
+        self.keeper = Keeper(run.checkpoints, settings.keep)
+        wishes = [parse(words) for words in settings.evaluate]
+        every = settings.evaluate_every or self.total // TIMES
+        self.measuring = Measuring(run, data, wishes, every, self.device)
+        self._spent, self._began = float(run.facts.get("seconds") or 0), time.monotonic()
+
+    # --- state
 
     def resume(self) -> list[str]:
         """Go on from the newest good checkpoint; returns what was wrong with newer ones."""
@@ -61,8 +81,8 @@ class Trainer:
         torch.set_rng_state(checkpoint.random["torch"])
         return damaged
 
-    def save(self) -> None:
-        """Write a checkpoint of this moment.
+    def state(self) -> checkpoints.Checkpoint:
+        """Everything of this moment.
 
         Raises:
             Diverged: there is nothing worth keeping; the checkpoints that are there stay.
@@ -71,79 +91,122 @@ class Trainer:
         # Scalars are looked at now and then, and before the update: weights can be gone by now.
         floats = {name: value for name, value in state.items() if value.is_floating_point()}
         self._refuse([name for name, value in floats.items() if not value.isfinite().all()])
-        checkpoint = checkpoints.Checkpoint(
+        return checkpoints.Checkpoint(
             seen=self.model.seen,
             model=state,
             average=self.averages.state(),
             optimizers={n: o.state_dict() for n, o in self.model.optimizers().items()},
             random={"training": self.rng.get_state(), "torch": torch.get_rng_state()},
         )
-        checkpoints.write(self.run.checkpoints, checkpoint, self.settings.keep)
+
+    def save(self) -> None:
+        """Have a checkpoint of this moment written, and say in run.json how far the run is."""
+        self.keeper.save(self.state())
+        self.run = self.run.update(seen=self.model.seen, seconds=self.seconds())
+
+    def seconds(self) -> float:
+        """Time that the run has taken, all its parts together."""
+        return round(self._spent + time.monotonic() - self._began, 1)
+
+    # --- work
 
     def train(self) -> str:
         """Train to the end, to the time limit or to a signal; returns why it ended.
 
         Raises:
-            Diverged: a scalar stopped being finite; the last good checkpoint stays.
+            Diverged: a scalar stopped being finite, or an alarm rang that was to stop training;
+                the newest checkpoint is the last good one.
             KeyboardInterrupt: a second signal came before the checkpoint was written.
         """
+        clock = Clock(self.settings)
+        try:
+            for chance in range(ROLLBACKS + 1):
+                try:
+                    return self._until_stopped(clock)
+                except Diverged as end:
+                    self._set_aside(end)
+                    if self.settings.on_divergence != "rollback" or chance == ROLLBACKS:
+                        raise
+                    self._roll_back(end)
+            raise AssertionError("the last chance returns or raises")
+        finally:
+            self.keeper.close()
+
+    def _until_stopped(self, clock: Clock) -> str:
         model, total = self.model, self.total
         title = f"{self.run.model} on {self.data.name}"
+        self.alarms = Alarms(model.ALARMS if isinstance(model, Warns) else ())
+        self.measuring.begin(model.seen)
         with (
-            _signals() as stop,
-            _writer(self.run, model.seen) as log,
+            signals() as stop,
+            Log(self.run, model.seen, self.device) as log,
             progress.bar(title, total, start=model.seen) as advance,
         ):
-            started = saved = time.monotonic()
-            worked = time.process_time()
-            logged, steps = (model.seen, started), 0
-            note = _where(model.stage(model.seen))
+            self.log, self.note = log, where(model.stage(model.seen))
             self._draw()
-            drawn = self._grid_number()
+            due = Due(time.monotonic(), self._grid_number())
             while model.seen < total and not stop.reason:
-                scalars, shown = self._step()
-                steps += 1
-                if steps % self.settings.log_every == 0 or model.seen >= total:
-                    now = time.monotonic()
-                    rate = (model.seen - logged[0]) / max(now - logged[1], 1e-9)
-                    note = self._log(log, scalars, rate)
-                    logged = (model.seen, now)
-                advance(shown, note=note)
-                if self._grid_number() > drawn:
-                    drawn = self._grid_number()
-                    self._draw()
-                if time.monotonic() - saved > 60 * self.settings.checkpoint_minutes:
-                    self.save()
-                    saved = time.monotonic()
-                stop.reason = stop.reason or self._out_of_time(started, worked)
+                before = model.seen
+                scalars = self._step()
+                due.steps += 1
+                if due.steps % self.settings.log_every == 0 or model.seen >= total:
+                    self._look(scalars)
+                advance(model.seen - before, note=self.note)
+                self._now_and_then(due, before)
+                stop.reason = stop.reason or clock.is_up()
             self._finish()
         return stop.reason or "finished"
 
-    def _step(self) -> tuple[Tensors, int]:
-        """Show one batch; returns the model's scalars and the number of images shown."""
+    def _step(self) -> Tensors:
+        """Show one batch; returns the model's scalars."""
         model = self.model
         shown = min(model.stage(model.seen).batch, self.total - model.seen)
         scalars = model.step(self.feed.batch(model.seen, shown), self.rng)
         self.averages.update()
         model.seen += shown
-        return scalars, shown
+        return scalars
 
-    def _log(self, log: SummaryWriter, scalars: Tensors, rate: float) -> str:
-        """Write scalars to TensorBoard; returns them as a note for the progress bar."""
-        names = list(scalars)
-        # One transfer for all of them: a wait per scalar would stall a GPU.
-        values = torch.stack([scalars[n].detach().float() for n in names]).tolist() if names else []
-        self._refuse([n for n, v in zip(names, values, strict=True) if not math.isfinite(v)])
-        stage = self.model.stage(self.model.seen)
-        row = dict(zip(names, values, strict=True))
-        row |= {"alpha": stage.alpha, "resolution": stage.resolution, "images_per_second": rate}
-        with full_disk_is_an_error(self.run.folder):
-            for name, value in row.items():
-                log.add_scalar(name, value, self.model.seen)
-        shown = [f"{n} {row[n]:.3f}" for n in names[:3]]
-        return "  ".join([_where(stage), *shown])
+    def _now_and_then(self, due: Due, before: int) -> None:
+        """Grids, metrics, checkpoints."""
+        if self._grid_number() > due.drawn:
+            due.drawn = self._grid_number()
+            self._draw()
+        if self.measuring.due(before, self.model.seen):
+            self._measure()
+        if time.monotonic() - due.saved > 60 * self.settings.checkpoint_minutes:
+            self.save()
+            due.saved = time.monotonic()
 
-    def _refuse(self, bad: list[str]) -> None:
+    def _finish(self) -> None:
+        self.keeper.wait()
+        newest = checkpoints.newest(self.run.checkpoints)
+        if newest is None or int(newest.name) != self.model.seen:
+            self._draw()
+            self.save()
+            self.keeper.wait()
+
+    # --- looking
+
+    def _look(self, scalars: Tensors) -> None:
+        """Log a step's scalars, and see whether training goes well."""
+        row, stage = fetched(scalars), self.model.stage(self.model.seen)
+        self._refuse(not_finite(row))
+        self.note = self.log.row(row, stage, self.model.seen)
+        self._heed(self.alarms.see(row, self.model.seen, stage.resolution))
+
+    def _heed(self, alarm: Alarm | None) -> None:
+        """Do about an alarm what was asked for."""
+        if alarm is None:
+            return
+        words = f"{self.run.name}: {alarm.name}, after {self.model.seen} images; {alarm.advice}"
+        if self.settings.on_divergence != "continue":
+            raise Rung(words, self.alarms.since)
+        rung = [*self.run.facts.get("alarms", []), {"seen": self.model.seen, "alarm": alarm.name}]
+        if alarm.name not in [each["alarm"] for each in rung[:-1]]:  # once is enough
+            sys.stderr.write(f"{words}; training goes on, as asked\n")
+            self.run = self.run.update(alarms=rung)
+
+    def _refuse(self, bad: Sequence[str]) -> None:
         """Raise `Diverged` if anything stands in *bad*, the names of what is not finite."""
         if bad:
             named = ", ".join(bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
@@ -153,80 +216,64 @@ class Trainer:
                 "try a smaller --set lr=..., or another --seed"
             )
 
+    def _set_aside(self, end: Diverged) -> None:
+        """Checkpoints written while an alarm was brewing are not for going on from."""
+        self.keeper.wait()
+        if isinstance(end, Rung):
+            checkpoints.set_aside(self.run.checkpoints, end.since)
+
+    def _roll_back(self, end: Diverged) -> None:
+        """Go back to the last good checkpoint and on with other noise: the same would end alike.
+
+        Raises:
+            BadInput: there is no checkpoint yet.
+        """
+        lost = self.model.seen
+        self.resume()
+        done = [*self.run.facts.get("rollbacks", [])]
+        done.append({"at": lost, "to": self.model.seen, "why": str(end)})
+        self.run = self.run.update(rollbacks=done)
+        fresh = seeds.generator(self.settings.seed, "training", "rollback", len(done))
+        self.rng.manual_seed(fresh.initial_seed())
+        torch.manual_seed(fresh.initial_seed())
+        sys.stderr.write(f"{end}; going back to {self.model.seen} images\n")
+
+    # --- drawing and measuring
+
+    @contextmanager
+    def _at_rest(self) -> Iterator[Learns]:
+        """The model as it is evaluated: averaged weights, evaluation mode."""
+        self.model.eval()
+        with self.averages.applied():
+            yield self.model
+        self.model.train()
+
     def _grid_number(self) -> int:
         return self.model.seen * self.settings.grids // max(self.total, 1)
 
     def _draw(self) -> None:
         if not self.settings.grids or not self.model.seen:
             return
-        self.model.eval()
-        with self.averages.applied():
-            pictures.draw(
-                self.model,
-                self.data.test,
-                self.run.folder / "grids",
-                self.settings.seed,
-                self.device,
-            )
-        self.model.train()
+        with self._at_rest() as model:
+            drawn = pictures.make(model, self.data.test, self.settings.seed, self.device)
+        pictures.write(drawn, self.run.folder / "grids", self.model)
+        self.log.sheets(drawn.sheets, self.model.seen)
+        self._heed(self.alarms.see_samples(drawn.deviation))
 
-    def _out_of_time(self, started: float, worked: float) -> str:
-        """Why training should end now, if it should."""
-        for limit, passed, what in (
-            (self.settings.minutes, time.monotonic() - started, "minutes"),
-            (self.settings.cpu_minutes, time.process_time() - worked, "minutes of processor time"),
-        ):
-            if limit is not None and passed >= 60 * limit:
-                return f"stopped after {limit:g} {what}, as asked"
-        return ""
-
-    def _finish(self) -> None:
-        newest = checkpoints.newest(self.run.checkpoints)
-        if newest is None or int(newest.name) != self.model.seen:
-            self._draw()
-            self.save()
+    def _measure(self) -> None:
+        """Metrics of this moment; weights that are the best so far are kept."""
+        model = self.model
+        if model.stage(model.seen).resolution != model.resolution:
+            return  # smaller images than the data's; a number of those would be another number
+        with self._at_rest():
+            found = self.measuring.measure(model, self.settings.seed)
+        self.log.scalars(found, model.seen)
+        best = self.measuring.best(found)
+        if best is not None:
+            self.keeper.save_best(self.state(), best)
 
 
 def total(model: Learns, data: Dataset, settings: Training) -> int:
     """Images that the whole training shows: what was asked for, or what the model wants."""
     wanted = model.total(len(data.train))  # some models learn from it how long an epoch is
     return wanted if settings.images is None else settings.images
-
-
-def _where(stage: Stage) -> str:
-    """Phase and fade, for the progress bar."""
-    return f"{stage.name}  alpha {stage.alpha:.2f}"
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[Stop]:
-    """Let Ctrl-C or a scheduler's SIGTERM end training after the step; a second one ends it now."""
-    stop = Stop()
-
-    def ask(number: int, _: FrameType | None) -> None:
-        if stop.reason:
-            raise KeyboardInterrupt
-        stop.reason = f"stopped by {signal.Signals(number).name}"
-
-    try:
-        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: nobody sends signals here
-        yield stop
-        return
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def _writer(run: Run, seen: int) -> Iterator[SummaryWriter]:
-    """TensorBoard events; rows later than *seen*, of work that was lost, are withdrawn."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of tensorboard's own imports
-        writer = SummaryWriter(str(run.folder / "tensorboard"), purge_step=seen or None)
-    try:
-        yield writer
-    finally:
-        writer.close()

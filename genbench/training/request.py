@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from genbench.interfaces import Continues, Learns
 from genbench.runs import Run
 from genbench.settings import Layer, Resolved, read_layer, resolve
 from genbench.training.loop import Trainer, total
-from genbench.training.settings import Training
+from genbench.training.settings import Training, check
 
 
 def train(
@@ -51,6 +50,7 @@ def train(
     """
     room = registry.room("model", model).load()
     chosen, engine = _settings(room, model, preset, config, settings, training)
+    check(engine.values)
     engine = _anchored(engine)
     device = devices.choose(engine.values.device)
     built = runs.build(model, chosen.values, engine.values.resolution, engine.values.seed)
@@ -108,6 +108,7 @@ def resume(folder: str | Path, training: Mapping[str, Any] | None = None) -> tup
         Layer("--resume", training or {}),
     ]
     engine = resolve(Training, layers, "training").values
+    check(engine)
     data = runs.data_of(run)
     device = devices.choose(engine.device)
     run = run.update(device=str(device), state="training")
@@ -168,8 +169,6 @@ def _anchored(engine: Resolved[Training]) -> Resolved[Training]:
 
 
 def _data(engine: Training) -> Dataset:
-    if engine.on_bad not in ("refuse", "skip"):
-        raise BadSetting(f"training.on_bad is refuse or skip, got {engine.on_bad!r}")
     return open_dataset(
         engine.data,
         engine.resolution,
@@ -180,18 +179,15 @@ def _data(engine: Training) -> Dataset:
 
 def _work(trainer: Trainer) -> Run:
     """Train, and leave in run.json how it ended and how long it took, all its parts together."""
-    before, began = float(trainer.run.facts.get("seconds") or 0), time.monotonic()
-
-    def seconds() -> float:
-        return round(before + time.monotonic() - began, 1)
-
     try:
         state = trainer.train()
     except GenbenchError as error:
-        trainer.run.update(state=f"failed: {error}", seen=trainer.model.seen, seconds=seconds())
+        trainer.run.update(
+            state=f"failed: {error}", seen=trainer.model.seen, seconds=trainer.seconds()
+        )
         raise
     return trainer.run.update(
-        state=state, seen=trainer.model.seen, total=trainer.total, seconds=seconds(),
+        state=state, seen=trainer.model.seen, total=trainer.total, seconds=trainer.seconds(),
         ended=provenance.now(),
     )  # fmt: skip
 

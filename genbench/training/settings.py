@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from genbench.errors import BadSetting
+
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
@@ -24,3 +26,18 @@ class Training:
     grids: int = 24  # pairs of pictures over the whole training
     checkpoint_minutes: float = 5.0  # a kill loses at most so much work
     keep: int = 2  # checkpoints kept; older ones are deleted
+    evaluate: tuple[str, ...] = ()  # "fid:768:2000": metric and images; the first says what is best
+    evaluate_every: int | None = None  # images between two of them; None: 20 times in all
+    on_divergence: str = "stop"  # or "rollback", "continue": what to do when an alarm rings
+
+
+def check(settings: Training) -> None:
+    """Raise `BadSetting` for the first value that training cannot work with."""
+    words = {"on_bad": ("refuse", "skip"), "on_divergence": ("stop", "rollback", "continue")}
+    for name, known in words.items():
+        value = getattr(settings, name)
+        if value not in known:
+            raise BadSetting(f"training.{name} is {' or '.join(known)}, got {value!r}")
+    for name in ("log_every", "keep"):
+        if getattr(settings, name) < 1:
+            raise BadSetting(f"training.{name} must be at least 1, got {getattr(settings, name)}")

@@ -42,6 +42,7 @@ STEPS = {
     "comparable": {"record", "protocol"},
     "footnotes": {"protocol", "record", "numbers"},
     "runs": {"checkpoints", "data"},
+    "training": {"evaluation"},
     "figures": {"data", "runs"},
     "importing": {"training"},
     "runcards": {"cards", "reporting"},

@@ -1,0 +1,60 @@
+"""Reasons to stop training at a checkpoint: a signal, or time that is up."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import FrameType
+
+from genbench.training.settings import Training
+
+
+@dataclass
+class Stop:
+    """Whether, and why, training should end after the present step."""
+
+    reason: str = ""
+
+
+@contextlib.contextmanager
+def signals() -> Iterator[Stop]:
+    """Let Ctrl-C or a scheduler's SIGTERM end training after the step; a second one ends it now."""
+    stop = Stop()
+
+    def ask(number: int, _: FrameType | None) -> None:
+        if stop.reason:
+            raise KeyboardInterrupt
+        stop.reason = f"stopped by {signal.Signals(number).name}"
+
+    try:
+        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: nobody sends signals here
+        yield stop
+        return
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Clock:
+    """The time that training may take, counted from here."""
+
+    def __init__(self, settings: Training) -> None:
+        """Start both clocks."""
+        self._limits = (
+            (settings.minutes, time.monotonic, time.monotonic(), "minutes"),
+            (settings.cpu_minutes, time.process_time, time.process_time(),
+             "minutes of processor time"),
+        )  # fmt: skip
+
+    def is_up(self) -> str:
+        """Why training should end now, if it should."""
+        for limit, now, began, what in self._limits:
+            if limit is not None and now() - began >= 60 * limit:
+                return f"stopped after {limit:g} {what}, as asked"
+        return ""
