@@ -38,6 +38,27 @@ def attributes(file: Path, images: Sequence[str]) -> dict[str, NDArray[np.generi
     return {name: table[:, i] for i, name in enumerate(names)}
 
 
+def originals(file: Path, numbers: Sequence[int]) -> NDArray[np.int64]:
+    """The number of the CelebA file that each image of CelebA-HQ was made of.
+
+    The list ("idx orig_idx orig_file ...") counts from 0; files that are numbered from 1 to its
+    length are taken to be its lines in order.
+
+    Raises:
+        BadInput: a line that is something else, or an image that has none.
+    """
+    found = {}
+    for index, fields in list(_rows(file))[1:]:
+        stem = fields[1].partition(".")[0] if len(fields) > 1 else ""
+        if not (index.isdecimal() and stem.isdecimal()):
+            raise BadInput(f"{file}: the line of {index!r} has no number and name of a file")
+        found[int(index)] = int(stem)
+    from_one = min(numbers) == 1 and max(numbers) == len(found)
+    if missing := next((n for n in numbers if n - from_one not in found), None):
+        raise BadInput(f"{file} has no line for {missing}; get the whole list")
+    return np.array([found[n - from_one] for n in numbers], np.int64)
+
+
 def _rows(file: Path) -> Iterator[tuple[str, list[str]]]:
     """First word and other words of each line that has any."""
     try:

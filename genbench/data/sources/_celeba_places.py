@@ -7,6 +7,7 @@ found is judged by its content: one folder of numbered files of 178x218 or in th
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -70,16 +71,17 @@ def number(name: str) -> int | None:
     return int(stem) if stem.isascii() and stem.isdigit() and len(stem) < 10 else None
 
 
-def first_size(files: Files) -> tuple[str, tuple[int, int]]:
-    """Name, width and height of the first image whose header can be read.
+def first_size(files: Files, names: Sequence[str] | None = None) -> tuple[str, tuple[int, int]]:
+    """Name, width and height of the first image whose header can be read, of *names* or of all.
 
     Raises:
         BadInput: there is none.
     """
-    for name in files.names:
+    names = files.names if names is None else names
+    for name in names:
         with contextlib.suppress(BadInput):
             return name, pixels.size(files.read(name))
-    raise BadInput(f"none of its {len(files.names)} images can be read")
+    raise BadInput(f"none of its {len(names)} images can be read")
 
 
 def _archive(folder: Path) -> Archive:
