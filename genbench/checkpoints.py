@@ -28,6 +28,7 @@ from genbench.files import new_folder, read_json, sha256
 
 FORMAT = 1
 MODEL, AVERAGE, OPTIMIZERS = "model.safetensors", "average.safetensors", "optimizers.pt"
+LATEST = "latest"  # which weights to load: these, or the best
 BEST = "best"  # folder of a run that holds the weights which a metric liked most
 
 
@@ -69,8 +70,10 @@ def snapshot(checkpoint: Checkpoint) -> Checkpoint:
 def set_aside(folder: Path, after: int) -> list[str]:
     """Rename checkpoints of more than *after* images, so that nobody goes on from them.
 
-    The oldest one stays in any case. Returns the new names.
+    The oldest one stays in any case; those set aside before are deleted. Returns the new names.
     """
+    for old in folder.glob("doubtful-*"):
+        shutil.rmtree(old, ignore_errors=True)
     doubtful = [entry for entry in _folders(folder)[:-1] if int(entry.name) > after]
     return [entry.rename(folder / f"doubtful-{entry.name}").name for entry in doubtful]
 

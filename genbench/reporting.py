@@ -113,7 +113,7 @@ def write(report: Report, forms: Mapping[str, Form], out: Path) -> list[Path]:
 
 def training_figure(names: Sequence[str], runs_dir: Path) -> Figure:
     """What runs have logged, for a report."""
-    return training([trained.find(name, runs_dir) for name in names]).figure()
+    return training([runs.find(name, runs_dir) for name in names]).figure()
 
 
 def _charts(

@@ -21,7 +21,7 @@ import torch
 from genbench import checkpoints, files, registry, seeds
 from genbench.data import Dataset, open_dataset
 from genbench.devices import choose
-from genbench.errors import BadInput
+from genbench.errors import BadInput, nearest
 from genbench.interfaces import Json, Learns, Prepares, Settles
 from genbench.settings import Layer, resolve
 
@@ -145,6 +145,21 @@ def list_all(folder: Path) -> list[Run]:
     return sorted(found, key=lambda run: str(run.facts.get("created", "")))
 
 
+def find(name: str, runs_dir: Path) -> Run:
+    """The run of that name in *runs_dir*, or in that folder.
+
+    Raises:
+        BadInput: there is none; the message has the nearest name.
+    """
+    for folder in (runs_dir / name, Path(name)):
+        if (folder / "run.json").is_file():
+            return read(folder)
+    known = [run.name for run in list_all(runs_dir)]
+    raise BadInput(
+        f"no run is called {name!r} in {runs_dir}.{nearest(name, known)} See: genbench runs"
+    )
+
+
 def build(name: str, settings: Any, resolution: int, seed: int) -> Learns:
     """A fresh model of the registry, its weights a function of *seed* alone."""
     room = registry.room("model", name).load()
@@ -171,23 +186,33 @@ def rebuild(run: Run) -> Learns:
     return build(run.model, settings.values, run.resolution, int(run.value("training", "seed")))
 
 
-def load(folder: str | Path, *, device: str = "auto", average: bool = True) -> Learns:
+def load(
+    folder: str | Path,
+    *,
+    device: str = "auto",
+    average: bool = True,
+    checkpoint: str = checkpoints.LATEST,
+) -> Learns:
     """The trained model of a run folder, in evaluation mode, ready for encode, decode, sample.
 
     Args:
         folder: the run.
         device: "auto", "cpu", "cuda", "cuda:1".
         average: use the running average of the weights where the model keeps one.
+        checkpoint: "latest", or "best": what a metric liked most in training (``--evaluate``).
 
     Raises:
         BadInput: not a run, no checkpoint, or weights that do not fit the model.
     """
     run = read(Path(folder))
-    checkpoint, _ = checkpoints.latest(run.checkpoints, training=False)
+    if checkpoint == checkpoints.BEST:
+        found = checkpoints.read(checkpoints.best(run.folder)[0], training=False)
+    else:
+        found, _ = checkpoints.latest(run.checkpoints, training=False)
     model = rebuild(run)
-    restore(model, checkpoint, run.folder)
+    restore(model, found, run.folder)
     if average:
-        use_average(model, checkpoint.average)
+        use_average(model, found.average)
     where = choose(device)
     return _frozen(model, where)
 

@@ -17,7 +17,7 @@ COMMANDS = {
     "show": "show",
     "check": "show",
     "train": "train",
-    "runs": "train",
+    "runs": "runs",
     "import": "importing",
     "evaluate": "evaluate",
     "table": "table",

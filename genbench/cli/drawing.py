@@ -59,7 +59,8 @@ def count_option(name: str, default: int, words: str, least: int = 1) -> Callabl
 def open_run(run: str, runs_dir: Path, out: Path, device: str, data: str | None) -> Trained:
     """The model of a run; a file that could not be written is refused before any work."""
     from genbench.figures.canvas import check_format
-    from genbench.figures.trained import find, from_run
+    from genbench.figures.trained import from_run
+    from genbench.runs import find
 
     check_format(out)
     return from_run(find(run, runs_dir), device, data)

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 @click.option("--quantise", type=click.Choice(["round", "truncate"]), default="round",
               show_default=True,
               help="How floats become bytes; truncate is for papers before 2019.")  # fmt: skip
+@click.option("--checkpoint", type=click.Choice(["latest", "best"]), default="latest",
+              show_default=True,
+              help="Of runs; best: the weights that `train --evaluate` has kept.")  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--paths", type=click.IntRange(min=1),
               help="Steps in latent space.  [default: as many as images]")  # fmt: skip
@@ -86,11 +89,12 @@ def evaluate_command(
     evaluation.find_metrics(metrics)  # a wrong name should not wait for the data
     how = evaluation.Evaluation(metrics=metrics, **options)
     hows = [how] if preset is None else evaluation.parts(preset, how)
-    asked = [f"--preset {preset}"] if preset else metrics
+    what = [f"--preset {preset}"] if preset else metrics
 
     def plans(device: str) -> list[Plan]:
         everything = models == ("all",)
-        found = evaluation.candidates("all" if everything else list(models), runs_dir)
+        asked = "all" if everything else list(models)
+        found = evaluation.candidates(asked, runs_dir, how.checkpoint)
         if data is None:
             dataset = evaluation.default_data(found)
         else:
@@ -111,7 +115,7 @@ def evaluate_command(
 
     def keep(records: list[Record]) -> None:
         """Into the table, and onto the terminal."""
-        version = Store(table_dir).append(records, " ".join(["evaluate", *models, *asked]))
+        version = Store(table_dir).append(records, " ".join(["evaluate", *models, *what]))
         click.echo(to_text(records))
         click.echo(f"version {version} of the table in {table_dir}", err=True)
 

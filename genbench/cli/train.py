@@ -113,28 +113,3 @@ def _say(run: Any) -> None:
         "--metrics swd,rmse,psnr",
         err=True,
     )
-
-
-@click.command()
-@runs_option
-def runs_command(runs_dir: Path) -> None:
-    """List the runs in a folder with their state and progress.
-
-    \b
-    Example:
-      genbench runs --runs runs
-    """
-    from genbench import checkpoints, runs
-
-    found = runs.list_all(runs_dir)
-    if not found:
-        click.echo(f"no runs in {runs_dir}; make one with: genbench train pioneer --preset tiny",
-                   err=True)  # fmt: skip
-    for run in found:
-        newest = checkpoints.newest(run.checkpoints)
-        saved = int(newest.name) if newest else 0
-        total = max(int(run.facts["total"]), 1)
-        click.echo(
-            f"{run.name}  {run.model}  {run.facts['dataset']} {run.resolution}x{run.resolution}  "
-            f"{saved}/{total} images ({saved / total:.0%})  {run.facts['state']}"
-        )

@@ -59,7 +59,7 @@ def evaluate(
     how = Evaluation(metrics=tuple(metrics), **options)
     with group.together(how.devices, choose(how.device)) as device:
         with group.agreed():
-            found = subjects.candidates(models, Path(runs_dir))
+            found = subjects.candidates(models, Path(runs_dir), how.checkpoint)
             if data is None:
                 data = default_data(found)
             elif isinstance(data, str):

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from genbench import evidence
+from genbench.checkpoints import LATEST
 from genbench.errors import GenbenchError
 from genbench.evaluation.passes import Gathered, Passes
 from genbench.evidence import Evidence
@@ -36,6 +37,7 @@ def score(
     passes: Passes,
     missing: Mapping[str, str],
     common: Mapping[str, Any],
+    checkpoint: str = LATEST,
 ) -> list[Record]:
     """The records of one metric for one subject: numbers, or the reason why there are none.
 
@@ -43,12 +45,13 @@ def score(
         name: of the metric as it was asked for.
         missing: feature networks that could not be had, with reasons.
         common: fields that all records of this subject share.
+        checkpoint: the rule by which its weights were chosen.
     """
     try:
         measured = _measure(metric, real, gathered, passes, missing)
     except GenbenchError as error:
         return not_measured(name, metric, str(error), common)
-    protocol = describe(name, metric, passes)
+    protocol = describe(name, metric, passes, checkpoint)
     size = passes.sizes[_main_view(metric)]
     remarks = _remarks(metric, gathered)
     return [
@@ -110,7 +113,7 @@ def not_measured(name: str, metric: Metric, reason: str, common: Mapping[str, An
     return [Record(metric=name, score=main, value=None, reason=reason, **common)]
 
 
-def describe(name: str, metric: Metric, passes: Passes) -> Protocol:
+def describe(name: str, metric: Metric, passes: Passes, checkpoint: str = LATEST) -> Protocol:
     """The protocol of a metric under these passes."""
     views = [look.view for look in metric.looks.values()]
     splits = {View.REAL: "train", View.HELD_OUT: "test", View.PAIRS: "test",
@@ -128,6 +131,7 @@ def describe(name: str, metric: Metric, passes: Passes) -> Protocol:
         resolution=passes.data.resolution,
         quantise=UNQUANTISED if View.PATHS in views else QUANTISE[passes.how.quantise],
         repeats=passes.how.repeats if View.SAMPLES in views else 1,
+        checkpoint=checkpoint,
         **({"precision": COMPILED} if passes.how.compile else {}),
     )
 

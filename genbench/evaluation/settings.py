@@ -23,6 +23,7 @@ class Evaluation:
     quantise: str = "round"  # or "truncate", as image writers before 2019 did
     seed: int = 0
     batch: int | None = None  # images at once; None: 64 on a CPU, on a GPU what fits
+    checkpoint: str = "latest"  # of runs; or "best", the weights that training has kept
     device: str = "auto"
     devices: int = 1  # processes on each machine, one for each device; they share every pass
     compile: bool = False  # the feature networks, which may change the last digits of features

@@ -12,6 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from genbench import checkpoints, group, runs, seeds
+from genbench.checkpoints import BEST, LATEST
 from genbench.data import Dataset, read_images
 from genbench.errors import BadInput, GenbenchError
 from genbench.images import to_floats
@@ -47,44 +48,55 @@ class Candidate:
     anchor: bool = False
     before_training: Candidate | None = None  # the same model, untrained
     identity: str | None = None  # of its weights, where that is known before loading them
+    checkpoint: str = LATEST  # the rule by which the weights were chosen, for the protocol
     facts: Mapping[str, Any] = field(default_factory=dict)  # for the provenance
 
 
-def candidates(models: Any, runs_dir: Path) -> list[Candidate]:
+def candidates(models: Any, runs_dir: Path, checkpoint: str = LATEST) -> list[Candidate]:
     """Everything *models* names.
 
     Args:
         models: "all" (every run in *runs_dir*), a run folder or its name, a folder of
             images, an object with `sample`, `encode`, `decode`, a list of these, or a
             mapping from the name for the table to one of these.
+        checkpoint: of runs, "latest", or "best" for the weights that training has kept.
 
     Raises:
         BadInput: a path is neither a run nor a folder of images, or nothing is left.
     """
     if isinstance(models, Mapping):
         named = [(str(name), model) for name, model in models.items()]
-        found = [_renamed(_one(model, runs_dir), name) for name, model in named]
+        found = [_renamed(_one(model, runs_dir, checkpoint), name) for name, model in named]
     elif isinstance(models, list | tuple):
-        found = [candidate for model in models for candidate in candidates(model, runs_dir)]
+        found = [each for model in models for each in candidates(model, runs_dir, checkpoint)]
     elif models == "all":
-        found = [from_run(run) for run in runs.list_all(runs_dir)]
+        found = [from_run(run, checkpoint) for run in runs.list_all(runs_dir)]
         if not found:
             raise BadInput(
                 f"no trained runs in {runs_dir}; "
                 "train one with: genbench train pioneer --preset tiny"
             )
     else:
-        found = [_one(models, runs_dir)]
+        found = [_one(models, runs_dir, checkpoint)]
     return _distinct(found)
 
 
-def from_run(run: runs.Run) -> Candidate:
-    """A run folder."""
+def from_run(run: runs.Run, checkpoint: str = LATEST) -> Candidate:
+    """A run folder.
+
+    Raises:
+        BadInput: its best weights are asked for, and it has kept none.
+    """
+    rule = LATEST
 
     def load(data: Dataset, device: torch.device) -> Subject:
-        return from_model(runs.load(run.folder, device=str(device)), device)
+        model = runs.load(run.folder, device=str(device), checkpoint=checkpoint)
+        return from_model(model, device)
 
     newest = checkpoints.newest(run.checkpoints)
+    if checkpoint == BEST:
+        newest, about = checkpoints.best(run.folder)
+        rule = str(about["rule"])
     weights = checkpoints.weights_digest(newest) if newest else None
     return Candidate(
         run.name,
@@ -95,6 +107,7 @@ def from_run(run: runs.Run) -> Candidate:
         None if run.facts["fingerprint"] is None else lambda: runs.data_of(run),
         before_training=_untrained(run),
         identity=f"{run.id} {weights}" if weights else None,
+        checkpoint=rule,
         facts={"model": run.model, "folder": run.name, "weights": weights},
     )
 
@@ -211,11 +224,11 @@ def _from_folder(folder: Path) -> Candidate:
     return Candidate(folder.name, f"folder:{folder.name}", load)
 
 
-def _one(model: Any, runs_dir: Path) -> Candidate:
+def _one(model: Any, runs_dir: Path, checkpoint: str) -> Candidate:
     if isinstance(model, Candidate):
         return model
     if isinstance(model, str | Path):
-        return _from_path(model, runs_dir)
+        return _from_path(model, runs_dir, checkpoint)
     if not isinstance(model, Generates | Encodes | Draws):
         raise BadInput(
             f"{type(model).__name__} cannot be measured: it has none of sample, draw, encode"
@@ -224,11 +237,11 @@ def _one(model: Any, runs_dir: Path) -> Candidate:
     return Candidate(name, f"object:{name}", lambda data, device: from_model(model, device))
 
 
-def _from_path(path: str | Path, runs_dir: Path) -> Candidate:
+def _from_path(path: str | Path, runs_dir: Path, checkpoint: str) -> Candidate:
     places = [Path(path), runs_dir / path]
     for place in places:
         if (place / "run.json").is_file():
-            return from_run(runs.read(place))
+            return from_run(runs.read(place), checkpoint)
     if places[0].is_dir():
         return _from_folder(places[0])
     known = [run.name for run in runs.list_all(runs_dir)]

@@ -67,6 +67,14 @@ def _measured(
         for record in (
             not_measured(name, metric, plan.refused[name], common)
             if name in plan.refused
-            else score(name, metric, real, gathered, passes, plan.missing, common)
+            else score(
+                name, metric, real, gathered, passes, plan.missing, common, _rule(plan, candidate)
+            )
         )
     ]
+
+
+def _rule(plan: Plan, candidate: Candidate) -> str:
+    """How its weights were chosen; anchors, which have none to choose, stand beside the models."""
+    rules = {each.checkpoint for each in plan.candidates if not each.anchor}
+    return rules.pop() if candidate.anchor and len(rules) == 1 else candidate.checkpoint

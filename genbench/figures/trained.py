@@ -13,7 +13,7 @@ from torch import Tensor
 
 from genbench import devices, runs, seeds
 from genbench.data import Dataset, open_dataset
-from genbench.errors import BadInput, NotEnoughData, NotMeasurable, nearest
+from genbench.errors import NotEnoughData, NotMeasurable
 from genbench.images import enlarged, to_bytes, to_floats
 from genbench.interfaces import Decodes, Encodes, Generates, Interpolates, Stores
 
@@ -119,21 +119,6 @@ class Trained:
     def _shown(self, images: Tensor) -> Tensor:
         # A growing model may not have grown up yet.
         return to_bytes(enlarged(images, self.data.resolution)).cpu()
-
-
-def find(name: str, runs_dir: Path) -> runs.Run:
-    """The run of that name in *runs_dir*, or in that folder.
-
-    Raises:
-        BadInput: there is none; the message has the nearest name.
-    """
-    for folder in (runs_dir / name, Path(name)):
-        if (folder / "run.json").is_file():
-            return runs.read(folder)
-    known = [run.name for run in runs.list_all(runs_dir)]
-    raise BadInput(
-        f"no run is called {name!r} in {runs_dir}.{nearest(name, known)} See: genbench runs"
-    )
 
 
 def from_run(

@@ -47,7 +47,7 @@ def test_train_says_where_the_run_is_and_what_to_do_next(place: Path) -> None:
 def test_runs_are_listed_with_progress() -> None:
     lines = run("runs").stdout
 
-    assert re.search(r"pca-toyfaces-120-16 +pca +toyfaces:120 16x16 .*\(100%\) +finished", lines)
+    assert re.search(r"pca-toyfaces-120-16 +pca +toyfaces:120 16x16 .*\(100%\) .*finished", lines)
     assert re.search(r"p +pioneer .*96/96 images", lines)
 
 

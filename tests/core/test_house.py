@@ -26,7 +26,7 @@ FLOORS = (
     ),
     ("data", "features", "evidence", "store", "checkpoints", "runs", "figures"),
     ("training", "evaluation", "contracts", "cards", "importing", "reporting",
-     "exchange", "joining", "runcards", "reproduction"),
+     "exchange", "joining", "runcards", "reproduction", "runlists"),
     ("cli",),
 )  # fmt: skip
 # Steps between neighbours of one floor, lower one first.
@@ -43,6 +43,7 @@ STEPS = {
     "footnotes": {"protocol", "record", "numbers"},
     "runs": {"checkpoints", "data"},
     "training": {"evaluation"},
+    "runlists": {"training"},
     "figures": {"data", "runs"},
     "importing": {"training"},
     "runcards": {"cards", "reporting"},

@@ -10,8 +10,8 @@ import pytest
 from genbench import runs
 from genbench.errors import BadInput, BadSetting, NotEnoughData, UnknownName
 from genbench.figures.events import Phase, Series, phases, scalars
-from genbench.figures.trained import find
 from genbench.figures.training import default_panels, running_mean, training
+from genbench.runs import find
 
 
 def logged(
