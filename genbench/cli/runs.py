@@ -18,7 +18,7 @@ def runs_command(context: click.Context, runs_dir: Path) -> None:
     \b
     Examples:
       genbench runs --runs runs
-      genbench runs compare pioneer-celeba-32 age-celeba-32
+      genbench runs compare pioneer-celeba-64 age-celeba-64
     """
     context.obj = runs_dir
     if context.invoked_subcommand is not None:
@@ -44,7 +44,7 @@ def compare(context: click.Context, names: tuple[str, ...], everything: bool) ->
 
     \b
     Example:
-      genbench runs compare pioneer-celeba-32 age-celeba-32
+      genbench runs compare pioneer-celeba-64 age-celeba-64
     """
     from genbench import runs
     from genbench.cli.columns import table

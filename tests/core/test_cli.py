@@ -48,7 +48,7 @@ def test_runs_are_listed_with_progress() -> None:
     lines = run("runs").stdout
 
     assert re.search(r"pca-toyfaces-120-16 +pca +toyfaces:120 16x16 .*\(100%\) .*finished", lines)
-    assert re.search(r"p +pioneer .*96/96 images", lines)
+    assert re.search(r"p +pioneer .*96/96 \(", lines)
 
 
 def test_the_table_has_models_and_anchors() -> None:

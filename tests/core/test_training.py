@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from killed import work
 from safetensors.torch import load_file
 
 import genbench
@@ -110,7 +114,7 @@ def test_going_on_from_the_last_good_checkpoint_is_exact(
 CHILD = """
 import sys, torch, genbench
 from pathlib import Path
-sys.path.insert(0, {tests!r})
+sys.path[:0] = [{tests!r}, {tests!r} + "/../shared"]
 torch.set_num_threads(1)
 from test_training import SETTINGS, TRAINING
 folder = Path({folder!r})
@@ -127,32 +131,43 @@ else:
 
 
 @pytest.mark.slow
-def test_a_run_killed_again_and_again_is_the_same_run(straight: runs.Run, tmp_path: Path) -> None:
-    """SIGKILL at random moments, a checkpoint after every step; the end is the same to the bit."""
-    code = CHILD.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
-    moments = random.Random(0)
-    for _ in range(3):
-        child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
-        wait_for_work(tmp_path, child)
-        time.sleep(moments.uniform(0, 0.5))
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+def test_a_run_killed_twenty_times_is_the_same_run(straight: runs.Run, tmp_path: Path) -> None:
+    """SIGKILL at random moments, a checkpoint after every step; the end is the same to the bit.
 
-    run = runs.read(tmp_path / "run")
-    assert run.facts["seen"] == 192
-    assert_same(weights(run), weights(straight))
+    A run that comes to its end before the last kill is checked, and begins anew.
+    """
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(["genbench.training", "torch.utils.tensorboard"])
+    moments, kills, ends, places = random.Random(0), 0, 0, set()
+    while kills < 20 or ends == 0:
+        child = server.Process(target=work, args=(tmp_path, SETTINGS, TRAINING))
+        child.start()
+        if kills % 4:  # every fourth dies at its start
+            wait_for_more(tmp_path / "run", child)
+        child.join(moments.uniform(0.0, 0.3) if kills < 20 else 60)
+        if child.is_alive():
+            child.kill()  # SIGKILL
+            child.join()
+            kills += 1
+            places.add(saved(tmp_path / "run"))
+        else:
+            assert child.exitcode == 0
+            assert_same(weights(runs.read(tmp_path / "run")), weights(straight))
+            ends += 1
+            shutil.rmtree(tmp_path / "run")
+    assert len(places) > 3  # it was killed here and there, not always at its start
 
 
-def wait_for_work(folder: Path, child: subprocess.Popen[bytes]) -> None:
-    """Until the child has written something since it began, or has ended."""
+def wait_for_more(folder: Path, child: BaseProcess) -> None:
+    """Until the child has written a checkpoint, or has ended."""
+    before, limit = saved(folder), time.monotonic() + 60
+    while saved(folder) == before and child.is_alive() and time.monotonic() < limit:
+        time.sleep(0.005)
 
-    def newest() -> str:
-        return max((e.name for e in (folder / "run" / "checkpoints").glob("[0-9]*")), default="")
 
-    before, limit = newest(), time.monotonic() + 60
-    while newest() == before and child.poll() is None and time.monotonic() < limit:
-        time.sleep(0.02)
+def saved(folder: Path) -> str:
+    """Name of the newest checkpoint."""
+    return max((e.name for e in (folder / "checkpoints").glob("[0-9]*")), default="")
 
 
 def test_a_signal_ends_training_at_a_checkpoint(tmp_path: Path) -> None:
