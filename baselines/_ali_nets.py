@@ -12,6 +12,8 @@ from typing import TypeAlias
 import torch
 from torch import Generator, Tensor, nn
 
+from genbench.distributed import BatchNorm2d, drawn
+
 Layers: TypeAlias = tuple[tuple[int, int, int], ...]
 
 
@@ -191,10 +193,15 @@ def dropped(x: Tensor, share: float, rng: Generator | None) -> Tensor:
     """Zeros in place of a *share* of all numbers, the others larger by 1 / (1 - share).
 
     torch's own dropout draws from the global generator, which a step must not depend on.
+    The rows are real pairs and as many generated ones.
     """
     if rng is None or not share:
         return x
-    kept = torch.empty(x.shape, device=rng.device).bernoulli_(1 - share, generator=rng)
+
+    def tossed(shape: tuple[int, ...]) -> Tensor:
+        return torch.empty(shape, device=rng.device).bernoulli_(1 - share, generator=rng)
+
+    kept = drawn(tossed, x.shape, parts=2)
     return x * kept.to(x.device, x.dtype).div_(1 - share)
 
 
@@ -240,6 +247,6 @@ def _activation(style: Style) -> nn.Module:
     return Maxout() if style.maxout else nn.LeakyReLU(style.slope)
 
 
-def _norm(maps: int) -> nn.BatchNorm2d:
+def _norm(maps: int) -> BatchNorm2d:
     """With the epsilon of Blocks, the library of the released code."""
-    return nn.BatchNorm2d(maps, eps=1e-4)
+    return BatchNorm2d(maps, eps=1e-4)

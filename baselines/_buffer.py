@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
+from genbench.distributed import gathered, own
+
 
 class ImageBuffer(nn.Module):
     """Some images of the present phase; all of its state is in ``state_dict``.
@@ -48,6 +50,9 @@ class ImageBuffer(nn.Module):
         While there is room an image is kept and also used. After that each one, with
         probability 1/2, takes the place of a random kept image, which is used instead.
 
+        Every process keeps the images of all: which of them an image is traded for depends on
+        all that came before.
+
         Args:
             images: new ones, (n, c, h, w), without gradient.
             phase: their phase; the buffer forgets the images of any other.
@@ -63,11 +68,12 @@ class ImageBuffer(nn.Module):
             self._note(phase, 0)
         shape = self.shapes[phase]
         kept = self.storage[: capacity * math.prod(shape)].view(capacity, *shape)
+        images = gathered(images)
         room = min(capacity - self.held, len(images))
         if room:
             kept[self.held : self.held + room] = images[:room]
             self._note(phase, self.held + room)
-        return torch.cat([images[:room], _trade(kept, images[room:], rng)])
+        return own(torch.cat([images[:room], _trade(kept, images[room:], rng)]))
 
     def _note(self, phase: int, held: int) -> None:
         self.phase, self.held = phase, held

@@ -15,6 +15,7 @@ import torch.nn.functional as F  # noqa: N812  # the name torch's own documentat
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from genbench.distributed import BatchNorm2d
 from genbench.errors import BadSetting
 
 from ._growing import RESOLUTIONS
@@ -41,7 +42,7 @@ class Shape:
         return [min(width, self.widest or width) for width in wide]
 
 
-def generator(latent: int, shape: Shape, norm: Norm = nn.BatchNorm2d) -> nn.Sequential:
+def generator(latent: int, shape: Shape, norm: Norm = BatchNorm2d) -> nn.Sequential:
     """Transposed convolutions, kernel 4, norm and ReLU between them: (n, d) -> (n, c, r, r).
 
     Images are in [-1, 1], through a tanh.
@@ -55,7 +56,7 @@ def strided_stack(
     shape: Shape,
     head: int,
     *,
-    norm: Norm | None = nn.BatchNorm2d,
+    norm: Norm | None = BatchNorm2d,
     bias: bool = False,
     head_bias: bool = False,
 ) -> nn.Sequential:

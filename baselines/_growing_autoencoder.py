@@ -16,7 +16,7 @@ import torch.nn.functional as F  # noqa: N812  # the name torch's own documentat
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from genbench.distributed import own
+from genbench.distributed import processes
 from genbench.errors import BadSetting
 from genbench.interfaces import Adopted, Alarm, Batch, Stage, Tensors
 
@@ -190,11 +190,9 @@ class GrowingAutoencoder(LatentModel):
         return {"kl_generator": kl, "cosine": cosine, "generator_loss": loss}
 
     def _latents(self, place: Place, rng: torch.Generator) -> Tensor:
-        """New ones, in the nominal number even if the last real batch is shorter.
-
-        All are drawn; of several processes, each takes its share.
-        """
-        return own(self.draw(self.settings.batches[place.phase], rng)).to(self._device)
+        """New ones, in the nominal number even if the last real batch is shorter."""
+        n = self.settings.batches[place.phase] // processes()
+        return self.draw(n, rng).to(self._device)
 
     def _generate(self, z: Tensor, place: Place) -> Tensor:
         images: Tensor = self.generator(z, place.phase, place.alpha)

@@ -14,6 +14,8 @@ from typing import TypeAlias
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
 from torch import Tensor, nn
 
+from genbench.distributed import BatchNorm2d
+
 Norm: TypeAlias = Callable[[int], nn.Module]
 SLOPE = 0.2  # of every leaky ReLU
 SIDE = 4  # of the smallest feature maps
@@ -22,7 +24,7 @@ SHARED = 256  # Python keeps one object for each integer up to here
 
 def batch_norm(channels: int) -> nn.Module:
     """Torch's defaults: gain 1, shift 0, eps 1e-5, momentum 0.1."""
-    return nn.BatchNorm2d(channels)
+    return BatchNorm2d(channels)
 
 
 def group_norm(channels: int) -> nn.Module:

@@ -6,10 +6,15 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
 from torch import Generator, Tensor
 
+from genbench.distributed import drawn
+
 
 def gaussian(n: int, latent: int, rng: Generator) -> Tensor:
-    """n draws from N(0, I), (n, latent), on the device of *rng*."""
-    return torch.randn(n, latent, generator=rng, device=rng.device)
+    """n draws from N(0, I), (n, latent), on the device of *rng*.
+
+    In training that several processes share, this one's of the draws for all.
+    """
+    return drawn(lambda shape: torch.randn(shape, generator=rng, device=rng.device), (n, latent))
 
 
 def sphere(n: int, latent: int, rng: Generator) -> Tensor:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
+from genbench.distributed import drawn
+
 
 def gradient_norms(
     critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, rng: Generator
@@ -26,7 +28,9 @@ def gradient_norms(
     Returns:
         (n,), differentiable in the critic's weights; over all numbers of an image.
     """
-    share = torch.rand(len(real), 1, 1, 1, generator=rng, device=rng.device).to(real)
+    share = drawn(
+        lambda shape: torch.rand(shape, generator=rng, device=rng.device), (len(real), 1, 1, 1)
+    ).to(real)
     points = torch.lerp(real, fake.to(real), share).requires_grad_()
     (slopes,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
     # Unlike the root of a sum, its derivative at a slope of 0 is 0 and not 0 / 0.

@@ -29,6 +29,7 @@ import torch.nn.functional as F  # noqa: N812  # the name torch's own documentat
 from torch import Tensor, nn
 from torch.optim import Adam
 
+from genbench.distributed import BatchNorm2d
 from genbench.errors import BadInput, BadSetting
 from genbench.interfaces import Adopted, Alarm, Batch, Stage, Tensors
 
@@ -272,13 +273,13 @@ def _small_generator(latent: int, shape: Shape) -> nn.Sequential:
     """8 w, 4 w, 2 w, 2 w feature maps at 4x4 to 32x32, and colours from each pixel by itself."""
     wide = [2 * width for width in shape.widths] + [2 * shape.base]
     to_rgb = nn.Conv2d(wide[-1], 3, 1)
-    layers = doubling(latent, wide, nn.BatchNorm2d)
+    layers = doubling(latent, wide, BatchNorm2d)
     return initialised(nn.Sequential(*layers, to_rgb, nn.Tanh()))
 
 
 def _small_encoder(shape: Shape, latent: int) -> nn.Sequential:
     """w, 2 w, 4 w feature maps at 16x16 to 4x4, then the mean of four codes."""
-    layers = halving(shape, nn.BatchNorm2d)
+    layers = halving(shape, BatchNorm2d)
     codes = nn.Conv2d(shape.widths[0], latent, 4, 2, 1)
     return initialised(nn.Sequential(*layers, codes, nn.AvgPool2d(2), nn.Flatten()))
 

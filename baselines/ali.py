@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from genbench import seeds
+from genbench.distributed import drawn
 from genbench.errors import BadSetting
 from genbench.images import to_bytes
 from genbench.interfaces import Alarm, Batch, Stage, Tensors, TrainingImages
@@ -231,9 +232,12 @@ class ALI(LatentModel):
         }
 
     def _noised(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        """Real images, and as many generated ones."""
         if not self.settings.instance_noise:
             return images
-        noise = torch.randn(images.shape, generator=rng, device=rng.device).to(images)
+        noise = drawn(
+            lambda shape: torch.randn(shape, generator=rng, device=rng.device), images.shape, 2
+        ).to(images)
         return images + self.settings.instance_noise * noise
 
     def _descend(self, losses: Mapping[str, Tensor]) -> None:

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, TypeAlias
 import torch
 from torch import Tensor
 
+from genbench.distributed import gathered
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch, Stage, Tensors
 
@@ -124,7 +125,7 @@ class PCA(LatentModel):
     @torch.no_grad()
     def step(self, batch: Batch, rng: torch.Generator) -> Tensors:
         """Fold a batch into mean, components and spread."""
-        images = batch.images.to(self.mean).flatten(1)
+        images = gathered(batch.images.to(self.mean).flatten(1))
         mean, n = images.mean(0), self.count + len(images)
         rows = self._rows(images, mean)
         kept = len(self.singular)

@@ -28,7 +28,7 @@ import torch.nn.functional as F  # noqa: N812  # the name torch's own documentat
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from genbench.distributed import gathered
+from genbench.distributed import gathered, own, processes
 from genbench.errors import BadSetting
 from genbench.interfaces import Adopted, Alarm, Batch, Stage, Tensors
 
@@ -283,8 +283,16 @@ def learning_rate(settings: Settings, resolution: int, seen: int) -> float:
 
 def _whole_groups(images: Tensor, group: int) -> Tensor:
     """Without the rest that fills no group; a batch smaller than one group is a group."""
-    size = min(group or len(images), len(images))
-    return images[: len(images) // size * size]
+    n = len(images) * processes()
+    size = min(group or n, n)
+    whole = n // size * size
+    if whole % processes():
+        raise BadSetting(
+            f"proggan cuts a batch of {n} to {whole} images, whole groups of {size}, which "
+            f"{processes()} processes cannot share evenly; choose --set batches=... in multiples "
+            "of stddev_group"
+        )
+    return images if whole == n else own(gathered(images)[:whole])
 
 
 def _slope(adam: Optimizer, loss: Tensor) -> None:

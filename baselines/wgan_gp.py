@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.optim import Adam
 
+from genbench.distributed import processes
 from genbench.errors import BadSetting
 from genbench.interfaces import Alarm, Batch, Stage, Tensors
 
@@ -116,7 +117,8 @@ class WGANGP(LatentModel):
     def stage(self, seen: int) -> Stage:
         """There is one stage; its batch is that of all critic updates of a step."""
         settings = self.settings
-        return Stage("train", self.resolution, 1.0, settings.batch * settings.critic_steps)
+        images = settings.batch * settings.critic_steps
+        return Stage("train", self.resolution, 1.0, images, settings.critic_steps)
 
     # --- use
 
@@ -130,10 +132,11 @@ class WGANGP(LatentModel):
     def step(self, batch: Batch, rng: torch.Generator) -> Tensors:
         """One update of the critic for each part of the images, then one of the generator."""
         scores: dict[str, Tensor] = {}
-        for reals in torch.split(batch.images, self.settings.batch):
+        batch_size = self.settings.batch // processes()
+        for reals in torch.split(batch.images, batch_size):
             scores = self._critic_step(reals, rng)
         with frozen(self.critic):
-            loss = -self._judge(self.sample(self.settings.batch, rng)).mean()
+            loss = -self._judge(self.sample(batch_size, rng)).mean()
             self.descend("generator", loss)
         scores |= {"generator_loss": loss}
         return {name: score.detach() for name, score in scores.items()}

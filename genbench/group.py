@@ -8,11 +8,11 @@ memory of the host: what is told is small, or wanted there anyway.
 from __future__ import annotations
 
 import contextlib
-import datetime
 import importlib
 import logging
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from genbench import scratch
-from genbench.distributed import processes
+from genbench.distributed import PATIENCE
 from genbench.errors import BadSetting, GenbenchError
 from genbench.interfaces import State
 from genbench.merging import check, whole
@@ -30,9 +30,14 @@ from genbench.seeds import BLOCK
 
 T = TypeVar("T")
 PIECE = 1 << 28  # bytes sent at once
-# The first process may compare features for hours while the others wait for it. One that dies
-# closes its connections, which is noticed at once.
-PATIENCE = datetime.timedelta(days=7)
+END = "genbench/end"  # under which a process that fails leaves its reason
+HEARD = "genbench/heard"  # how many know
+# In what gloo, NCCL and torch say when another process is gone.
+LOST = ("onnection", "gloo", "NCCL", "ProcessGroup", "DistStore", "Broken pipe")
+
+
+class FirstDied(GenbenchError):
+    """The first process is gone, and with it whatever it might have said."""
 
 
 class OthersEnd(Exception):
@@ -41,12 +46,17 @@ class OthersEnd(Exception):
 
 def count() -> int:
     """How many processes work together; 1 without a process group."""
-    return processes()
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def rank() -> int:
     """Which of them this is: the first, 0, prints, writes and keeps."""
     return dist.get_rank() if count() > 1 else 0
+
+
+def local_rank() -> int:
+    """Which of the processes on this machine it is."""
+    return int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0")))
 
 
 def share(n: int) -> range:
@@ -122,22 +132,77 @@ def together(devices: int, device: torch.device) -> Iterator[torch.device]:
         raise
 
 
+def ended(error: Exception) -> GenbenchError | None:
+    """For work that meets without `everyone`, as training does: why it failed, if not here.
+
+    What failed here is left where the others find it once the connection is closed.
+
+    Returns:
+        What ended another process, in its words; None where *error* is this one's own.
+    """
+    if isinstance(error, OthersEnd):
+        return GenbenchError(str(error))
+    if count() == 1:
+        return None
+    lost = isinstance(error, RuntimeError) and any(word in str(error) for word in LOST)
+    words = "another process has died; see its messages"
+    try:
+        store = dist.distributed_c10d._get_default_store()  # it lies with the first process
+        if not lost:
+            own = str(error) if isinstance(error, GenbenchError) else f"process {rank()}: {error!r}"
+            store.set(END, own)
+        elif store.check([END]):
+            words = str(store.get(END).decode())
+        store.add(HEARD, 1)
+        if rank() == 0:
+            _await_others(store, count())
+    except RuntimeError:
+        return FirstDied("the first process has died; see its messages") if lost else None
+    return GenbenchError(words) if lost else None
+
+
+def speaks(error: GenbenchError) -> bool:
+    """Whether this process says what ended all: the first, or the second where that has died."""
+    return rank() == (1 if isinstance(error, FirstDied) else 0)
+
+
+def _await_others(store: Any, everyone: int) -> None:
+    """Close the connections, but stay a little: the others still want to read why."""
+    if dist.get_backend() == "gloo":  # NCCL could wait for those who wait for this process
+        dist.destroy_process_group()
+    limit = time.monotonic() + 3
+    while store.add(HEARD, 0) < everyone and time.monotonic() < limit:
+        time.sleep(0.02)
+
+
 def _tell(mine: tuple[Any, str | None]) -> list[tuple[Any, str | None]]:
     told: list[Any] = [None] * count()
     try:
         dist.all_gather_object(told, mine)
     except RuntimeError as error:
-        raise OthersEnd("another process of this evaluation has died; see its messages") from error
+        raise OthersEnd("another process has died; see its messages") from error
     return told
 
 
 # --- start ------------------------------------------------------------------------------
 
 
-def launched(devices: int, device: torch.device) -> torch.device:
-    """Join the other processes, or start them; the device that this one is to work on."""
-    _check(devices, device)
-    if devices == 1 and _started() == 1:
+def launched(
+    devices: int, device: torch.device, *, nodes: int | None = None, backend: str = "gloo"
+) -> torch.device:
+    """Join the other processes, or start them; the device that this one is to work on.
+
+    Args:
+        devices: processes on each machine.
+        device: its type counts.
+        nodes: machines; None for as many as the processes that were started fill.
+        backend: of torch.distributed, for the first talk of all processes.
+
+    Raises:
+        BadSetting: another number of processes is there, or too few devices.
+    """
+    _check(devices, device, nodes)
+    if _started() == 1 and devices * (nodes or 1) == 1:
         return device
     fabric_module: Any = importlib.import_module("lightning_fabric")
     strategies: Any = importlib.import_module("lightning_fabric.strategies")
@@ -147,7 +212,7 @@ def launched(devices: int, device: torch.device) -> torch.device:
             accelerator=device.type,
             devices=devices,
             num_nodes=max(1, _started() // devices),
-            strategy=strategies.DDPStrategy(process_group_backend="gloo", timeout=PATIENCE),
+            strategy=strategies.DDPStrategy(process_group_backend=backend, timeout=PATIENCE),
         )
         fabric.launch()
     except ValueError as error:  # Fabric's MisconfigurationException is not one: that is a bug
@@ -156,11 +221,22 @@ def launched(devices: int, device: torch.device) -> torch.device:
     return own
 
 
-def _check(devices: int, device: torch.device) -> None:
-    if devices < 1:
-        raise BadSetting(f"--devices must be at least 1, got {devices}")
+def _check(devices: int, device: torch.device, nodes: int | None) -> None:
+    for name, number in (("devices", devices), ("nodes", nodes)):
+        if number is not None and number < 1:
+            raise BadSetting(f"--{name} must be at least 1, got {number}")
     started = _started()
-    if started > 1 and (devices == 1 or started % devices):
+    if nodes is not None and started > 1 and started != devices * nodes:
+        raise BadSetting(
+            f"--devices {devices} --nodes {nodes} are {devices * nodes} processes, but {started} "
+            "were started; let torchrun or srun start as many, or say how many there are"
+        )
+    if nodes is not None and nodes > 1 and started == 1:
+        raise BadSetting(
+            f"--nodes {nodes} was asked for, but this process is the only one; start one for each "
+            "device with torchrun or srun; genbench train --slurm writes a batch script for that"
+        )
+    if nodes is None and started > 1 and (devices == 1 or started % devices):
         raise BadSetting(
             f"--devices {devices} was asked for, but {started} processes were started; "
             "say how many of them are on each machine"
@@ -171,7 +247,7 @@ def _check(devices: int, device: torch.device) -> None:
     if devices > 1 and started == 1 and hasattr(sys, "ps1"):
         raise BadSetting(
             f"--devices {devices} starts this program {devices} times, and here is none; "
-            "use genbench evaluate, or a script"
+            "use the genbench command, or a script"
         )
 
 

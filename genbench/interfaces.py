@@ -96,6 +96,7 @@ class Stage:
     resolution: int  # of the images the model works on now
     alpha: float  # share of the newest block, 1 when nothing fades
     batch: int  # images the next step wants
+    updates: int = 1  # parts of the batch, one after the other, that the step uses on their own
 
 
 class Learns(Protocol):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from genbench.cli.options import runs_option
-from genbench.errors import BadSetting
+from genbench.errors import BadSetting, GenbenchError
 
 
 def _listed(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:
@@ -29,6 +32,10 @@ def _listed(_: click.Context, __: click.Parameter, value: str | None) -> list[st
 @click.option("--cpu-minutes", type=float, help="The same, of processor time.")
 @click.option("--seed", type=int, help="Fixes everything that is drawn.")
 @click.option("--device", help="auto, cpu, cuda or cuda:1.  [default: auto]")
+@click.option("--devices", type=click.IntRange(min=1),
+              help="Processes on each machine that share every batch.  [default: 1]")  # fmt: skip
+@click.option("--nodes", type=click.IntRange(min=1),
+              help="Machines; torchrun or srun starts processes there.  [default: 1]")  # fmt: skip
 @click.option("--threads", type=click.IntRange(min=1), help="Of the CPU; 1 on a busy machine.")
 @click.option("--evaluate", metavar="METRIC:IMAGES", callback=_listed,
               help="Metrics to take now and then, such as fid:768:2000,rmse:500; the weights that "
@@ -66,6 +73,7 @@ def train_command(
       genbench train pioneer --preset celeba-64 --set lr=0.0005
       genbench train pioneer --preset celeba-64 --evaluate fid:2000 --on-divergence rollback
       genbench train --resume runs/pioneer-toyfaces-32
+      genbench train pioneer --preset celeba-64 --devices 8
     """
     given = {key: value for key, value in engine.items() if value is not None}
     if resume_dir is not None:
@@ -84,24 +92,43 @@ def train_command(
     from genbench.training import train
 
     own = dict(parse_assignments(assignments).values)
-    run = train(
-        model, preset=preset, config=config, settings=Layer("command line", own),
-        training=Layer("command line", given), runs_dir=runs_dir, name=name, start=start,
-    )  # fmt: skip
-    _say(run)
+    with _one_voice():
+        run = train(
+            model, preset=preset, config=config, settings=Layer("command line", own),
+            training=Layer("command line", given), runs_dir=runs_dir, name=name, start=start,
+        )  # fmt: skip
+        _say(run)
+
+
+@contextlib.contextmanager
+def _one_voice() -> Iterator[None]:
+    """Of several processes one says how it ended."""
+    from genbench import group
+
+    try:
+        yield
+    except GenbenchError as error:
+        if not group.speaks(error):
+            sys.exit(0)  # one that fails makes the launcher kill all, before they have spoken
+        raise
 
 
 def _resume(folder: Path, given: dict[str, Any]) -> None:
     from genbench.training import resume
 
-    run, damaged = resume(folder, given)
+    with _one_voice():
+        run, damaged = resume(folder, given)
+        _say(run, damaged)
+
+
+def _say(run: Any, damaged: Sequence[str] = ()) -> None:
+    """Where the run is, on standard output; what to do next, beside it."""
+    from genbench import group
+
+    if group.rank():
+        return
     for line in damaged:
         click.echo(f"passed over a damaged checkpoint: {line}", err=True)
-    _say(run)
-
-
-def _say(run: Any) -> None:
-    """Where the run is, on standard output; what to do next, beside it."""
     facts = run.facts
     click.echo(str(run.folder))
     click.echo(f"{facts['state']} after {facts['seen']} of {facts['total']} images", err=True)

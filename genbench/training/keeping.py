@@ -15,9 +15,15 @@ from genbench.interfaces import Json
 class Keeper:
     """Writes checkpoints in a thread, one at a time, while training goes on."""
 
-    def __init__(self, folder: Path, keep: int) -> None:
-        """Nothing under way; *folder* is the run's folder of checkpoints."""
-        self.folder, self.keep = folder, keep
+    def __init__(self, folder: Path, keep: int, *, writes: bool = True) -> None:
+        """Nothing under way.
+
+        Args:
+            folder: the run's folder of checkpoints.
+            keep: how many there may be.
+            writes: False where another process does.
+        """
+        self.folder, self.keep, self.writes = folder, keep, writes
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._pending: Future[Path] | None = None
 
@@ -28,11 +34,15 @@ class Keeper:
             DiskFull: the checkpoint before this one could not be written.
         """
         self.wait()
+        if not self.writes:
+            return
         copy = checkpoints.snapshot(checkpoint)
         self._pending = self._pool.submit(checkpoints.write, self.folder, copy, self.keep)
 
     def save_best(self, checkpoint: Checkpoint, facts: Mapping[str, Json]) -> None:
         """Put these weights in place of the best so far; *facts* say why they are the best."""
+        if not self.writes:
+            return
         folder = self.folder.with_name(checkpoints.BEST)
         weights = Checkpoint(checkpoint.seen, checkpoint.model, checkpoint.average)
         kept = checkpoints.write(folder, weights, keep=2)

@@ -18,6 +18,7 @@ from torch.utils.tensorboard import SummaryWriter
 from genbench.files import full_disk_is_an_error
 from genbench.interfaces import Stage, Tensors
 from genbench.runs import Run
+from genbench.training import processes
 
 
 class Log:
@@ -28,7 +29,11 @@ class Log:
         self.folder, self.device = run.folder, device
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of tensorboard's own imports
-            self._writer = SummaryWriter(str(run.folder / "tensorboard"), purge_step=seen or None)
+            self._writer = (
+                SummaryWriter(str(run.folder / "tensorboard"), purge_step=seen or None)
+                if processes.first()
+                else None
+            )
         self._last = (seen, time.monotonic())
 
     def __enter__(self) -> Log:
@@ -42,7 +47,8 @@ class Log:
         trace: TracebackType | None,
     ) -> None:
         """Close the file of events."""
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
 
     def row(self, scalars: Mapping[str, float], stage: Stage, seen: int) -> str:
         """Write a row of a model's scalars; returns the note for the progress bar."""
@@ -60,13 +66,15 @@ class Log:
         """Write numbers under their names."""
         with self._disk():
             for name, value in values.items():
-                self._writer.add_scalar(name, value, seen)
+                if self._writer is not None:
+                    self._writer.add_scalar(name, value, seen)
 
     def sheets(self, sheets: Mapping[str, Tensor], seen: int) -> None:
         """Write sheets of images, uint8 (3, h, w), by name."""
         with self._disk():
             for name, sheet in sheets.items():
-                self._writer.add_image(name, sheet.numpy(), seen)
+                if self._writer is not None:
+                    self._writer.add_image(name, sheet.numpy(), seen)
 
     @contextlib.contextmanager
     def _disk(self) -> Iterator[None]:
@@ -80,10 +88,13 @@ def where(stage: Stage) -> str:
 
 
 def fetched(scalars: Tensors) -> dict[str, float]:
-    """Scalars of a step as numbers, in one transfer: a wait for each would stall a GPU."""
+    """Scalars of a step as numbers, means over all processes.
+
+    In one transfer: a wait for each would stall a GPU.
+    """
     if not scalars:
         return {}
-    values = torch.stack([value.detach().float() for value in scalars.values()])
+    values = processes.mean(torch.stack([value.detach().float() for value in scalars.values()]))
     return dict(zip(scalars, values.tolist(), strict=True))
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import torch
 
-from genbench import checkpoints, progress, seeds
+from genbench import checkpoints, group, progress, seeds
 from genbench.data import Dataset
 from genbench.errors import Diverged
 from genbench.interfaces import Alarm, Learns, Tensors, Warns
 from genbench.runs import Run, restore
-from genbench.training import pictures
+from genbench.training import pictures, processes
 from genbench.training.alarms import Alarms
 from genbench.training.averages import Averages
 from genbench.training.feed import Feed
@@ -62,7 +62,8 @@ class Trainer:
         self.averages = Averages(model)
         self.rng = seeds.generator(settings.seed, "training", device=self.device)
         self.total = total(model, data, settings)
-        self.keeper = Keeper(run.checkpoints, settings.keep)
+        processes.attach(model)
+        self.keeper = Keeper(run.checkpoints, settings.keep, writes=processes.first())
         wishes = [parse(words) for words in settings.evaluate]
         every = settings.evaluate_every or self.total // TIMES
         self.measuring = Measuring(run, data, wishes, every, self.device)
@@ -102,7 +103,7 @@ class Trainer:
     def save(self) -> None:
         """Have a checkpoint of this moment written, and say in run.json how far the run is."""
         self.keeper.save(self.state())
-        self.run = self.run.update(seen=self.model.seen, seconds=self.seconds())
+        self.run = processes.note(self.run, seen=self.model.seen, seconds=self.seconds())
 
     def seconds(self) -> float:
         """Time that the run has taken, all its parts together."""
@@ -140,12 +141,13 @@ class Trainer:
         with (
             signals() as stop,
             Log(self.run, model.seen, self.device) as log,
-            progress.bar(title, total, start=model.seen) as advance,
+            progress.bar(title, total, start=model.seen, shown=processes.first()) as advance,
         ):
             self.log, self.note = log, where(model.stage(model.seen))
             self._draw()
             due = Due(time.monotonic(), self._grid_number())
-            while model.seen < total and not stop.reason:
+            end = ""
+            while model.seen < total and not end:
                 before = model.seen
                 scalars = self._step()
                 due.steps += 1
@@ -154,14 +156,15 @@ class Trainer:
                 advance(model.seen - before, note=self.note)
                 self._now_and_then(due, before)
                 stop.reason = stop.reason or clock.is_up()
+                end = processes.agreed_end(stop.reason, due.steps)
             self._finish()
-        return stop.reason or "finished"
+        return end or "finished"
 
     def _step(self) -> Tensors:
         """Show one batch; returns the model's scalars."""
         model = self.model
         shown = min(model.stage(model.seen).batch, self.total - model.seen)
-        scalars = model.step(self.feed.batch(model.seen, shown), self.rng)
+        scalars = processes.take_step(model, self.feed, shown, self.rng)
         self.averages.update()
         model.seen += shown
         return scalars
@@ -173,7 +176,8 @@ class Trainer:
             self._draw()
         if self.measuring.due(before, self.model.seen):
             self._measure()
-        if time.monotonic() - due.saved > 60 * self.settings.checkpoint_minutes:
+        late = time.monotonic() - due.saved > 60 * self.settings.checkpoint_minutes
+        if processes.wanted(late, due.steps):
             self.save()
             due.saved = time.monotonic()
 
@@ -203,8 +207,9 @@ class Trainer:
             raise Rung(words, self.alarms.since)
         rung = [*self.run.facts.get("alarms", []), {"seen": self.model.seen, "alarm": alarm.name}]
         if alarm.name not in [each["alarm"] for each in rung[:-1]]:  # once is enough
-            sys.stderr.write(f"{words}; training goes on, as asked\n")
-            self.run = self.run.update(alarms=rung)
+            if processes.first():
+                sys.stderr.write(f"{words}; training goes on, as asked\n")
+            self.run = processes.note(self.run, alarms=rung)
 
     def _refuse(self, bad: Sequence[str]) -> None:
         """Raise `Diverged` if anything stands in *bad*, the names of what is not finite."""
@@ -219,7 +224,7 @@ class Trainer:
     def _set_aside(self, end: Diverged) -> None:
         """Checkpoints written while an alarm was brewing are not for going on from."""
         self.keeper.wait()
-        if isinstance(end, Rung):
+        if isinstance(end, Rung) and processes.first():
             checkpoints.set_aside(self.run.checkpoints, end.since)
 
     def _roll_back(self, end: Diverged) -> None:
@@ -229,14 +234,17 @@ class Trainer:
             BadInput: there is no checkpoint yet.
         """
         lost = self.model.seen
+        with group.agreed():  # the first process has set aside what must not be read
+            pass
         self.resume()
         done = [*self.run.facts.get("rollbacks", [])]
         done.append({"at": lost, "to": self.model.seen, "why": str(end)})
-        self.run = self.run.update(rollbacks=done)
+        self.run = processes.note(self.run, rollbacks=done)
         fresh = seeds.generator(self.settings.seed, "training", "rollback", len(done))
         self.rng.manual_seed(fresh.initial_seed())
         torch.manual_seed(fresh.initial_seed())
-        sys.stderr.write(f"{end}; going back to {self.model.seen} images\n")
+        if processes.first():
+            sys.stderr.write(f"{end}; going back to {self.model.seen} images\n")
 
     # --- drawing and measuring
 
@@ -254,11 +262,14 @@ class Trainer:
     def _draw(self) -> None:
         if not self.settings.grids or not self.model.seen:
             return
-        with self._at_rest() as model:
-            drawn = pictures.make(model, self.data.test, self.settings.seed, self.device)
-        pictures.write(drawn, self.run.folder / "grids", self.model)
-        self.log.sheets(drawn.sheets, self.model.seen)
-        self._heed(self.alarms.see_samples(drawn.deviation))
+        deviation = 0.0
+        if processes.first():
+            with self._at_rest() as model:
+                drawn = pictures.make(model, self.data.test, self.settings.seed, self.device)
+            pictures.write(drawn, self.run.folder / "grids", self.model)
+            self.log.sheets(drawn.sheets, self.model.seen)
+            deviation = drawn.deviation
+        self._heed(self.alarms.see_samples(group.everyone(deviation)[0]))
 
     def _measure(self) -> None:
         """Metrics of this moment; weights that are the best so far are kept."""
@@ -268,7 +279,7 @@ class Trainer:
         with self._at_rest():
             found = self.measuring.measure(model, self.settings.seed)
         self.log.scalars(found, model.seen)
-        best = self.measuring.best(found)
+        best = group.everyone(self.measuring.best(found))[0]
         if best is not None:
             self.keeper.save_best(self.state(), best)
 

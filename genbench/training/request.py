@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from genbench import devices, provenance, registry, runs
+from genbench import devices, group, provenance, registry, runs
 from genbench.data import Dataset, open_dataset, spec
 from genbench.errors import BadInput, BadSetting, GenbenchError, nearest
 from genbench.interfaces import Continues, Learns
 from genbench.runs import Run
 from genbench.settings import Layer, Resolved, read_layer, resolve
+from genbench.training import processes
 from genbench.training.loop import Trainer, total
 from genbench.training.settings import Training, check
 
@@ -52,30 +54,57 @@ def train(
     chosen, engine = _settings(room, model, preset, config, settings, training)
     check(engine.values)
     engine = _anchored(engine)
-    device = devices.choose(engine.values.device)
-    built = runs.build(model, chosen.values, engine.values.resolution, engine.values.seed)
-    origin = _origin(room, model, start, Path(runs_dir))
-    data = _data(engine.values)
-    _begin(built, origin, data, device, engine.values.seed)
-    folder = Path(runs_dir) / (name or _free_name(Path(runs_dir), model, engine.values))
-    facts = {
-        "model": model,
-        "data": engine.values.data,
+    with processes.working(engine.values, devices.choose(engine.values.device)) as device:
+        with group.agreed():
+            built = runs.build(model, chosen.values, engine.values.resolution, engine.values.seed)
+            origin = _origin(room, model, start, Path(runs_dir))
+        data = processes.in_turn(lambda: _data(engine.values))
+        with group.agreed():
+            _begin(built, origin, data, device, engine.values.seed)
+        facts = _facts(built, data, engine.values, device) | {
+            "model": model,
+            "preset": preset,
+            "from": None if origin is None else _who(origin),
+        }
+
+        def created() -> Run:
+            folder = Path(runs_dir) / (name or _free_name(Path(runs_dir), model, engine.values))
+            settings = {"model": chosen.describe(), "training": engine.describe()}
+            return runs.create(folder, facts, settings)
+
+        run = _here(processes.made(created), device)
+        return _work(Trainer(run, built, data, engine.values))
+
+
+def _facts(model: Learns, data: Dataset, engine: Training, device: torch.device) -> dict[str, Any]:
+    """What run.json says of the data and of the machines."""
+    return {
+        "data": engine.data,
         "dataset": data.name,
         "resolution": data.resolution,
         "fingerprint": data.fingerprint,
         "licence": data.licence,
-        "preset": preset,
-        "from": None if origin is None else _who(origin),
-        "device": str(device),
+        **_machines(engine, device),
         "created": provenance.now(),
         "state": "training",
         "seen": 0,
-        "total": total(built, data, engine.values),
+        "total": total(model, data, engine),
         "provenance": provenance.describe(device),
     }
-    run = runs.create(folder, facts, {"model": chosen.describe(), "training": engine.describe()})
-    return _work(Trainer(run, built, data, engine.values))
+
+
+def _machines(engine: Training, device: torch.device) -> dict[str, Any]:
+    return {
+        "device": str(device),
+        "devices": engine.devices,
+        "nodes": engine.nodes,
+        "processes": group.count(),
+    }
+
+
+def _here(run: Run, device: torch.device) -> Run:
+    """The run as this process is to see it: on its own device."""
+    return dataclasses.replace(run, facts={**run.facts, "device": str(device)})
 
 
 def resume(folder: str | Path, training: Mapping[str, Any] | None = None) -> tuple[Run, list[str]]:
@@ -109,12 +138,13 @@ def resume(folder: str | Path, training: Mapping[str, Any] | None = None) -> tup
     ]
     engine = resolve(Training, layers, "training").values
     check(engine)
-    data = runs.data_of(run)
-    device = devices.choose(engine.device)
-    run = run.update(device=str(device), state="training")
-    trainer = Trainer(run, runs.rebuild(run), data, engine)
-    damaged = trainer.resume()
-    return _work(trainer), damaged
+    with processes.working(engine, devices.choose(engine.device)) as device:
+        data = processes.in_turn(lambda: runs.data_of(run))
+        run = _here(processes.note(run, state="training", **_machines(engine, device)), device)
+        with group.agreed():
+            trainer = Trainer(run, runs.rebuild(run), data, engine)
+            damaged = trainer.resume()
+        return _work(trainer), damaged
 
 
 def _origin(room: Any, model: str, start: str | Path | None, runs_dir: Path) -> Run | None:
@@ -179,15 +209,20 @@ def _data(engine: Training) -> Dataset:
 
 def _work(trainer: Trainer) -> Run:
     """Train, and leave in run.json how it ended and how long it took, all its parts together."""
+    remarks = processes.idle(trainer.model, trainer.total)
+    if processes.first():
+        sys.stderr.writelines(f"{line}\n" for line in remarks)
     try:
         state = trainer.train()
     except GenbenchError as error:
-        trainer.run.update(
-            state=f"failed: {error}", seen=trainer.model.seen, seconds=trainer.seconds()
-        )
+        processes.note(
+            trainer.run, state=f"failed: {error}", seen=trainer.model.seen,
+            seconds=trainer.seconds(),
+        )  # fmt: skip
         raise
-    return trainer.run.update(
-        state=state, seen=trainer.model.seen, total=trainer.total, seconds=trainer.seconds(),
+    return processes.note(
+        trainer.run, state=state, seen=trainer.model.seen, total=trainer.total,
+        seconds=trainer.seconds(),
         ended=provenance.now(),
     )  # fmt: skip
 

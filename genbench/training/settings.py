@@ -17,6 +17,8 @@ class Training:
     resolution: int = 32
     seed: int = 0  # fixes initial weights, order of images, flips and every draw
     device: str = "auto"
+    devices: int = 1  # on each machine, with a process each, which share every batch
+    nodes: int = 1  # machines
     threads: int | None = None  # of the CPU; None: torch's choice
     minutes: float | None = None  # stop after so long, at a checkpoint; None: no limit
     cpu_minutes: float | None = None  # likewise, of processor time: fair on a busy machine

@@ -369,7 +369,6 @@ real, fake = torch.randn(2, 8, 3, 8, 8, dtype=torch.float64)
 n = 8 // COUNT
 real, fake = real[RANK * n :][:n], fake[RANK * n :][:n]
 rng = torch.Generator().manual_seed(1)
-torch.rand(RANK * n, generator=rng)  # the points of the others
 judge = lambda x: net.judge(x, 1, 0.5)[0]
 norms = wgan.gradient_norms(judge, real, fake, rng)
 scores, features = net.judge(real, 1, 0.5)

@@ -19,6 +19,9 @@ if COUNT > 1:
     dist.init_process_group(
         "gloo", init_method=os.environ["MEETING"], rank=RANK, world_size=COUNT
     )
+    from genbench.distributed import shared
+    sharing = shared(COUNT)
+    sharing.__enter__()
 def tell(value):
     print("told " + json.dumps(value), flush=True)
 """
@@ -34,7 +37,8 @@ os._exit(0)
 def together(code: str, folder: Path, count: int = 2) -> list[Any]:
     """Run *code* in *count* processes; returns what each of them hands to ``tell``.
 
-    The code may use RANK, COUNT, torch and dist. With a count of 1 there is no group.
+    The code may use RANK, COUNT, torch and dist, and shares a training step. With a count of 1
+    there is no group.
     """
     meeting = f"file://{folder / f'meeting-{count}'}"
     running = [
