@@ -31,6 +31,11 @@ class Split:
         """Images in the split."""
         return len(self.images)
 
+    @property
+    def streamed(self) -> bool:
+        """Whether images are decoded whenever they are taken."""
+        return False
+
     def take(self, index: Tensor | slice) -> Tensor:
         """Some rows as a new tensor on the CPU, (k, 3, r, r) uint8.
 

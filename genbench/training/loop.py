@@ -131,6 +131,7 @@ class Trainer:
                     self._roll_back(end)
             raise AssertionError("the last chance returns or raises")
         finally:
+            self.feed.close()
             self.keeper.close()
 
     def _until_stopped(self, clock: Clock) -> str:
