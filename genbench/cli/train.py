@@ -36,6 +36,8 @@ def _listed(_: click.Context, __: click.Parameter, value: str | None) -> list[st
               help="Processes on each machine that share every batch.  [default: 1]")  # fmt: skip
 @click.option("--nodes", type=click.IntRange(min=1),
               help="Machines; torchrun or srun starts processes there.  [default: 1]")  # fmt: skip
+@click.option("--deterministic", is_flag=True, default=None,
+              help="On a GPU: only kernels that add in one order; slower.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(min=1), help="Of the CPU; 1 on a busy machine.")
 @click.option("--evaluate", metavar="METRIC:IMAGES", callback=_listed,
               help="Metrics to take now and then, such as fid:768:2000,rmse:500; the weights that "

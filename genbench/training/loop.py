@@ -18,6 +18,7 @@ from genbench.runs import Run, restore
 from genbench.training import pictures, processes
 from genbench.training.alarms import Alarms
 from genbench.training.averages import Averages
+from genbench.training.determinism import enforced
 from genbench.training.feed import Feed
 from genbench.training.keeping import Keeper
 from genbench.training.log import Log, fetched, not_finite, where
@@ -120,6 +121,10 @@ class Trainer:
             KeyboardInterrupt: a second signal came before the checkpoint was written.
         """
         clock = Clock(self.settings)
+        with enforced(deterministic=self.settings.deterministic):
+            return self._train(clock)
+
+    def _train(self, clock: Clock) -> str:
         try:
             for chance in range(ROLLBACKS + 1):
                 try:

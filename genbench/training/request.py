@@ -16,7 +16,7 @@ from genbench.errors import BadInput, BadSetting, GenbenchError, nearest
 from genbench.interfaces import Continues, Learns
 from genbench.runs import Run
 from genbench.settings import Layer, Resolved, read_layer, resolve
-from genbench.training import processes
+from genbench.training import determinism, processes
 from genbench.training.loop import Trainer, total
 from genbench.training.settings import Training, check
 
@@ -85,6 +85,7 @@ def _facts(model: Learns, data: Dataset, engine: Training, device: torch.device)
         "fingerprint": data.fingerprint,
         "licence": data.licence,
         **_machines(engine, device),
+        "determinism": determinism.describe(device, deterministic=engine.deterministic),
         "created": provenance.now(),
         "state": "training",
         "seen": 0,

@@ -19,6 +19,7 @@ class Training:
     device: str = "auto"
     devices: int = 1  # on each machine, with a process each, which share every batch
     nodes: int = 1  # machines
+    deterministic: bool = False  # on a GPU: only kernels that add in one order
     threads: int | None = None  # of the CPU; None: torch's choice
     minutes: float | None = None  # stop after so long, at a checkpoint; None: no limit
     cpu_minutes: float | None = None  # likewise, of processor time: fair on a busy machine

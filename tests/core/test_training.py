@@ -24,6 +24,7 @@ from genbench import checkpoints, runs
 from genbench.data import open_dataset
 from genbench.errors import BadInput, BadSetting, Diverged
 from genbench.training.averages import Averages
+from genbench.training.determinism import describe, enforced
 from genbench.training.feed import Feed
 
 # 4x4 and 8x8 with a fade, images enough to fill and use the buffer: 24 steps of 8 images
@@ -372,3 +373,20 @@ def test_running_statistics_are_averaged_with_the_weights() -> None:
     with averages.applied():
         assert model.net.running_mean.tolist() == [1.0, 1.0]
     assert model.net.running_mean.tolist() == [4.0, 4.0]
+
+
+def test_a_run_says_what_its_seed_fixes(straight: runs.Run) -> None:
+    assert straight.facts["determinism"].startswith("one seed gives one result, to the bit")
+    gpu = torch.device("cuda")
+    assert "part in the last digits" in describe(gpu, deterministic=False)
+    assert "one seed gives one result" in describe(gpu, deterministic=True)
+
+
+def test_determinism_is_enforced_while_training_lasts() -> None:
+    with enforced(deterministic=True):
+        assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_a_deterministic_run_is_the_same_run(straight: runs.Run, tmp_path: Path) -> None:
+    assert_same(weights(train(tmp_path, deterministic=True)), weights(straight))
