@@ -156,6 +156,26 @@ def show(images: Tensor, place: Place) -> Tensor:
     return fade(small, place.alpha) if place.fading else small
 
 
+def share(place: Place, device: torch.device) -> float | Tensor:
+    """Alpha as networks take it, 1.0 where nothing fades.
+
+    A tensor while it rises: compiled networks would be compiled anew for every plain number.
+    """
+    if not place.fading:
+        return 1.0
+    return torch.full((), place.alpha, dtype=torch.float64, device=device)
+
+
+def blend(old: Tensor, new: Tensor, alpha: float | Tensor) -> Tensor:
+    """(1 - alpha) *old* + alpha *new*; alpha a number, or a tensor without dimensions."""
+    return torch.lerp(old, new, alpha.to(new.dtype) if isinstance(alpha, Tensor) else alpha)
+
+
+def settled(alpha: float | Tensor) -> bool:
+    """Whether nothing fades at *alpha*, as `share` gives it; never waits for a device."""
+    return not isinstance(alpha, Tensor) and alpha >= 1
+
+
 def double(images: Tensor) -> Tensor:
     """Each pixel twice in each direction: (n, c, h, w) -> (n, c, 2h, 2w)."""
     return F.interpolate(images, scale_factor=2.0, mode="nearest")

@@ -23,7 +23,7 @@ from genbench.interfaces import Adopted, Alarm, Batch, Stage, Tensors
 from ._adopting import adopt, layers, part
 from ._alarms import ADVERSARIAL_CODES
 from ._buffer import ImageBuffer
-from ._growing import RESOLUTIONS, Place, last_phase, show
+from ._growing import RESOLUTIONS, Place, last_phase, share, show
 from ._growing_nets import Encoder, Generator
 from ._latent_model import LatentModel
 from ._layers import frozen, settle
@@ -195,11 +195,13 @@ class GrowingAutoencoder(LatentModel):
         return self.draw(n, rng).to(self._device)
 
     def _generate(self, z: Tensor, place: Place) -> Tensor:
-        images: Tensor = self.generator(z, place.phase, place.alpha)
+        images: Tensor = self.generator(z, place.phase, share(place, self._device))
         return images
 
     def _encode(self, images: Tensor, place: Place) -> Tensor:
-        codes: Tensor = self.encoder(images, place.phase, place.alpha)
+        # One layout, wherever images come from: compiled networks have a form for each.
+        images = images.contiguous(memory_format=torch.channels_last)
+        codes: Tensor = self.encoder(images, place.phase, share(place, self._device))
         return codes
 
     @property

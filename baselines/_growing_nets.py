@@ -10,11 +10,10 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import TypeAlias
 
-import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
 from torch import Tensor, nn
 
-from ._growing import double
+from ._growing import blend, double, settled
 from ._layers import DoublingConv, LatentConv, from_colours
 
 Dress: TypeAlias = Callable[[nn.Conv2d], nn.Conv2d]  # initialises a convolution and returns it
@@ -41,17 +40,17 @@ class Generator(nn.Module):
             self.blocks.append(nn.Sequential(nn.Identity(), *pair))
         self.to_rgb = nn.ModuleList(nn.Conv2d(width, 3, 1) for width in wide)
 
-    def forward(self, z: Tensor, phase: int, alpha: float = 1.0) -> Tensor:
+    def forward(self, z: Tensor, phase: int, alpha: float | Tensor = 1.0) -> Tensor:
         """(n, d) -> (n, 3, r, r), r = 4 * 2^phase; alpha is the share of the newest block."""
         features = before = self.blocks[0](z)
         for above in range(1, phase + 1):
             before, features = features, self.blocks[above](features)
         image: Tensor = self.to_rgb[phase](features)
-        if phase == 0 or alpha >= 1:
+        if phase == 0 or settled(alpha):
             return image
         # toRGB looks at one pixel at a time, so it may as well come before the doubling.
         old = double(self.to_rgb[phase - 1](before))
-        return torch.lerp(old, image, alpha)
+        return blend(old, image, alpha)
 
 
 class Encoder(nn.Module):
@@ -75,7 +74,7 @@ class Encoder(nn.Module):
             pair = _pair(narrowed, smaller, dress, nn.Identity)
             self.blocks.append(nn.Sequential(*pair, nn.AvgPool2d(2)))
 
-    def forward(self, images: Tensor, phase: int, alpha: float = 1.0) -> Tensor:
+    def forward(self, images: Tensor, phase: int, alpha: float | Tensor = 1.0) -> Tensor:
         """(n, 3, r, r) -> (n, d) of norm 1, r = 4 * 2^phase; alpha as in `Generator`."""
         colour, (first, *rest) = self.from_rgb[phase], self.blocks[phase].children()
         assert isinstance(colour, nn.Conv2d)
@@ -83,9 +82,9 @@ class Encoder(nn.Module):
         features = from_colours(images, colour, first)
         for part in rest:
             features = part(features)
-        if phase > 0 and alpha < 1:
+        if phase > 0 and not settled(alpha):
             old = self.from_rgb[phase - 1](F.avg_pool2d(images, 2))
-            features = torch.lerp(old, features, alpha)
+            features = blend(old, features, alpha)
         for below in reversed(range(phase)):
             features = self.blocks[below](features)
         return F.normalize(features, dim=1)

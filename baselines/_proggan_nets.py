@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from genbench.errors import BadSetting
 
-from ._growing import RESOLUTIONS, double
+from ._growing import RESOLUTIONS, blend, double, settled
 from ._layers import DoublingConv, LatentConv, PixelNorm, equalised
 from ._minibatch import MOMENTS, MinibatchStatistics
 
@@ -63,16 +63,16 @@ class Generator(nn.Module):
             self.blocks.append(nn.Sequential(nn.Identity(), widened, rest))
         self.to_rgb = nn.ModuleList(equalised(nn.Conv2d(width, 3, 1), gain=1.0) for width in wide)
 
-    def forward(self, z: Tensor, phase: int, alpha: float = 1.0) -> Tensor:
+    def forward(self, z: Tensor, phase: int, alpha: float | Tensor = 1.0) -> Tensor:
         """(n, d) -> (n, 3, r, r), r = 4 * 2^phase; alpha is the share of the newest block."""
         features = before = self.blocks[0](self.norm(z))
         for above in range(1, phase + 1):
             before, features = features, self.blocks[above](features)
         image: Tensor = self.to_rgb[phase](features)
-        if phase == 0 or alpha >= 1:
+        if phase == 0 or settled(alpha):
             return image
         # toRGB looks at one pixel at a time, so it may as well come before the doubling.
-        return torch.lerp(double(self.to_rgb[phase - 1](before)), image, alpha)
+        return blend(double(self.to_rgb[phase - 1](before)), image, alpha)
 
 
 class Trunk(nn.Module):

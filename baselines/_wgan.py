@@ -13,6 +13,8 @@ from torch import Generator, Tensor
 
 from genbench.distributed import drawn
 
+TWICE = "its gradient is differentiated again, which torch cannot compile"  # see `StaysEager`
+
 
 def gradient_norms(
     critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, rng: Generator

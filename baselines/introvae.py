@@ -279,7 +279,6 @@ class IntroVAE(LatentModel):
         # The gradient that G gets of the squared error here is the one that its own step wants.
         encoder_loss.backward(retain_graph=True)  # type: ignore[no-untyped-call]
         self._optimizers["encoder"].step()
-        torch.clear_autocast_cache()  # it would hold the weights from before the step
         kr, kp = map(_mean, self._kl_of_fakes(fakes))
         against = settings.generator_weight * (kr + kp)
         # No further than G's weights: behind the latents lies E as it was, which is gone.

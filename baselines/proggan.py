@@ -35,14 +35,14 @@ from genbench.interfaces import Adopted, Alarm, Batch, Stage, Tensors
 from . import _proggan_presets as presets
 from ._adopting import part
 from ._alarms import STEEP_CRITIC
-from ._growing import Glances, Place, Schedule, box, double, last_phase
+from ._growing import Glances, Place, Schedule, box, double, last_phase, share
 from ._latent import gaussian
 from ._latent_model import LatentModel
 from ._layers import PixelNorm, frozen
 from ._proggan_foreign import adopt_discriminator, adopt_generator
 from ._proggan_nets import Discriminator, Generator, Shape, check_shape
 from ._repelling import repelling
-from ._wgan import gradient_norms, penalty
+from ._wgan import TWICE, gradient_norms, penalty
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +80,7 @@ class ProgGAN(LatentModel):
     FLIPS: ClassVar[bool] = True
     GEOMETRY: ClassVar[str] = "sphere"
     ALARMS: ClassVar[Sequence[Alarm]] = (STEEP_CRITIC,)
+    EAGER: ClassVar[Mapping[str, str]] = {"discriminator": TWICE}
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = presets.PRESETS
     PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = presets.RESOLUTION
     PRESET_DATA: ClassVar[Mapping[str, str]] = presets.DATA
@@ -247,7 +248,8 @@ class ProgGAN(LatentModel):
         return scores | {"generator_loss": loss}
 
     def _generate(self, z: Tensor, place: Place) -> Tensor:
-        images: Tensor = self.generator(z.to(self.lods.device), place.phase, place.alpha)
+        alpha = share(place, self.lods.device)
+        images: Tensor = self.generator(z.to(self.lods.device), place.phase, alpha)
         return images
 
     def _judge(self, images: Tensor, place: Place) -> tuple[Tensor, Tensor]:

@@ -27,7 +27,7 @@ from ._alarms import STEEP_CRITIC
 from ._dcgan_nets import Shape, check_shape, generator, strided_stack
 from ._latent_model import LatentModel
 from ._layers import frozen
-from ._wgan import gradient_norms, penalty
+from ._wgan import TWICE, gradient_norms, penalty
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +63,7 @@ class WGANGP(LatentModel):
     FLIPS: ClassVar[bool] = True
     GEOMETRY: ClassVar[str] = "gaussian"
     ALARMS: ClassVar[Sequence[Alarm]] = (STEEP_CRITIC,)
+    EAGER: ClassVar[Mapping[str, str]] = {"critic": TWICE}
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "celeba-128": {},
         "lsun-64": {},

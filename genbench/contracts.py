@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genbench import registry, runs, seeds
+from genbench import devices, registry, runs, seeds
 from genbench.errors import GenbenchError
 from genbench.images import to_bytes
 from genbench.interfaces import (
@@ -215,7 +215,7 @@ def _use_changes_nothing(name: str, room: Any) -> None:
 def _works_under_autocast(name: str, room: Any) -> None:
     model = fresh(name, room)
     model.train()
-    with torch.autocast("cpu", torch.bfloat16):
+    with devices.bfloat16(torch.device("cpu")):
         scalars = model.step(batch(), seeds.generator(0, "step"))
     bad = [key for key, value in scalars.items() if not bool(torch.isfinite(value))]
     if bad:

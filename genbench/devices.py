@@ -57,18 +57,42 @@ def full_float32() -> Iterator[None]:
     TF32 keeps 10 bits of a factor: features, and every score made of them, would then
     depend on the GPU.
     """
-    matmul = _matmul_precision()
+    with _products("ieee", "highest"):
+        yield
+
+
+@contextlib.contextmanager
+def tensor_float32() -> Iterator[None]:
+    """TF32 for products and convolutions of float32, where a GPU has it; the opposite of above."""
+    with _products("tf32", "high"):
+        yield
+
+
+@contextlib.contextmanager
+def bfloat16(device: torch.device) -> Iterator[None]:
+    """Products and convolutions in bfloat16, everything else, and all weights, in float32.
+
+    What is left of products in float32 is TF32. Autocast's cache of converted weights is off:
+    it would hand an optimiser's old weights to whatever follows the update in the same step.
+    """
+    with tensor_float32(), torch.autocast(device.type, torch.bfloat16, cache_enabled=False):
+        yield
+
+
+@contextlib.contextmanager
+def _products(precision: str, matmul: str) -> Iterator[None]:
+    before = _matmul_precision()
     saved = [(kind, kind.fp32_precision) for kind in _KINDS]
     # torch keeps two sets of switches and refuses to multiply while they disagree.
-    torch.set_float32_matmul_precision("highest")
+    torch.set_float32_matmul_precision(matmul)
     for kind in _KINDS:
-        kind.fp32_precision = "ieee"
+        kind.fp32_precision = precision
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(matmul)
-        for kind, precision in saved:
-            kind.fp32_precision = precision
+        torch.set_float32_matmul_precision(before)
+        for kind, old in saved:
+            kind.fp32_precision = old
 
 
 def _matmul_precision() -> str:

@@ -197,6 +197,13 @@ class Settles(Protocol):
         """Bring them in line, after the weights were replaced by their running averages."""
 
 
+@runtime_checkable
+class StaysEager(Protocol):
+    """A model with networks that ``--compile`` is to leave alone."""
+
+    EAGER: ClassVar[Mapping[str, str]]  # attribute of the model -> why
+
+
 @dataclass(frozen=True)
 class Adopted:
     """What a model made of foreign weights, beside those that it has now."""

@@ -51,6 +51,10 @@ def _listed(_: click.Context, __: click.Parameter, value: str | None) -> list[st
 @click.option("--keep", type=click.IntRange(min=1), help="Checkpoints kept.  [default: 2]")
 @click.option("--checkpoint-minutes", type=click.FloatRange(min=0),
               help="A kill loses at most so much work.  [default: 5]")  # fmt: skip
+@click.option("--precision", type=click.Choice(["32", "tf32", "bf16"]),
+              help="Of products; tf32 and bf16 are faster on a GPU.  [default: 32]")  # fmt: skip
+@click.option("--compile", flag_value=True, default=None, type=bool,
+              help="Let torch compile the networks, anew in every phase.")  # fmt: skip
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
               help="A setting of the model; may be given several times.")  # fmt: skip
 @click.option("--config", type=click.Path(path_type=Path), help="YAML file of settings.")

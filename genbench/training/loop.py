@@ -24,6 +24,7 @@ from genbench.training.keeping import Keeper
 from genbench.training.log import Log, fetched, not_finite, where
 from genbench.training.measuring import TIMES, Measuring, parse
 from genbench.training.settings import Training
+from genbench.training.speed import Pace
 from genbench.training.stopping import Clock, signals
 
 ROLLBACKS = 3  # of one call; whoever diverges again and again needs other settings
@@ -61,6 +62,7 @@ class Trainer:
         flip = settings.flip and data.recipe.flip and model.FLIPS
         self.feed = Feed(data.train, settings.seed, self.device, flip=flip)
         self.averages = Averages(model)
+        self.pace = Pace(model, settings, self.device)
         self.rng = seeds.generator(settings.seed, "training", device=self.device)
         self.total = total(model, data, settings)
         processes.attach(model)
@@ -170,7 +172,8 @@ class Trainer:
         """Show one batch; returns the model's scalars."""
         model = self.model
         shown = min(model.stage(model.seen).batch, self.total - model.seen)
-        scalars = processes.take_step(model, self.feed, shown, self.rng)
+        with self.pace.kept(shown):
+            scalars = processes.take_step(model, self.feed, shown, self.rng)
         self.averages.update()
         model.seen += shown
         return scalars
@@ -201,7 +204,8 @@ class Trainer:
         """Log a step's scalars, and see whether training goes well."""
         row, stage = fetched(scalars), self.model.stage(self.model.seen)
         self._refuse(not_finite(row))
-        self.note = self.log.row(row, stage, self.model.seen)
+        note = self.log.row(row, stage, self.model.seen)
+        self.note = "  ".join(filter(None, [note, self.pace.note]))
         self._heed(self.alarms.see(row, self.model.seen, stage.resolution))
 
     def _heed(self, alarm: Alarm | None) -> None:

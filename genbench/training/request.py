@@ -20,6 +20,11 @@ from genbench.training import determinism, processes
 from genbench.training.loop import Trainer, total
 from genbench.training.settings import Training, check
 
+# What a resumed run keeps: with another value it would not be the run that was begun.
+FIXED = {
+    "data", "data_dir", "on_bad", "resolution", "seed", "flip", "precision", "compile",
+}  # fmt: skip
+
 
 def train(
     model: str,
@@ -128,9 +133,7 @@ def resume(folder: str | Path, training: Mapping[str, Any] | None = None) -> tup
             "train a new run with: genbench train " + run.model
         )
     values = {name: entry["value"] for name, entry in run.settings["training"].items()}
-    fixed = sorted(
-        {"data", "data_dir", "on_bad", "resolution", "seed", "flip"} & set(training or {})
-    )
+    fixed = sorted(FIXED & set(training or {}))
     if fixed:
         raise BadSetting(f"{', '.join(fixed)} cannot change on --resume; start a new run for that")
     layers = [
@@ -224,7 +227,7 @@ def _work(trainer: Trainer) -> Run:
     return processes.note(
         trainer.run, state=state, seen=trainer.model.seen, total=trainer.total,
         seconds=trainer.seconds(),
-        ended=provenance.now(),
+        ended=provenance.now(), **trainer.pace.facts(),
     )  # fmt: skip
 
 

@@ -21,6 +21,8 @@ class Training:
     nodes: int = 1  # machines
     deterministic: bool = False  # on a GPU: only kernels that add in one order
     threads: int | None = None  # of the CPU; None: torch's choice
+    precision: str = "32"  # of products: 32, tf32 or bf16; see genbench.training.speed
+    compile: bool = False  # let torch compile the networks, anew in every phase
     minutes: float | None = None  # stop after so long, at a checkpoint; None: no limit
     cpu_minutes: float | None = None  # likewise, of processor time: fair on a busy machine
     images: int | None = None  # shown in all; None: as many as the model wants
@@ -36,7 +38,11 @@ class Training:
 
 def check(settings: Training) -> None:
     """Raise `BadSetting` for the first value that training cannot work with."""
-    words = {"on_bad": ("refuse", "skip"), "on_divergence": ("stop", "rollback", "continue")}
+    words = {
+        "on_bad": ("refuse", "skip"),
+        "on_divergence": ("stop", "rollback", "continue"),
+        "precision": ("32", "tf32", "bf16"),
+    }
     for name, known in words.items():
         value = getattr(settings, name)
         if value not in known:
