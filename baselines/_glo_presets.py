@@ -14,10 +14,11 @@ RESOLUTION: Mapping[str, int] = {
 }
 DATA: Mapping[str, str] = {
     "glo-mnist-32": "mnist",
+    "glo-svhn-32": "svhn",
     "glo-celeba-64": "celeba",
     "glo-celeba-128": "celeba",
-    "glo-lsun-64": "lsun",
-    "glo-lsun-128": "lsun",
+    "glo-lsun-64": "lsun-bedroom",
+    "glo-lsun-128": "lsun-bedroom",
 }
 
 

@@ -111,13 +111,13 @@ RESOLUTION: Mapping[str, int] = {
 DATA: Mapping[str, str] = {
     "celeba-64": "celeba",
     "celeba-128": "celeba",
-    "celebahq-128": "celebahq",
-    "celebahq-1024": "celebahq",
-    "celebahq-1024-second": "celebahq",
-    "lsun-256": "lsun",
+    "celebahq-128": "celeba-hq",
+    "celebahq-1024": "celeba-hq",
+    "celebahq-1024-second": "celeba-hq",
+    "lsun-256": "lsun-bedroom",
     "cifar10-32": "cifar10",
     "ablation-128": "celeba",
-    **dict.fromkeys(REPORT, "celebahq"),
+    **dict.fromkeys(REPORT, "celeba-hq"),
 }
 SHAPE = ("latent", "fmap_base", "fmap_max")
 

@@ -114,7 +114,7 @@ class ALI(LatentModel):
     }
     PRESET_DATA: ClassVar[Mapping[str, str]] = {
         "celeba-64": "celeba",
-        "svhn-32": "svhn",
+        "svhn-32": "svhn:split=extra",
         "cifar10-32": "cifar10",
     }
     PRESET_SOURCE: ClassVar[Mapping[str, str]] = {

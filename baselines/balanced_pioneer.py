@@ -119,9 +119,9 @@ class BalancedPioneer(GrowingAutoencoder):
         "smoke": 32,
     }
     PRESET_DATA: ClassVar[Mapping[str, str]] = {
-        "celebahq-256": "celebahq",
-        "lsun-256": "lsun",
-        **{f"ablation-{name}{end}": "celebahq" for name in NORMS for end in ("", "-margin")},
+        "celebahq-256": "celeba-hq",
+        "lsun-256": "lsun-bedroom",
+        **{f"ablation-{name}{end}": "celeba-hq" for name in NORMS for end in ("", "-margin")},
     }
 
     PRESET_SOURCE: ClassVar[Mapping[str, str]] = {

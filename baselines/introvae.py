@@ -156,11 +156,11 @@ class IntroVAE(LatentModel):
     }
     PRESET_DATA: ClassVar[Mapping[str, str]] = {
         "paper-128": "celeba",
-        "paper-256": "celebahq",
-        "paper-1024": "celebahq",
-        "code-256-a": "celebahq",
-        "code-256-b": "celebahq",
-        "code-1024": "celebahq",
+        "paper-256": "celeba-hq:split=introvae",
+        "paper-1024": "celeba-hq:split=introvae",
+        "code-256-a": "celeba-hq:split=introvae",
+        "code-256-b": "celeba-hq:split=introvae",
+        "code-1024": "celeba-hq:split=introvae",
         "celeba-64": "celeba",
         "cifar10-32": "cifar10",
     }

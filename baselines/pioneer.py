@@ -106,8 +106,8 @@ class Pioneer(GrowingAutoencoder):
     PRESET_DATA: ClassVar[Mapping[str, str]] = {
         "celeba-64": "celeba",
         "celeba-128": "celeba",
-        "celebahq-256": "celebahq",
-        "lsun-128": "lsun",
+        "celebahq-256": "celeba-hq",
+        "lsun-128": "lsun-bedroom",
         "cifar10-32": "cifar10",
     }
 

@@ -80,8 +80,8 @@ class WGANGP(LatentModel):
     }
     PRESET_DATA: ClassVar[Mapping[str, str]] = {
         "celeba-128": "celeba",
-        "lsun-64": "lsun",
-        "lsun-128": "lsun",
+        "lsun-64": "lsun-bedroom",
+        "lsun-128": "lsun-bedroom",
     }
     PRESET_SOURCE: ClassVar[Mapping[str, str]] = {
         "celeba-128": "settings of the paper; IntroVAE table 2 quotes a number",

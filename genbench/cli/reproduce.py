@@ -25,7 +25,7 @@ if TYPE_CHECKING:
               show_default=True,
               help="Share of all images, shown and measured; below 1: a smoke test.")  # fmt: skip
 @click.option("--data", "places", multiple=True, metavar="[NAME=]DATA",
-              help="celebahq=folder:PATH says where a data set is read from; toyfaces alone "
+              help="celeba-hq=folder:PATH says where a data set is read from; toyfaces alone "
               "takes the place of all of them, in a smoke test.")  # fmt: skip
 @click.option("--systems", type=Names(), help="Only these, as the paper prints them: PIONEER,AGE.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
@@ -55,7 +55,7 @@ def reproduce_command(
       genbench reproduce --list
       genbench reproduce pioneer-table1 --plan
       genbench reproduce pioneer-table1 --scale 0.01
-      genbench reproduce balanced-pioneer-ablation --data celebahq=folder:PATH
+      genbench reproduce balanced-pioneer-ablation --data celeba-hq=folder:PATH
     """
     from genbench import reproduction
     from genbench.settings import parse_assignments

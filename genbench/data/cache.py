@@ -12,7 +12,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +70,8 @@ def stored(source: Source, resolution: int, on_bad: str, root: Path) -> Stored:
 
 def _key(source: Source, resolution: int, on_bad: str) -> str:
     """Names what goes into an entry: equal keys, equal content."""
-    parts = [FORMAT, source.name, source.stamp(), asdict(source.recipe), resolution, on_bad]
+    recipe = source.recipe.describe() | {"flip": source.recipe.flip}
+    parts = [FORMAT, source.name, source.stamp(), recipe, resolution, on_bad]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

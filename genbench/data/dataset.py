@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -14,7 +14,8 @@ from torch import Tensor
 
 from genbench import places
 from genbench.data import cache
-from genbench.data.source import Bytes, Recipe
+from genbench.data.source import Bytes, Opener, Recipe, Source
+from genbench.data.stream import Streamed, Streams, recipe, stream
 from genbench.errors import BadSetting
 from genbench.registry import room
 
@@ -24,7 +25,7 @@ class Split:
     """Rows of one split, in canonical order. They stay on disk until they are taken."""
 
     name: str  # "train" or "test"
-    images: Bytes  # (n, 3, r, r) uint8, a read-only memory map
+    images: Bytes | Streamed  # (n, 3, r, r) uint8, a read-only memory map or decoded when taken
     attributes: Mapping[str, NDArray[np.generic]]  # name -> (n,); empty where nothing is known
 
     def __len__(self) -> int:
@@ -34,7 +35,7 @@ class Split:
     @property
     def streamed(self) -> bool:
         """Whether images are decoded whenever they are taken."""
-        return False
+        return isinstance(self.images, Streamed)
 
     def take(self, index: Tensor | slice) -> Tensor:
         """Some rows as a new tensor on the CPU, (k, 3, r, r) uint8.
@@ -45,6 +46,9 @@ class Split:
         Raises:
             IndexError: a row that the split does not have.
         """
+        if isinstance(self.images, Streamed):
+            wanted = index if isinstance(index, slice) else index.cpu().numpy()
+            return torch.from_numpy(self.images[wanted])
         rows = np.asarray(self.images)  # numpy's own type: indexing a memmap gives a memmap
         if isinstance(index, slice):
             return torch.from_numpy(rows[index].copy())
@@ -94,9 +98,9 @@ def open_dataset(
         raise BadSetting(f"the resolution must be at least 1 pixel, got {resolution}")
     if on_bad not in ("refuse", "skip"):  # a misspelt word must not leave images out
         raise BadSetting(f"on_bad is refuse or skip, got {on_bad!r}")
-    name, colon, argument = spec.partition(":")
-    opener = room("dataset", name).load()
-    source = opener(argument if colon else None, places.data_dir(data_dir))
+    source = open_source(spec, data_dir)
+    if getattr(source, "streamed", False):
+        return _streamed(cast(Streams, source), resolution, on_bad)
     stored = cache.stored(source, resolution, on_bad, places.cache_dir(cache_dir) / "data")
     splits = {
         name: Split(name, stored.images[name], stored.attributes[name]) for name in cache.SPLITS
@@ -109,4 +113,34 @@ def open_dataset(
         source.licence,
         **splits,
         left_out=stored.left_out,
+    )
+
+
+def open_source(spec: str, data_dir: Path | None = None) -> Source:
+    """Find a data set; nothing is decoded.
+
+    Raises:
+        UnknownName, BadSetting, BadInput: see `open_dataset`.
+    """
+    name, colon, argument = spec.partition(":")
+    opener: Opener = room("dataset", name).load()
+    return opener(argument if colon else None, places.data_dir(data_dir))
+
+
+def _streamed(source: Streams, resolution: int, on_bad: str) -> Dataset:
+    images, fingerprint = stream(source, resolution, on_bad)
+    columns = source.attributes()
+    held_out = source.is_test()
+    splits = {
+        name: Split(name, images[name], {key: column[rows] for key, column in columns.items()})
+        for name, rows in (("train", ~held_out), ("test", held_out))
+    }
+    return Dataset(
+        source.name,
+        resolution,
+        recipe(source),
+        fingerprint,
+        source.licence,
+        splits["train"],
+        splits["test"],
     )

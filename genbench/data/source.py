@@ -24,10 +24,12 @@ class Recipe:
     split: str  # "official partition", "name hash, 1 in 10 is test"
     flip: bool = False  # whether a mirrored image is as good as the image, for training
     channels: str = "RGB"  # "grey repeated to RGB"
+    checked: str = ""  # what the fingerprint has seen, where it is not every pixel
 
     def describe(self) -> dict[str, Json]:
         """As the protocol writes it; mirroring belongs to training, not to the data."""
-        return {key: value for key, value in asdict(self).items() if key != "flip"}
+        left_out = {"flip"} if self.checked else {"flip", "checked"}
+        return {key: value for key, value in asdict(self).items() if key not in left_out}
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,14 @@ RATES_FROM = (
     "Pioneer's trainings on one Titan V or P100 of 2018; a newer GPU is several times faster"
 )
 # Training images, for trainings that count epochs, where the data is not at hand.
-SIZES = {"celeba": 162_770, "celebahq": 27_000, "lsun": 3_033_042, "mnist": 60_000, "svhn": 73_257}
+SIZES = {
+    "celeba": 162_770,
+    "celeba-hq": 27_000,
+    "celeba-hq:split=introvae": 29_000,
+    "lsun-bedroom": 3_033_042,
+    "mnist": 60_000,
+    "svhn": 73_257,
+}
 COUNTS = ("phase_images", "phase_starts", "stable_images", "fade_images", "ramp_images", "warmup")
 SOURCE = "reproduction"  # of settings that it gives to a run
 FEWEST = 16  # images of a smoke test, of any kind
@@ -63,8 +70,12 @@ class How:
         return f"smoke test, {'; '.join(parts)}" if parts else None
 
     def spec(self, data: str) -> str:
-        """What to open for the data set that presets call *data*."""
-        return self.instead or self.data.get(data, data)
+        """What to open for the data set that presets call *data*, options and all."""
+        name, _, options = data.partition(":")
+        found = self.instead or self.data.get(name, data)
+        if found.partition(":")[0] != name or not options or found == data:
+            return found
+        return f"{found}{',' if ':' in found else ':'}{options}"
 
 
 def folder(job: Job, how: How) -> Path:
@@ -220,7 +231,8 @@ def no_data(data: str, how: How) -> str | None:
         room = registry.room("dataset", name).load()
         room(argument if colon else None, places.data_dir(how.data_dir))
     except GenbenchError as error:
-        hint = f"; say where it is: --data {data}=folder:PATH" if not how.instead else ""
+        place = f"--data {data.partition(':')[0]}=folder:PATH"
+        hint = f"; say where it is: {place}" if not how.instead else ""
         return f"{error}{hint}"
     return None
 

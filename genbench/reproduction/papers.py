@@ -12,14 +12,15 @@ from genbench.errors import BadSetting, nearest
 from genbench.evaluation.presets import PRESETS
 from genbench.published import Published, rows
 
-# As papers call a data set -> as presets do.
+# As published numbers call a data set -> its source.
 DATA = {
     "celeba": "celeba",
-    "celeba_hq": "celebahq",
-    "lsun_bedroom": "lsun",
+    "celeba_hq": "celeba-hq",
+    "lsun_bedroom": "lsun-bedroom",
     "mnist": "mnist",
     "svhn": "svhn",
 }
+SHORT = {"celeba_hq": "celebahq", "lsun_bedroom": "lsun"}  # in the names of presets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,13 +172,16 @@ def _targets(
         yield Target(number, why_not=why)
         return
     model = systems[number.system]
-    data = DATA[number.dataset]
     preset = about.presets.get(number.system, about.preset)
-    preset = preset.format(data=data, resolution=number.resolution)
-    why = _no_preset(registry.room("model", model).load(), model, preset, number)
+    short = SHORT.get(number.dataset, number.dataset)
+    preset = preset.format(data=short, resolution=number.resolution)
+    room = registry.room("model", model).load()
+    why = _no_preset(room, model, preset, number)
     if why is not None:
         yield Target(number, why_not=why)
         return
+    # A preset says more than the name: which split the paper trained on.
+    data = getattr(room, "PRESET_DATA", {}).get(preset, DATA[number.dataset])
     evaluation = about.evaluation.get(number.dataset, name)
     job = Job(model, preset, data, number.resolution, evaluation, about.images)
     found = list(_metrics(evaluation, number))
@@ -215,7 +219,7 @@ def _no_preset(room: Any, model: str, preset: str, number: Published) -> str | N
     if known != number.resolution:
         return f"{model}'s preset {preset} is for {known}x{known}"
     data = getattr(room, "PRESET_DATA", {}).get(preset)
-    if data is not None and data != DATA[number.dataset]:
+    if data is not None and data.partition(":")[0] != DATA[number.dataset]:
         return f"{model}'s preset {preset} is for {data}, not for {number.dataset}"
     return None
 

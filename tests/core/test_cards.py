@@ -12,6 +12,7 @@ import pytest
 
 from genbench import published
 from genbench.cards import card, comments, parameters
+from genbench.errors import BadInput
 from genbench.registry import room, rooms
 from genbench.runs import build
 
@@ -118,3 +119,16 @@ def test_a_strangers_model_is_checked(
 
     assert done.returncode == code, done.stderr
     assert words in done.stdout
+
+
+@pytest.mark.parametrize("name", rooms("model"))
+def test_presets_name_data_sets_that_are_there(name: str) -> None:
+    """Whatever a preset trains on is a source of the registry, and its options exist."""
+    model = room("model", name).load()
+    for preset, data in getattr(model, "PRESET_DATA", {}).items():
+        assert preset in model.PRESETS
+        source, _, argument = data.partition(":")
+        opener = room("dataset", source).load()
+        if argument:
+            with pytest.raises(BadInput, match="--data-dir"):  # only the files are missing
+                opener(argument, None)

@@ -164,8 +164,8 @@ def test_a_plan_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     text = run("reproduce", "balanced-pioneer-ablation", "--plan").stdout
 
-    assert "data celebahq: not there; no dataset is called 'celebahq'" in text
-    assert "--data celebahq=folder:PATH" in text
+    assert "data celeba-hq: not there; celeba-hq" in text
+    assert "--data celeba-hq=folder:PATH" in text
     assert "weights inception: not there; no pt_inception" in text
     assert "training balanced_pioneer ablation-pn: 20,000,000 images, about " in text
     assert "not attempted: Balanced PIONEER ablation SN celeba_hq 128x128" in text
