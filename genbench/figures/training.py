@@ -38,7 +38,7 @@ def training(runs: Sequence[Run], wanted: Sequence[str] = ()) -> Drawing:
     Args:
         runs: one to four.
         wanted: panels, each a scalar or several joined by "+"; by default the KL terms, the
-            errors of reconstruction and FID, or what there is where a run has none of them.
+            errors of reconstruction and the metrics taken in training, or what there is where a run has none of them.
 
     Raises:
         UnknownName: a scalar that no run has logged.
@@ -77,15 +77,16 @@ def training(runs: Sequence[Run], wanted: Sequence[str] = ()) -> Drawing:
 
 def default_panels(names: Sequence[str]) -> list[Panel]:
     """Which scalars stand together where nobody has asked for any."""
-    own = [name for name in names if name not in ABOUT]
+    taken = [name for name in names if ":" in name]  # metrics, `train --evaluate`: own scales
+    own = [name for name in names if name not in ABOUT and name not in taken]
     kl = tuple(name for name in own if name.lower().split("_")[0] == "kl")
-    fid = tuple(name for name in own if name.lower().startswith("fid"))
     error = tuple(
         name for name in own
-        if name not in kl + fid and "loss" not in name and any(e in name.lower() for e in ERRORS)
+        if name not in kl and "loss" not in name and any(e in name.lower() for e in ERRORS)
     )  # fmt: skip
-    groups = (("KL terms", kl), ("reconstruction error", error), ("FID", fid))
+    groups = (("KL terms", kl), ("reconstruction error", error))
     found = [(_label(label, members), members) for label, members in groups if members]
+    found += [(_plain(name), (name,)) for name in taken]
     return found or [(_plain(name), (name,)) for name in own[:3]]
 
 

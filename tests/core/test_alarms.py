@@ -16,7 +16,7 @@ from genbench.training import loop
 from genbench.training.alarms import FLAT, ROWS, SAME_SAMPLES, Alarms
 
 HEALTHY = {"kl_real": 2.2, "kl_fake": 3.2, "variance": 0.3}
-APART = [{"kl_real": 2.5 - k / 4, "kl_fake": 2.5 + k / 2, "variance": 0.3} for k in range(4)]
+APART = [{"kl_real": 2.5 - k / 2, "kl_fake": 2.5 + k / 2, "variance": 0.3} for k in range(4)]
 
 
 def rung(rows: list[dict[str, float]], model: str = "pioneer") -> str:

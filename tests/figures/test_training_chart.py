@@ -89,12 +89,13 @@ def test_several_runs_stand_beside_each_other(tmp_path: Path) -> None:
 
 
 def test_panels_that_nobody_asked_for() -> None:
-    names = ["kl_real", "kl_fake", "squared_error", "encoder_loss", "fid_768", "alpha", "cosine"]
+    names = ["kl_real", "kl_fake", "squared_error", "encoder_loss", "fid:768:2000", "rmse:500", "alpha", "cosine"]
 
     assert default_panels(names) == [
         ("KL terms", ("kl_real", "kl_fake")),
         ("squared error", ("squared_error",)),
-        ("fid 768", ("fid_768",)),
+        ("fid:768:2000", ("fid:768:2000",)),
+        ("rmse:500", ("rmse:500",)),
     ]
     assert default_panels(["loss", "alpha", "resolution"]) == [("loss", ("loss",))]
 
