@@ -38,7 +38,8 @@ def training(runs: Sequence[Run], wanted: Sequence[str] = ()) -> Drawing:
     Args:
         runs: one to four.
         wanted: panels, each a scalar or several joined by "+"; by default the KL terms, the
-            errors of reconstruction and the metrics taken in training, or what there is where a run has none of them.
+            errors of reconstruction and the metrics taken in training, or what there is where
+            a run has none of them.
 
     Raises:
         UnknownName: a scalar that no run has logged.

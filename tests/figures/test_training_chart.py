@@ -89,7 +89,16 @@ def test_several_runs_stand_beside_each_other(tmp_path: Path) -> None:
 
 
 def test_panels_that_nobody_asked_for() -> None:
-    names = ["kl_real", "kl_fake", "squared_error", "encoder_loss", "fid:768:2000", "rmse:500", "alpha", "cosine"]
+    names = [
+        "kl_real",
+        "kl_fake",
+        "squared_error",
+        "encoder_loss",
+        "fid:768:2000",
+        "rmse:500",
+        "alpha",
+        "cosine",
+    ]
 
     assert default_panels(names) == [
         ("KL terms", ("kl_real", "kl_fake")),
