@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from genbench.cli import job
 from genbench.cli.options import runs_option
 from genbench.errors import BadSetting, GenbenchError
 
@@ -63,11 +64,17 @@ def _listed(_: click.Context, __: click.Parameter, value: str | None) -> list[st
               help="Trained run to start from, for a model that starts from another.")  # fmt: skip
 @click.option("--resume", "resume_dir", type=click.Path(path_type=Path),
               help="Go on with this run from its newest good checkpoint.")  # fmt: skip
+@click.option("--continue", "go_on", is_flag=True,
+              help="Go on with the run --name where it has been begun, else begin it.")  # fmt: skip
+@click.option("--slurm", is_flag=True,
+              help="Write a batch script beside the run, and stop.")  # fmt: skip
+@click.option("--slurm-option", "slurm_options", multiple=True, metavar="KEY=VALUE",
+              help="Of sbatch, such as partition=gpu; may be given several times.")  # fmt: skip
 @runs_option
 def train_command(
     model: str | None, resume_dir: Path | None, assignments: tuple[str, ...],
     preset: str | None, config: Path | None, name: str | None, start: str | None, runs_dir: Path,
-    **engine: Any,
+    go_on: bool, slurm: bool, slurm_options: tuple[str, ...], **engine: Any,
 ) -> None:  # fmt: skip
     """Train MODEL and leave a run folder with checkpoints, logs and sample grids.
 
@@ -80,30 +87,45 @@ def train_command(
       genbench train pioneer --preset celeba-64 --evaluate fid:2000 --on-divergence rollback
       genbench train --resume runs/pioneer-toyfaces-32
       genbench train pioneer --preset celeba-64 --devices 8
+      genbench train pioneer --preset celeba-64 --devices 8 --nodes 4 --slurm
     """
     given = {key: value for key, value in engine.items() if value is not None}
+    if slurm_options and not slurm:
+        raise BadSetting("--slurm-option is for the script that --slurm writes; add --slurm")
     if resume_dir is not None:
-        if model or preset or config or assignments or engine["images"] or name or start:
+        if model or preset or config or assignments or engine["images"] or name or start or go_on:
             raise BadSetting(
                 "--resume takes its settings from the run; "
                 "only how it is watched and stopped may be new: --minutes, --device, --evaluate ..."
             )
-        _resume(resume_dir, given)
+        if slurm:
+            job.resuming(resume_dir, given, slurm_options)
+        else:
+            _resume(resume_dir, given)
         return
     if model is None:
         raise BadSetting(
             "which model? For example: genbench train pioneer; see: genbench list model"
         )
-    from genbench.settings import Layer, parse_assignments  # yaml loads here, not for --help
-    from genbench.training import train
+    if go_on and name is None:
+        raise BadSetting("--continue wants the --name of the run to begin or to go on with")
+    from genbench import training  # yaml and torch load here, not for --help
+    from genbench.settings import Layer, parse_assignments
 
-    own = dict(parse_assignments(assignments).values)
+    asked: dict[str, Any] = {
+        "preset": preset, "config": config,
+        "settings": Layer("command line", parse_assignments(assignments).values),
+        "training": Layer("command line", given),
+    }  # fmt: skip
+    if slurm:
+        job.beginning(model, asked, runs_dir, slurm_options, name=name)
+        return
+    where: dict[str, Any] = {"runs_dir": runs_dir, "start": start, "name": name}
     with _one_voice():
-        run = train(
-            model, preset=preset, config=config, settings=Layer("command line", own),
-            training=Layer("command line", given), runs_dir=runs_dir, name=name, start=start,
-        )  # fmt: skip
-        _say(run)
+        if go_on:
+            _say(*training.go_on(model, **where, **asked))
+        else:
+            _say(training.train(model, **where, **asked))
 
 
 @contextlib.contextmanager

@@ -33,6 +33,27 @@ class Loaded:
     arrived: torch.cuda.Event | None = None  # the copies, on a GPU
 
 
+@dataclass(frozen=True)
+class Share:
+    """The rows of a batch that one of several processes takes: all, unless it says otherwise."""
+
+    updates: int = 1  # parts of the batch, one after the other, of which it has its share each
+    count: int = 1  # equal shares of a part
+    number: int = 0  # of the one it takes
+
+    def pieces(self, seen: int, n: int) -> list[tuple[int, int]]:
+        """First image and length of each stretch of images seen .. seen + n - 1 that it takes."""
+        if self.count == 1:
+            return [(seen, n)]
+        part = n // self.updates
+        mine = part // self.count
+        starts = range(seen + self.number * mine, seen + n, part)
+        return [(start, mine) for start in starts]
+
+
+WHOLE = Share()
+
+
 class Feed:
     """Batches of a training split, on the device, loaded ahead of the steps."""
 
@@ -48,10 +69,13 @@ class Feed:
             free, _ = torch.cuda.mem_get_info(device)
             if not split.streamed and split.images.nbytes < RESIDENT_SHARE * free:
                 self._resident = _on_device(split, device)
-        self._ahead = Ahead(self._load, DEPTH)
+        self._ahead, self._share = Ahead(self._load, DEPTH), WHOLE
 
-    def batch(self, seen: int, n: int) -> Batch:
-        """Images number seen .. seen + n - 1 of the sequence."""
+    def batch(self, seen: int, n: int, share: Share = WHOLE) -> Batch:
+        """Images number seen .. seen + n - 1 of the sequence, or a share of them."""
+        if share != self._share:
+            self._ahead.close()  # what waits is another share of later batches
+            self._share = share
         loaded = self._arrived(self._ahead.get(seen, n))
         rows = loaded.images
         if rows is None:
@@ -68,9 +92,10 @@ class Feed:
 
     def _load(self, seen: int, n: int) -> Loaded:
         """In the loading thread: the rows, and their way to the device."""
-        index = self._rows(seen, n)
+        pieces = self._share.pieces(seen, n)
+        index = torch.cat([self._rows(*piece) for piece in pieces])
         # One generator a batch would tie the flips to the batch size; rows are hashed instead.
-        coins = self._coins(seen, n) if self.flip else None
+        coins = torch.cat([self._coins(*piece) for piece in pieces]) if self.flip else None
         images = None if self._resident is not None else self.split.take(index)
         if self._copying is None:
             return Loaded(index, coins, images)

@@ -21,9 +21,9 @@ from torch.optim import Optimizer
 from genbench import group
 from genbench.distributed import BatchNorm2d, shared, this_share
 from genbench.errors import BadSetting
-from genbench.interfaces import Batch, Json, Learns, Stage, Tensors
+from genbench.interfaces import Json, Learns, Stage, Tensors
 from genbench.runs import Run
-from genbench.training.feed import Feed
+from genbench.training.feed import Feed, Share
 from genbench.training.settings import Training
 
 T = TypeVar("T")
@@ -158,7 +158,8 @@ def take_step(model: Learns, feed: Feed, shown: int, rng: Generator) -> Tensors:
     """One training step on the next *shown* images, of which this process takes its share."""
     stage = model.stage(model.seen)
     with shared(shares(stage, shown)):
-        return model.step(_batch(feed, model.seen, shown, stage.updates), rng)
+        share = Share(stage.updates, *this_share())
+        return model.step(feed.batch(model.seen, shown, share), rng)
 
 
 def mean(scalars: Tensor) -> Tensor:
@@ -188,19 +189,6 @@ def idle(model: Learns, total: int) -> list[str]:
         f"shares, so {count} processes are as fast as {shares(stage, stage.batch)}"
         for stage in found.values()
     ]
-
-
-def _batch(feed: Feed, seen: int, shown: int, updates: int) -> Batch:
-    count, number = this_share()
-    if count == 1:
-        return feed.batch(seen, shown)
-    part = shown // updates
-    n = part // count
-    starts = range(seen + number * n, seen + shown, part)
-    found = [feed.batch(start, n) for start in starts]
-    if len(found) == 1:
-        return found[0]
-    return Batch(torch.cat([b.images for b in found]), torch.cat([b.index for b in found]))
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from genbench.errors import BadInput, BadSetting, GenbenchError, nearest
 from genbench.interfaces import Continues, Learns
 from genbench.runs import Run
 from genbench.settings import Layer, Resolved, read_layer, resolve
-from genbench.training import determinism, processes
+from genbench.training import determinism, processes, slurm
 from genbench.training.loop import Trainer, total
 from genbench.training.settings import Training, check
 
@@ -56,9 +56,9 @@ def train(
         GenbenchError: anything the caller can put right.
     """
     room = registry.room("model", model).load()
-    chosen, engine = _settings(room, model, preset, config, settings, training)
+    chosen, engine = layered(room, model, preset, config, settings, training)
     check(engine.values)
-    engine = _anchored(engine)
+    engine = anchored(engine)
     with processes.working(engine.values, devices.choose(engine.values.device)) as device:
         with group.agreed():
             built = runs.build(model, chosen.values, engine.values.resolution, engine.values.seed)
@@ -73,7 +73,7 @@ def train(
         }
 
         def created() -> Run:
-            folder = Path(runs_dir) / (name or _free_name(Path(runs_dir), model, engine.values))
+            folder = Path(runs_dir) / (name or free_name(Path(runs_dir), model, engine.values))
             settings = {"model": chosen.describe(), "training": engine.describe()}
             return runs.create(folder, facts, settings)
 
@@ -127,21 +127,7 @@ def resume(folder: str | Path, training: Mapping[str, Any] | None = None) -> tup
         BadInput: not a run, nothing to resume from, or its data is no longer the same.
     """
     run = runs.read(Path(folder))
-    if run.facts["state"] == "imported":
-        raise BadInput(
-            f"{run.folder} was imported without the state of its training, so it cannot go on; "
-            "train a new run with: genbench train " + run.model
-        )
-    values = {name: entry["value"] for name, entry in run.settings["training"].items()}
-    fixed = sorted(FIXED & set(training or {}))
-    if fixed:
-        raise BadSetting(f"{', '.join(fixed)} cannot change on --resume; start a new run for that")
-    layers = [
-        Layer("settings.json", values | {"minutes": None, "cpu_minutes": None}),
-        Layer("--resume", training or {}),
-    ]
-    engine = resolve(Training, layers, "training").values
-    check(engine)
+    engine = resumed(run, training or {})
     with processes.working(engine, devices.choose(engine.device)) as device:
         data = processes.in_turn(lambda: runs.data_of(run))
         run = _here(processes.note(run, state="training", **_machines(engine, device)), device)
@@ -149,6 +135,31 @@ def resume(folder: str | Path, training: Mapping[str, Any] | None = None) -> tup
             trainer = Trainer(run, runs.rebuild(run), data, engine)
             damaged = trainer.resume()
         return _work(trainer), damaged
+
+
+def resumed(run: Run, given: Mapping[str, Any]) -> Training:
+    """The engine's settings with which a run goes on; *given* ones are new.
+
+    Raises:
+        BadInput: it cannot go on.
+        BadSetting: something given cannot change any more.
+    """
+    if run.facts["state"] == "imported":
+        raise BadInput(
+            f"{run.folder} was imported without the state of its training, so it cannot go on; "
+            "train a new run with: genbench train " + run.model
+        )
+    values = {name: entry["value"] for name, entry in run.settings["training"].items()}
+    fixed = sorted(FIXED & set(given))
+    if fixed:
+        raise BadSetting(f"{', '.join(fixed)} cannot change on --resume; start a new run for that")
+    layers = [
+        Layer("settings.json", values | {"minutes": None, "cpu_minutes": None}),
+        Layer("--resume", given),
+    ]
+    engine = resolve(Training, layers, "training").values
+    check(engine)
+    return engine
 
 
 def _origin(room: Any, model: str, start: str | Path | None, runs_dir: Path) -> Run | None:
@@ -191,7 +202,7 @@ def _who(run: Run) -> dict[str, Any]:
     return {"run": run.id, "name": run.name, "model": run.model, "seen": run.facts["seen"]}
 
 
-def _anchored(engine: Resolved[Training]) -> Resolved[Training]:
+def anchored(engine: Resolved[Training]) -> Resolved[Training]:
     """Paths made absolute: the run must find its data from any folder."""
     place = engine.values.data_dir
     changed = dataclasses.replace(
@@ -224,14 +235,17 @@ def _work(trainer: Trainer) -> Run:
             seconds=trainer.seconds(),
         )  # fmt: skip
         raise
-    return processes.note(
+    run = processes.note(
         trainer.run, state=state, seen=trainer.model.seen, total=trainer.total,
         seconds=trainer.seconds(),
         ended=provenance.now(), **trainer.pace.facts(),
     )  # fmt: skip
+    if processes.first() and (words := slurm.requeue(state)):
+        sys.stderr.write(f"{words}\n")
+    return run
 
 
-def _settings(
+def layered(
     room: Any,
     model: str,
     preset: str | None,
@@ -275,7 +289,7 @@ def _layer(values: Layer | Mapping[str, Any] | None) -> Layer:
     return values if isinstance(values, Layer) else Layer("caller", values or {})
 
 
-def _free_name(folder: Path, model: str, settings: Training) -> str:
+def free_name(folder: Path, model: str, settings: Training) -> str:
     """model-data-resolution, numbered if that is taken."""
     data = "".join(c if c.isalnum() else "-" for c in Path(settings.data).name or settings.data)
     stem = f"{model}-{data.strip('-').removesuffix('-zip')}-{settings.resolution}"

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType
 
+from genbench.training import slurm
 from genbench.training.settings import Training
 
 
@@ -30,7 +31,8 @@ def signals() -> Iterator[Stop]:
         stop.reason = f"stopped by {signal.Signals(number).name}"
 
     try:
-        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        wanted = (signal.SIGINT, signal.SIGTERM, *slurm.stopping())
+        before = {number: signal.signal(number, ask) for number in wanted}
     except ValueError:  # not the main thread: nobody sends signals here
         yield stop
         return
