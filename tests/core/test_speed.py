@@ -18,7 +18,7 @@ import genbench
 from genbench import contracts, devices, runs, seeds
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch
-from genbench.registry import room, rooms
+from genbench.registry import room
 from genbench.training.settings import Training
 from genbench.training.speed import Compiler, Pace
 
@@ -66,8 +66,9 @@ def test_a_compiled_step_is_the_eager_step_and_nothing_of_it_stays() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in rooms("model") if name != "pca"])
-def test_every_model_takes_the_same_step_compiled(name: str) -> None:
+@pytest.mark.parametrize("name", ["pioneer", "introvae", "wgan_gp"])
+def test_a_model_of_each_kind_takes_the_same_step_compiled(name: str) -> None:
+    """Frozen and spectral; batch norms that rest; a critic left eager. Each takes half a minute."""
     assert_compiled_is_eager(name)
 
 
