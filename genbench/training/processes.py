@@ -30,6 +30,7 @@ T = TypeVar("T")
 # Gradients of GPUs go from GPU to GPU, words and numbers of the host beside them.
 BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl"}
 BUCKET = 1 << 24  # numbers sent at once: 64 MB of float32, beside the gradients themselves
+PROBES = 1000  # places of a training at which its batches are looked at
 AGREE_EVERY = 10  # steps between two questions whether somebody was told to stop
 
 
@@ -174,16 +175,17 @@ def idle(model: Learns, total: int) -> list[str]:
     """What to know about batches that not all processes can share.
 
     Args:
-        model: its stages are looked at all the way, a step at a time.
+        model: its stages are looked at from where it stands.
         total: images that the whole training shows.
     """
-    count, seen = group.count(), model.seen
-    found: dict[int, Stage] = {}
-    while count > 1 and seen < total:
+    if group.count() == 1:
+        return []
+    count, found = group.count(), dict[int, Stage]()
+    # A stage that is shorter than a probe's distance costs little time, so it may be missed.
+    for seen in range(model.seen, total, max(1, (total - model.seen) // PROBES)):
         stage = model.stage(seen)
         if shares(stage, stage.batch) < count:
             found.setdefault(stage.batch, stage)
-        seen += stage.batch
     return [
         f"{stage.name}: a batch of {stage.batch} goes into {shares(stage, stage.batch)} equal "
         f"shares, so {count} processes are as fast as {shares(stage, stage.batch)}"
