@@ -61,16 +61,41 @@ def new_folder(target: Path) -> Iterator[Path]:
     try:
         with full_disk_is_an_error(target):
             yield temporary
-            for file in temporary.rglob("*"):
-                if file.is_file():
-                    _sync(file)
-            temporary.chmod(0o755)
-            if target.exists():
-                shutil.rmtree(target)
-            temporary.rename(target)
-            _sync(target.parent)
+            _take_name(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def resumed_folder(target: Path) -> Iterator[Path]:
+    """The same, but what a kill, Ctrl-C or a full disk has left is given to the next attempt.
+
+    One process at a time must see to it that it is alone. A user's error leaves nothing.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.partial")
+    temporary.mkdir(exist_ok=True)
+    try:
+        with full_disk_is_an_error(target):
+            yield temporary
+            _take_name(temporary, target)
+    except DiskFull:
+        raise
+    except GenbenchError:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _take_name(temporary: Path, target: Path) -> None:
+    """Let a folder take the place of *target*, its files safe on the disk before that."""
+    for file in temporary.rglob("*"):
+        if file.is_file():
+            _sync(file)
+    temporary.chmod(0o755)
+    if target.exists():
+        shutil.rmtree(target)
+    temporary.rename(target)
+    _sync(target.parent)
 
 
 def write_text(target: Path, text: str) -> None:

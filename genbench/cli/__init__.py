@@ -16,6 +16,7 @@ COMMANDS = {
     "list": "listing",
     "show": "show",
     "check": "show",
+    "data": "data",
     "train": "train",
     "runs": "runs",
     "import": "importing",

@@ -1,7 +1,8 @@
 """Keeps decoded data sets on disk, so that images are decoded once and then only mapped.
 
 An entry is a folder: train.npy and test.npy (uint8, n x 3 x r x r), attributes.npz and
-dataset.json. It appears whole or not at all; one process makes it and the others wait.
+dataset.json. It appears whole or not at all; one process makes it and the others wait. Work that
+was cut short lies beside it in a hidden folder, where the next attempt goes on.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genbench import files
-from genbench.data.prepare import SPLITS, prepare
+from genbench.data.prepare import prepare
 from genbench.data.source import Bytes, Source
+from genbench.data.written import SPLITS
 from genbench.errors import BadInput
 
 FORMAT = 1  # of an entry; raise it when old entries must be made anew
@@ -57,9 +58,8 @@ def stored(source: Source, resolution: int, on_bad: str, root: Path) -> Stored:
     with files.lock(_lock_file(folder)):
         if found := _look(folder, key):  # another process was faster
             return found
-        for dead in root.glob(f".{folder.name}.*"):  # the lock is ours, so its maker is gone
-            shutil.rmtree(dead, ignore_errors=True)
-        with files.new_folder(folder) as temporary:
+        # The lock is ours, so whoever has left something here is gone.
+        with files.resumed_folder(folder) as temporary:
             about = prepare(source, resolution, on_bad, temporary)
             about |= {"format": FORMAT, "key": key}
             files.write_json(temporary / "dataset.json", about)

@@ -37,8 +37,9 @@ class Origin:
     """Where a published data set comes from; the ``ORIGIN`` of its file."""
 
     licence: str  # one line
-    files: Sequence[str]  # what has to lie in the data folder, by the official names
-    address: str  # of its authors
+    recipe: str  # crop, resize, split and mirroring, one line
+    files: Sequence[str] = ()  # what has to lie in the data folder, by the official names
+    address: str = ""  # of its authors
     checksums: Sequence[str] = ()  # "name md5 digest", as the authors or torchvision state them
     options: Mapping[str, str] = field(default_factory=dict)  # "split=introvae" -> what it does
 

@@ -27,6 +27,7 @@ SMALL = "--set latent=16 --set phase_images=32 --set 'batches=[8,8,8]' --images 
 ONLY_PARSED = {
     "quickstart": "trains for minutes; tests/core/test_quickstart.py runs it, shortened",
     "train pioneer": "trains for minutes; tests/core/test_cli.py trains a smaller one",
+    "data prepare celeba": "wants images that are not here; tests/data has small ones",
     "train --resume": "goes on for minutes; tests/core/test_training.py resumes a smaller one",
     "check my-package/my-model": "that package is a placeholder; tests/core/test_registry.py "
     "finds one of an entry point",
@@ -115,6 +116,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for line in (f"pca --preset tiny --set latent=8 --name pca {SIDE}",
                      f"pioneer --name pioneer {SMALL} {SIDE}"):  # fmt: skip
             assert run(f"train {line}").exit_code == 0
+        assert run("data prepare toyfaces:240 --resolution 16").exit_code == 0
         for number, name in enumerate(["vae", "age-celeba-64"]):
             _copy(Path("runs/pca"), name, number)
         for number, name in enumerate(["celeba-64", "toyfaces-32"], start=9):

@@ -131,7 +131,8 @@ def test_steps_between_neighbours_make_no_circle() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["list"], ["train", "--help"], ["evaluate", "-h"]]
+    "arguments",
+    [["--help"], ["list"], ["train", "--help"], ["evaluate", "-h"], ["data", "prepare", "--help"]],
 )
 def test_help_loads_neither_torch_nor_numpy(arguments: list[str]) -> None:
     code = (

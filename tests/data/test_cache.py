@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genbench.data import cache, prepare
+from genbench.data import cache, prepare, written
 from genbench.errors import BadInput
 from genbench.files import DiskFull
 
@@ -167,11 +167,11 @@ def test_full_disk_breaks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(prepare._Rows, "add", no_space)
+        patch.setattr(written.Rows, "add", no_space)
         with pytest.raises(DiskFull, match=r"no space left on the disk of .*; free some"):
             cache.stored(Slow(), 16, "skip", tmp_path)
 
-    assert len(entries(tmp_path)) == 1
+    assert len([entry for entry in entries(tmp_path) if not entry.name.startswith(".")]) == 1
     assert content(cache.stored(Slow(), 8, "skip", tmp_path)) == good
 
 
@@ -217,3 +217,74 @@ def test_flip_belongs_to_training_and_leaves_the_fingerprint(tmp_path: Path) -> 
     b = cache.stored(flipped, 8, "skip", tmp_path / "b").fingerprint
 
     assert a == b
+
+
+def cut_short(root: Path, after: int) -> None:
+    """Preparing ends, as by a kill, when the source is asked for row *after*."""
+
+    class Cut(Slow):  # type: ignore[misc]  # a class loaded at run time
+        def read(self, start: int, stop: int, resolution: int) -> Any:
+            if start >= after:
+                raise KeyboardInterrupt
+            return super().read(start, stop, resolution)
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.stored(Cut(), 8, "skip", root)
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare, "CHUNK_ROWS", 4)
+    monkeypatch.setattr(prepare, "workers", lambda: 1)
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("after", [4, 40, 60, 116])
+def test_preparing_goes_on_where_it_was_cut_short(after: int, tmp_path: Path) -> None:
+    good = content(cache.stored(Slow(), 8, "skip", tmp_path / "clean"))
+    cut_short(tmp_path, after)
+    source = Slow()
+
+    assert content(cache.stored(source, 8, "skip", tmp_path)) == good
+    assert source.reads <= (120 - after) // 4 + 3, "a chunk or two were decoded and not written"
+    (entry,) = entries(tmp_path / "clean")
+    assert sorted(file.name for file in entry.iterdir()) == [
+        "attributes.npz", "dataset.json", "test.npy", "train.npy",
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("file", ["train.npy", "test.npy", "journal.jsonl"])
+@pytest.mark.parametrize("keep", [0, 50, 700, 1800])
+@pytest.mark.parametrize("tail", [b"", b"\0" * 9000, b"{}\n"])
+def test_what_is_damaged_of_the_earlier_work_is_made_again(
+    file: str, keep: int, tail: bytes, tmp_path: Path
+) -> None:
+    good = content(cache.stored(Slow(), 8, "skip", tmp_path / "clean"))
+    cut_short(tmp_path, 100)
+    (partial,) = tmp_path.glob(".*.partial")
+    before = (partial / file).read_bytes()
+    (partial / file).write_bytes(before[:keep] + tail)
+
+    assert content(cache.stored(Slow(), 8, "skip", tmp_path)) == good
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_changed_pixel_of_the_earlier_work_is_noticed(tmp_path: Path) -> None:
+    good = content(cache.stored(Slow(), 8, "skip", tmp_path / "clean"))
+    cut_short(tmp_path, 100)
+    (partial,) = tmp_path.glob(".*.partial")
+    pixels = bytearray((partial / "train.npy").read_bytes())
+    pixels[128 + 30 * 192] ^= 1
+    (partial / "train.npy").write_bytes(pixels)
+    source = Slow()
+
+    assert content(cache.stored(source, 8, "skip", tmp_path)) == good
+    assert 15 <= source.reads <= 24, "what came before it was taken over"
+
+
+def test_a_users_error_leaves_no_work_behind(tmp_path: Path) -> None:
+    with pytest.raises(BadInput):
+        cache.stored(Slow(), 8, "refuse", tmp_path)
+
+    assert not entries(tmp_path)

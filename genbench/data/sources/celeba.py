@@ -17,11 +17,22 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genbench.data import pixels
-from genbench.data.source import Chunk, Recipe, Source
+from genbench.data.source import Chunk, Origin, Recipe, Source
 from genbench.data.sources._celeba_lists import ATTRIBUTES, PARTITION, attributes, partition
 from genbench.data.sources._celeba_places import find, first_size, number
 from genbench.data.sources._files import Files, digest
 from genbench.errors import BadInput
+
+ORIGIN = Origin(
+    licence="CelebA terms: non-commercial research only",
+    recipe="short side to 128, centre 128, antialiased bilinear; official split; mirrored",
+    files=(
+        "img_align_celeba/ or img_align_celeba.zip",
+        "list_eval_partition.txt (for the split)",
+        "list_attr_celeba.txt (for attributes)",
+    ),
+    address="https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
+)
 
 LAST_TRAIN, FIRST_TEST = 162770, 182638  # numbers of files; between them is validation
 OFFICIAL = "official partition, validation left out"

@@ -35,6 +35,7 @@ from genbench.errors import BadInput
 
 ORIGIN = Origin(
     licence="CelebA terms: non-commercial research only",
+    recipe="square as it is; a stored level or means of squares; first 9 in 10 train; mirrored",
     files=("celeba-hq/data1024x1024/ or a smaller level, celeba-hq.zip, or celeba-hq/*.parquet",),
     address="https://github.com/tkarras/progressive_growing_of_gans (and CelebAMask-HQ, "
     "https://github.com/switchablenorms/CelebAMask-HQ)",

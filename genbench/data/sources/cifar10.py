@@ -23,6 +23,7 @@ from genbench.errors import BadInput
 
 ORIGIN = Origin(
     licence="none stated by its authors",
+    recipe="32x32 as it is; official split; never mirrored",
     files=("cifar-10-binary.tar.gz, or the folder cifar-10-batches-bin in it",),
     address="https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
     checksums=("cifar-10-binary.tar.gz md5 c32a1d4ab5d03f1284b67883e8d87530",),

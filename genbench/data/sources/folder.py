@@ -8,9 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from genbench.data.source import Source
+from genbench.data.source import Origin, Source
 from genbench.data.sources._collection import Collection
 from genbench.data.sources._files import Folder, locate, needed
+
+ORIGIN = Origin(
+    licence="yours to know",
+    recipe="centre square, antialiased bilinear; 1 name in 10 is test; never mirrored",
+    files=("any images: --data folder:PATH",),
+)
 
 
 def open_folder(argument: str | None, data_dir: Path | None) -> Source:

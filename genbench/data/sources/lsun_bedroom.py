@@ -25,7 +25,8 @@ from genbench.data.sources._options import choices
 from genbench.errors import BadInput
 
 ORIGIN = Origin(
-    licence="none stated by its authors; research use",
+    licence="none stated by its authors",
+    recipe="centre square, antialiased bilinear; official split; mirrored",
     files=("bedroom_train_lmdb/data.mdb", "bedroom_val_lmdb/data.mdb"),
     address="http://dl.yf.io/lsun/scenes/bedroom_train_lmdb.zip and bedroom_val_lmdb.zip, unpacked",
     options={

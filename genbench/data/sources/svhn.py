@@ -25,6 +25,7 @@ from genbench.errors import BadInput
 
 ORIGIN = Origin(
     licence="non-commercial use only, as its authors state",
+    recipe="32x32 as it is; official split; never mirrored",
     files=("train_32x32.mat", "test_32x32.mat", "extra_32x32.mat (split=extra)"),
     address="http://ufldl.stanford.edu/housenumbers/",
     checksums=(

@@ -16,10 +16,25 @@ from numpy.typing import NDArray
 
 from genbench.data._toyface_attributes import ATTRIBUTES, attributes
 from genbench.data._toyface_drawing import draw
-from genbench.data.source import Chunk, Recipe
+from genbench.data.source import Chunk, Origin, Recipe
 from genbench.errors import BadSetting
 
-__all__ = ["ATTRIBUTES", "DRAWING_VERSION", "ROOM", "SEED", "ToyFaces", "attributes", "draw"]
+__all__ = [
+    "ATTRIBUTES",
+    "DRAWING_VERSION",
+    "ORIGIN",
+    "ROOM",
+    "SEED",
+    "ToyFaces",
+    "attributes",
+    "draw",
+]
+
+ORIGIN = Origin(
+    licence="drawn by genbench, public domain",
+    recipe="drawn at the resolution; last sixth is test; mirrored",
+    options={"toyfaces:N": "N faces instead of 12 000"},
+)
 
 DRAWING_VERSION = 1  # raise it when the same attributes give other pixels, or a row another face
 SEED = 0
@@ -29,7 +44,7 @@ ROWS = 12_000
 class ToyFaces:
     """The first rows of the stream `SEED`; see `genbench.data.source.Source`."""
 
-    licence = "drawn by genbench, public domain"
+    licence = ORIGIN.licence
     recipe = Recipe(
         crop="none, drawn at the resolution", resize="none", split="last sixth is test", flip=True
     )

@@ -1,0 +1,201 @@
+"""``genbench data``: what data sets there are, preparing them, and checking what was prepared."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from genbench.cli.options import Names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from genbench.data.entries import Entry
+    from genbench.data.source import Origin
+
+data_dir_option = click.option(
+    "--data-dir", type=click.Path(path_type=Path), help="Where data sets lie.  [env: GENBENCH_DATA]"
+)
+
+
+class Sizes(Names):
+    """Comma-separated resolutions, "32,64" -> ("32", "64")."""
+
+    name = "sizes"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
+        """Split, and refuse what is no number of pixels."""
+        found = super().convert(value, param, ctx)
+        if wrong := next((each for each in found if not each.isdecimal()), None):
+            self.fail(f"{wrong!r} is no number of pixels", param, ctx)
+        return found
+
+
+@click.group("data")
+def data_command() -> None:
+    """Prepare, verify and list data sets.
+
+    Training and evaluation prepare what they need by themselves; this does it beforehand.
+    """
+
+
+@data_command.command()
+@click.argument("spec")
+@click.option("-r", "--resolution", "sides", type=Sizes(), required=True, metavar="R,...",
+              help="Sides of the square images, in pixels.")  # fmt: skip
+@click.option("--on-bad", type=click.Choice(["refuse", "skip"]), default="refuse",
+              show_default=True, help="What to do about images that cannot be used.")  # fmt: skip
+@data_dir_option
+def prepare(
+    spec: str, sides: tuple[str, ...], on_bad: Literal["refuse", "skip"], data_dir: Path | None
+) -> None:
+    """Decode the data set SPEC into the cache; cut short, the same command goes on.
+
+    \b
+    Examples:
+      genbench data prepare toyfaces:240 --resolution 16,32
+      genbench data prepare celeba --resolution 64,128 --data-dir PATH
+      genbench data prepare celeba-hq:PATH,split=introvae --resolution 256
+    """
+    from genbench.data import open_dataset
+
+    for side in sides:
+        found = open_dataset(spec, int(side), data_dir=data_dir, on_bad=on_bad)
+        if found.train.streamed:
+            click.echo(f"{found.name} is a stream: a part was looked at, nothing is prepared")
+        left_out = f", {found.left_out} left out" if found.left_out else ""
+        click.echo(
+            f"{found.name} {side}x{side}: {len(found.train):,} training and {len(found.test):,} "
+            f"test images{left_out}, fingerprint {found.fingerprint[:16]}"
+        )
+
+
+@data_command.command()
+@click.argument("spec")
+@data_dir_option
+def verify(spec: str, data_dir: Path | None) -> None:
+    """Hash the pixels of what was prepared of SPEC, or of all, against the fingerprints.
+
+    Ends with 1 if something is damaged.
+
+    \b
+    Examples:
+      genbench data verify toyfaces:240
+      genbench data verify all
+    """
+    from genbench import places
+    from genbench.data.entries import entries
+
+    found = list(entries(places.cache_dir() / "data"))
+    if spec != "all":
+        found = _of(found, spec, data_dir)
+    whole = [_verified(entry) for entry in found]
+    if not all(whole):
+        sys.exit(1)
+
+
+@data_command.command("list")
+@data_dir_option
+def list_data(data_dir: Path | None) -> None:
+    """List every data set with its recipe and licence, where it is, and what was prepared of it.
+
+    \b
+    Example:
+      genbench data list
+    """
+    from genbench import places, registry
+    from genbench.data.entries import entries, unfinished
+
+    for name, room in registry.rooms("dataset").items():
+        click.echo(f"{name}: {room.summary()}")
+        for line in _about(name, getattr(room.open(), "ORIGIN", None), data_dir):
+            click.echo(f"  {line}")
+    root = places.cache_dir() / "data"
+    click.echo(f"prepared, in {root}")
+    for entry in entries(root):
+        click.echo(f"  {entry.title}: {_images(entry)}, {_bytes(entry.size)}, {entry.folder.name}")
+    for folder, size in unfinished(root):
+        click.echo(f"  {folder.name}: cut short, {_bytes(size)}; preparing it again goes on there")
+
+
+def _of(found: list[Entry], spec: str, data_dir: Path | None) -> list[Entry]:
+    """The entries of one data set, which need not be at hand any more."""
+    from genbench.data.dataset import open_source
+    from genbench.errors import BadInput, GenbenchError, UnknownName
+
+    names = {spec}
+    try:
+        names.add(open_source(spec, data_dir).name)
+    except UnknownName:
+        raise
+    except GenbenchError:
+        kind, colon, argument = spec.partition(":")
+        names.add(f"{kind}:{Path(argument).name}" if colon else kind)
+    mine = [entry for entry in found if entry.about.get("name") in names]
+    if not mine:
+        raise BadInput(
+            f"nothing of {spec} was prepared; genbench data list says what was, "
+            f"genbench data prepare {spec} prepares it"
+        )
+    return mine
+
+
+def _verified(entry: Entry) -> bool:
+    from genbench.data.entries import verify
+    from genbench.errors import BadInput
+
+    try:
+        why = verify(entry)
+    except BadInput as error:
+        click.echo(
+            f"not verified: {entry.title}: {error}; remove {entry.folder} and prepare it anew"
+        )
+        return True
+    if why is None:
+        click.echo(f"whole: {entry.title}, fingerprint {str(entry.about['fingerprint'])[:16]}")
+        return True
+    click.echo(
+        f"damaged: {entry.title}: {why}; remove {entry.folder}, and the next run prepares it anew"
+    )
+    return False
+
+
+def _about(name: str, origin: Origin | None, data_dir: Path | None) -> Iterator[str]:
+    if origin is not None:
+        yield f"recipe: {origin.recipe}"
+        yield f"licence: {origin.licence}"
+        for option, what in origin.options.items():
+            yield f"{option}: {what}"
+    place = _place(name, data_dir)
+    yield place
+    if origin is not None and place.startswith("not found") and origin.address:
+        yield f"wanted: {'; '.join(origin.files)}"
+        yield f"from {origin.address}"
+        yield from origin.checksums
+
+
+def _place(name: str, data_dir: Path | None) -> str:
+    from genbench import places
+    from genbench.data.dataset import open_source
+    from genbench.errors import GenbenchError
+
+    try:
+        open_source(name, data_dir)
+    except GenbenchError as error:
+        return f"not found: {error}"
+    where = places.data_dir(data_dir)
+    return "found" + (f" in {where}" if where is not None and name != "toyfaces" else "")
+
+
+def _images(entry: Entry) -> str:
+    counts = entry.about.get("images")
+    if not isinstance(counts, dict):
+        return "damaged; genbench data verify all says more"
+    return " and ".join(f"{count:,} {split}" for split, count in counts.items()) + " images"
+
+
+def _bytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
