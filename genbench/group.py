@@ -140,11 +140,13 @@ def ended(error: Exception) -> GenbenchError | None:
     Returns:
         What ended another process, in its words; None where *error* is this one's own.
     """
-    if isinstance(error, OthersEnd):
+    if isinstance(error, OthersEnd) and error.__cause__ is None:
         return GenbenchError(str(error))
     if count() == 1:
         return None
-    lost = isinstance(error, RuntimeError) and any(word in str(error) for word in LOST)
+    lost = isinstance(error, OthersEnd) or (
+        isinstance(error, RuntimeError) and any(word in str(error) for word in LOST)
+    )
     words = "another process has died; see its messages"
     try:
         store = dist.distributed_c10d._get_default_store()  # it lies with the first process
