@@ -44,6 +44,7 @@ def new_file(target: Path) -> Iterator[Path]:
     try:
         with full_disk_is_an_error(target):
             yield temporary
+            temporary.chmod(0o644)  # mkstemp lets nobody else read, which results are for
             _sync(temporary)
             temporary.replace(target)
     finally:

@@ -90,7 +90,8 @@ class Table:
     rows: tuple[Row, ...]  # contenders, then those of papers, anchors last
     footnotes: tuple[Footnote, ...] = ()
     reasons: tuple[str, ...] = ()  # why cells are empty; `mark` gives the number of a cell's
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # on the table as a whole
+    remarks: tuple[str, ...] = ()  # on single numbers
 
     def mark(self, cell: Cell) -> str:
         """Number of the cell's reason under the table, from 1; empty where it has none."""
@@ -194,14 +195,14 @@ def _fill(table: Table, records: Sequence[Record], columns: Callable[[str, str],
     contenders = [key for key in keys if key not in chosen.anchors]
     verdicts = judge(chosen, [(_scale(head), head.protocol_id) for head in heads], contenders)
     rows = _rows(keys, heads, chosen, verdicts)
-    remarks = _remarks(heads, chosen)
     return dataclasses.replace(
         table,
         columns=heads,
         rows=rows,
         footnotes=_footnotes(heads, rows, chosen),
         reasons=tuple(dict.fromkeys(c.reason for row in rows for c in row.cells if c.reason)),
-        notes=(*nowhere, *_notes(heads, rows, verdicts), *_common(chosen), *remarks),
+        notes=(*nowhere, *_notes(heads, rows, verdicts), *_common(chosen)),
+        remarks=tuple(_remarks(heads, chosen)),
     )
 
 

@@ -108,7 +108,11 @@ def _table(table: Table) -> Iterator[str]:
     for block in _blocks(table):
         yield _grid(table, block)
     reasons = [f"({i}) {escape(reason)}" for i, reason in enumerate(table.reasons, start=1)]
-    if lines := [*reasons, *map(escape, table.notes), *map(_footnote, table.footnotes)]:
+    if lines := [
+        *reasons,
+        *map(escape, (*table.notes, *table.remarks)),
+        *map(_footnote, table.footnotes),
+    ]:
         yield _list(lines)
     yield "% --- end of the table ---"
 

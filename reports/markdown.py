@@ -51,7 +51,7 @@ def _table(table: Table) -> Iterator[str]:
     yield f"## {escape(table.title)}"
     yield _grid(table)
     reasons = [f"({i}) {escape(reason)}" for i, reason in enumerate(table.reasons, start=1)]
-    if lines := [*reasons, *map(paragraph, table.notes)]:
+    if lines := [*reasons, *map(paragraph, (*table.notes, *table.remarks))]:
         yield _list(lines)
     if table.footnotes:
         yield "### Protocols"

@@ -70,7 +70,7 @@ def _table(table: Table, width: int) -> Iterator[Text | Grid | Padding]:
     for block in _blocks(table, width):
         yield _grid(table, block)
     yield from (_indented(f"({i})", reason) for i, reason in enumerate(table.reasons, start=1))
-    yield from (_indented("", note) for note in table.notes)
+    yield from (_indented("", note) for note in (*table.notes, *table.remarks))
     for note in table.footnotes:
         titles = ", ".join(note.titles)
         yield _indented(f"[{note.marker}]", f"{titles}: {note.brief}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from genbench import registry
 from genbench.errors import BadInput, BadSetting, UnknownName, nearest
 from genbench.footnotes import Footnote
 from genbench.interfaces import Column
@@ -41,7 +42,9 @@ def one_table(
 
 
 def column_of(table: Table, wanted: str, option: str) -> int:
-    """The column of a score: "fid", or "fid@3fa9" for the protocol whose id begins so.
+    """The column of a score, or of a metric's main one: "fid", "fid:768".
+
+    "fid@3fa9" means the protocol whose id begins so.
 
     Raises:
         UnknownName: no such score in this table.
@@ -49,6 +52,8 @@ def column_of(table: Table, wanted: str, option: str) -> int:
         BadSetting: no such protocol, or neither way is better.
     """
     score, _, protocol = wanted.partition("@")
+    if ":" in score:  # "fid:768", as metrics are asked for
+        score = next(iter(registry.metric(score).columns))
     measured = [(i, c) for i, c in enumerate(table.columns) if c.protocol_id is not None]
     mine = [(i, c) for i, c in measured if c.score == score]
     if not mine:

@@ -235,7 +235,7 @@ def test_a_name_does_not_make_an_anchor() -> None:
 def test_a_remark_stands_under_the_table_once() -> None:
     table = only(recorded(1.0, note="too few"), recorded(8.0, model="b", note="too few"))
 
-    assert table.notes[-1] == "FID of a, b: too few."
+    assert table.remarks[-1] == "FID of a, b: too few."
 
 
 def test_nobody_is_best_alone() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from made_up import LARGER, RECIPE, recorded
 
+from genbench import registry
 from genbench.errors import BadInput, BadSetting, NotEnoughData, UnknownName
 from genbench.figures.curve import Extrapolated, curve
 from genbench.figures.ranks import ranks, tied_ranks
@@ -15,6 +16,7 @@ from genbench.figures.scores import column_of, one_table, protocol_words
 from genbench.figures.tradeoff import front, stairs, tradeoff
 from genbench.interfaces import Column
 from genbench.record import Record
+from genbench.tables import Table
 
 PAIRS = dataclasses.replace(RECIPE, metric="rmse", images={"pairs": 500}, repeats=1)
 BARS = "std over 5 sampling batches"
@@ -223,3 +225,9 @@ def test_the_line_meets_the_axis_at_the_limit_and_passes_through_the_mean() -> N
     assert [t.get_text() for t in axes.get_xticklabels()] == ["∞", "400", "200", "100"]
     assert "a 8.00 ± 0.50" in drawing.words.caption
     assert drawing.words.caption.endswith("Metric fid_inf; seed 0.")
+
+
+def test_a_metric_may_be_named_as_it_was_asked_for() -> None:
+    assert registry.metric("fid:768").columns.keys() == {"fid_768"}
+    with pytest.raises(UnknownName, match="has no numbers of 'fid_768'"):
+        column_of(Table("t", "toyfaces", 32, "0" * 64, (), ()), "fid:768", "--x")
