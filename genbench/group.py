@@ -40,6 +40,9 @@ class FirstDied(GenbenchError):
     """The first process is gone, and with it whatever it might have said."""
 
 
+DIED = "another process has died; see its messages"
+
+
 class OthersEnd(Exception):
     """Another process has failed in a way that ends all; its message is the text of this."""
 
@@ -147,7 +150,7 @@ def ended(error: Exception) -> GenbenchError | None:
     lost = isinstance(error, OthersEnd) or (
         isinstance(error, RuntimeError) and any(word in str(error) for word in LOST)
     )
-    words = "another process has died; see its messages"
+    words = DIED
     try:
         store = dist.distributed_c10d._get_default_store()  # it lies with the first process
         if not lost:
@@ -182,7 +185,7 @@ def _tell(mine: tuple[Any, str | None]) -> list[tuple[Any, str | None]]:
     try:
         dist.all_gather_object(told, mine)
     except RuntimeError as error:
-        raise OthersEnd("another process has died; see its messages") from error
+        raise OthersEnd(DIED) from error
     return told
 
 
@@ -209,6 +212,7 @@ def launched(
     fabric_module: Any = importlib.import_module("lightning_fabric")
     strategies: Any = importlib.import_module("lightning_fabric.strategies")
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets, in ten lines
+    _let_observer_speak()
     try:
         fabric = fabric_module.Fabric(
             accelerator=device.type,
@@ -221,6 +225,23 @@ def launched(
         raise BadSetting(f"--devices {devices}: {error}") from error
     own: torch.device = fabric.device
     return own
+
+
+def _let_observer_speak() -> None:
+    """Fabric kills this process where one that it started has died: not without a line."""
+    log = logging.getLogger("lightning_fabric.strategies.launchers.subprocess_script")
+    if not log.handlers:
+        log.addHandler(_LastWords())
+        log.setLevel(logging.INFO)
+        log.propagate = False
+
+
+class _LastWords(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say in our words what Fabric says in its own."""
+        if "terminated with code" in record.getMessage():
+            sys.stderr.write(f"genbench: {DIED}\n")
+            sys.stderr.flush()
 
 
 def _check(devices: int, device: torch.device, nodes: int | None) -> None:

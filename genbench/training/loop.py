@@ -193,7 +193,8 @@ class Trainer:
     def _finish(self) -> None:
         self.keeper.wait()
         newest = checkpoints.newest(self.run.checkpoints)
-        if newest is None or int(newest.name) != self.model.seen:
+        missing = newest is None or int(newest.name) != self.model.seen
+        if group.everyone(missing)[0]:  # the first process writes, so it knows
             self._draw()
             self.save()
             self.keeper.wait()

@@ -117,6 +117,30 @@ def test_a_signal_to_any_process_stops_all_at_a_checkpoint(tmp_path: Path) -> No
     assert int(newest(stopped).name) == stopped.facts["seen"]
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
+@pytest.mark.parametrize("victim", ["first", "second"])
+def test_where_one_process_is_killed_all_end_with_a_line(tmp_path: Path, victim: str) -> None:
+    long = [*TRAIN, "--name", "run", "--devices", "2"]
+    long[long.index("--images") + 1] = "100000000"
+    process = genbench(tmp_path, *long)
+    at_work(tmp_path / "runs" / "run", process)
+    second = child(process)
+
+    os.kill(process.pid if victim == "first" else second, signal.SIGKILL)
+    _, said = process.communicate(timeout=60)  # ends when both have closed standard error
+
+    assert process.returncode not in (0, None)
+    lines = [line for line in said.splitlines() if line.startswith("genbench: ")]
+    assert any("process has died; see its messages" in line for line in lines), said
+    assert not Path(f"/proc/{second}").exists() or zombie(second)
+
+
+def zombie(pid: int) -> bool:
+    """Whether nothing but its exit code is left of a process."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
 @pytest.mark.parametrize(
     ("seen", "n", "share", "pieces"),
     [
