@@ -39,6 +39,11 @@ def data_command() -> None:
     """Prepare, verify and list data sets.
 
     Training and evaluation prepare what they need by themselves; this does it beforehand.
+
+    \b
+    Examples:
+      genbench data list
+      genbench data verify all
     """
 
 
