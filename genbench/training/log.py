@@ -9,7 +9,6 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from types import TracebackType
 
 import torch
 from torch import Tensor
@@ -36,16 +35,7 @@ class Log:
             )
         self._last = (seen, time.monotonic())
 
-    def __enter__(self) -> Log:
-        """Itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Close the file of events."""
         if self._writer is not None:
             self._writer.close()

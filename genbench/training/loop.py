@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -148,7 +148,7 @@ class Trainer:
         self.measuring.begin(model.seen)
         with (
             signals() as stop,
-            Log(self.run, model.seen, self.device) as log,
+            closing(Log(self.run, model.seen, self.device)) as log,
             progress.bar(title, total, start=model.seen, shown=processes.first()) as advance,
         ):
             self.log, self.note = log, where(model.stage(model.seen))

@@ -12,7 +12,7 @@ from PIL import Image
 
 from genbench import files
 from genbench.data import pixels
-from genbench.data.source import Bytes, Chunk, Recipe
+from genbench.data.source import Bytes, Chunk, Origin, Recipe
 from genbench.data.sources._files import digest, locate
 from genbench.data.sources._idx import Idx, read_header
 from genbench.errors import BadInput
@@ -31,6 +31,21 @@ FIRST_LABELS = {
     "mnist": (5, 0, 4, 1, 9, 2, 1, 3, 1, 4),
     "fashion-mnist": (9, 0, 0, 3, 0, 2, 7, 2, 5, 5),
 }
+
+
+def origin(licence: str, address: str) -> Origin:
+    """Where one of these data sets comes from: files and recipe are those of all."""
+    return Origin(
+        licence=licence,
+        recipe="28x28 grey to RGB, padded to 32; official split; never mirrored",
+        files=(
+            "train-images-idx3-ubyte.gz",
+            "train-labels-idx1-ubyte.gz",
+            "t10k-images-idx3-ubyte.gz",
+            "t10k-labels-idx1-ubyte.gz",
+        ),
+        address=address,
+    )
 
 
 class Digits:

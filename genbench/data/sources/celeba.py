@@ -43,7 +43,7 @@ class CelebA:
     """A `Source` of aligned faces, in the order of their numbers."""
 
     name = "celeba"
-    licence = "CelebA terms: non-commercial research only"
+    licence = ORIGIN.licence
 
     def __init__(self, files: Files, lists: Path) -> None:
         """Take the aligned images, and the folder where the official lists may lie."""

@@ -8,27 +8,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from genbench.data.source import Origin, Source
-from genbench.data.sources._digits import open_digits
+from genbench.data.source import Source
+from genbench.data.sources._digits import open_digits, origin
 
-ORIGIN = Origin(
-    licence="MIT",
-    recipe="28x28 grey to RGB, padded to 32; official split; never mirrored",
-    files=(
-        "train-images-idx3-ubyte.gz",
-        "train-labels-idx1-ubyte.gz",
-        "t10k-images-idx3-ubyte.gz",
-        "t10k-labels-idx1-ubyte.gz",
-    ),
-    address="https://github.com/zalandoresearch/fashion-mnist",
-)
+ORIGIN = origin("MIT", "https://github.com/zalandoresearch/fashion-mnist")
 
 PLACES = ("fashion-mnist", "fashion_mnist", "FashionMNIST/raw", ".")
 
 
 def open_fashion_mnist(argument: str | None, data_dir: Path | None) -> Source:
     """The four IDX files in a folder, or where they usually lie under the data folder."""
-    return open_digits("fashion-mnist", "MIT", PLACES, argument, data_dir)
+    return open_digits("fashion-mnist", ORIGIN.licence, PLACES, argument, data_dir)
 
 
 ROOM = open_fashion_mnist
