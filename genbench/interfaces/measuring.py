@@ -1,0 +1,180 @@
+"""What a metric says of itself, and what the evaluation engine hands it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from genbench.interfaces.basics import Json, Tensors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor, device
+
+
+class View(enum.StrEnum):
+    """The streams of images a metric can look at. Each is produced once per evaluation."""
+
+    REAL = "real"  # training images: the reference of a distribution
+    HELD_OUT = "held out"  # test images: the inputs of reconstructions
+    SAMPLES = "samples"  # what the model generates
+    RECONSTRUCTIONS = "reconstructions"  # of the test images, in their order
+    PAIRS = "pairs"  # a test image and its reconstruction, row by row
+    TRAINED = "training pairs"  # a training image and its reconstruction, row by row
+    PATHS = "paths"  # two generated images a small step apart in latent space; never quantised
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What a gatherer may know before its first batch."""
+
+    device: device
+    n: int  # images the whole pass will show
+    resolution: int
+    side: int  # 0 for the real side, 1 for the generated one: independent random numbers
+    seed: int
+    weights_dir: Path | None = None  # where the user keeps weights, for a gatherer's own network
+    share: int | None = None  # images that this process will see of them; None for all
+
+
+@dataclass(frozen=True)
+class State:
+    """What is left of batches, in forms that processes merge without loss. Names are free."""
+
+    sums: Tensors = field(default_factory=dict)  # float64 or int64: added up
+    least: Tensors = field(default_factory=dict)  # the smallest of each number is taken
+    rows: Tensors = field(default_factory=dict)  # (k, ...): joined, in the order of `index`
+    index: Tensor | None = None  # (k,) int64: the image that each of `rows` belongs to
+
+
+class Accumulator(Protocol):
+    """Takes batches of one view and keeps little of them. Memory must not grow without need."""
+
+    def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
+        """Take a batch, without making the device wait.
+
+        Args:
+            rows: one tensor, and two for PAIRS and TRAINED (input, reconstruction) and PATHS
+                (start, end): uint8 images (n, 3, h, w), for PATHS float32 in [-1, 1]; or float32
+                features (n, d) of each where the gatherer names a network.
+            index: (n,) global row of each image, on the CPU.
+        """
+
+    def state(self) -> State:
+        """What the batches have left. Asked for once, after the last one."""
+
+
+class Gather(Protocol):
+    """A frozen, hashable statement of what to keep of a view.
+
+    Two metrics that state equal gatherers of one view share the work. Several processes
+    have an accumulator each, and see whole blocks of `genbench.seeds.BLOCK` rows. Nothing
+    gets from accumulators to `finish` but by their merged states, with one process as with
+    many, so what a state forgets is missed at once.
+    """
+
+    @property
+    def features(self) -> tuple[str, str] | None:
+        """(network, layer) to look through, or None for the pixels."""
+
+    def start(self, about: Pass) -> Accumulator:
+        """An empty accumulator. Raises `NotMeasurable` or `NotEnoughData` if it cannot work.
+
+        What it does to sums, such as the pivot it subtracts, may depend on *about* alone:
+        other processes see other batches.
+        """
+
+    def finish(self, whole: Tensors, about: Pass) -> Tensors:
+        """The evidence, on the CPU. It is asked for once, so derived work belongs here.
+
+        Args:
+            whole: sums, least and rows of all processes by name, on the CPU, and "index"
+                (k,), ascending, where there are rows.
+
+        Raises:
+            GenbenchError: what was kept cannot be used.
+        """
+
+    def describe(self) -> dict[str, Json]:
+        """What the protocol must say about it."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """The step along a path in latent space whose two ends PATHS shows."""
+
+    epsilon: float = 1e-4  # share of the way between two latents of the prior
+    ends: bool = False  # start every step at a latent of the prior, t = 0; else t ~ U[0, 1)
+
+
+@dataclass(frozen=True)
+class Look:
+    """One thing a metric looks at. Equal ones of several metrics are gathered once."""
+
+    view: View
+    gather: Gather
+    face: bool = False  # only the face box: of 8 parts, rows 3 to 7 and columns 2 to 6
+    step: Step | None = None  # for PATHS
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A number with its error bar. Without one, the note says why."""
+
+    value: float
+    spread: float | None = None
+    spread_over: str | None = None  # "standard error over images", ...
+    n: int | None = None  # rows it was taken over, where that is not the whole view
+    note: str | None = None  # what the number alone does not say
+    interval: tuple[float, float] | None = None  # 95 %, bootstrap over rows
+    # One number for each row of PAIRS, (n,), NaN where a row has none: what paired tests take.
+    values: Tensor | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Column:
+    """How a score stands in a table."""
+
+    title: str
+    lower_is_better: bool | None  # None: neither way is better, so nobody is best
+    unit: str = ""
+    digits: int = 3
+    median: bool = False  # the score is the median of its per-row values, else their mean
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of the registry: what it looks at, and the function that makes numbers of it."""
+
+    version: int  # raise it when the same input gives another number
+    looks: Mapping[str, Look]  # argument of `compute` -> what fills it
+    compute: Callable[..., Mapping[str, Measured]]  # score name -> number
+    columns: Mapping[str, Column]  # score name -> how it is printed; the main score first
+    parameters: Mapping[str, Json] = field(default_factory=dict)  # of `compute`, for the protocol
+    check: Callable[[int], object] | None = None  # of the resolution, before any pass: may raise
+    variants: Mapping[str, Metric] = field(default_factory=dict)  # "768" for `--metrics fid:768`
+
+
+class Extractor(Protocol):
+    """A feature network with the weights it says it has."""
+
+    name: str  # "inception"
+    sha256: str  # of the weights file
+    layers: tuple[str, ...]  # those these weights can give
+
+    def __call__(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+        """Images -> {layer: float32 (n, d)}, in one forward pass.
+
+        Args:
+            images: uint8 (n, 3, h, w); of PATHS float32 in [-1, 1].
+            layers: some of `layers`.
+        """
+
+    def compile(self) -> None:
+        """Let torch compile the network when it is first used: faster, and the same to 1e-5."""
+
+    def describe(self) -> dict[str, Json]:
+        """Name, weights, resize rule: what the protocol must say."""

@@ -1,0 +1,15 @@
+"""What a form of report is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form a report can take."""
+
+    suffix: str  # of the file, ".md"
+    render: Callable[[Any], str]  # genbench.tables.Report -> text of the file
