@@ -87,8 +87,8 @@ def default_panels(names: Sequence[str]) -> list[Panel]:
     )  # fmt: skip
     groups = (("KL terms", kl), ("reconstruction error", error))
     found = [(_label(label, members), members) for label, members in groups if members]
-    found += [(_plain(name), (name,)) for name in taken]
-    return found or [(_plain(name), (name,)) for name in own[:3]]
+    found = found or [(_plain(name), (name,)) for name in own[:3]]
+    return found + [(_plain(name), (name,)) for name in taken]
 
 
 def _panel(wanted: str, names: Sequence[str]) -> Panel:

@@ -133,3 +133,11 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"no run is called 'poineer' in .*Did you mean pioneer\?"):
         find("poineer", tmp_path)
     assert find("pioneer", tmp_path).id == find(str(run.folder), Path("elsewhere")).id == run.id
+
+
+def test_losses_are_drawn_where_there_is_nothing_else_of_the_model() -> None:
+    assert default_panels(["discriminator_loss", "real", "fid:768:100"]) == [
+        ("discriminator loss", ("discriminator_loss",)),
+        ("real", ("real",)),
+        ("fid:768:100", ("fid:768:100",)),
+    ]
