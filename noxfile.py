@@ -72,7 +72,7 @@ def wheel(session: nox.Session) -> None:
         # Templates are data, which a wheel can lose without losing a room.
         session.run(
             "python", "-c",
-            "from genbench.registry import rooms; from genbench.tables import Report;"
+            "from genbench.registry import rooms; from genbench.tables.table import Report;"
             "[room.load().render(Report(title='t')) for room in rooms('report').values()]",
         )  # fmt: skip
     in_tree = {
@@ -97,7 +97,7 @@ def commands(session: nox.Session) -> None:
     """Make docs/commands.md anew from the help of the commands; a test tells when it is due."""
     session.install("-e", ".")
     with Path("docs/commands.md").open("w", encoding="utf-8") as target:
-        session.run("python", "-m", "genbench.cli.reference", stdout=target)
+        session.run("python", "-m", "genbench.cli._reference", stdout=target)
 
 
 @nox.session(default=False)

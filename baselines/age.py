@@ -33,9 +33,7 @@ from genbench.distributed import BatchNorm2d
 from genbench.errors import BadInput, BadSetting
 from genbench.interfaces import Adopted, Alarm, Batch, Stage, Tensors
 
-from ._adopting import adopt, layers, part
-from ._alarms import ADVERSARIAL_CODES
-from ._dcgan_nets import (
+from ._parts.dcgan_networks import (
     Shape,
     check_shape,
     doubling,
@@ -44,10 +42,17 @@ from ._dcgan_nets import (
     initialised,
     strided_stack,
 )
-from ._epochs import Epochs
-from ._latent_model import LatentModel
-from ._layers import batch_statistics, frozen
-from ._losses import batch_kl, deviation_kl, mean_cosine, moments
+from ._parts.divergence_rules import ADVERSARIAL_CODES
+from ._parts.epoch_schedule import Epochs
+from ._parts.latent_model import LatentModel
+from ._parts.layers import batch_statistics, frozen
+from ._parts.losses import (
+    batch_kl,
+    deviation_kl,
+    mean_cosine,
+    moments,
+)
+from ._parts.released_weights import adopt, layers, part
 
 SMALL = 32  # pixels on a side up to which the smaller networks are used
 KLS = {"code": deviation_kl, "corrected": batch_kl}

@@ -26,17 +26,26 @@ import torch.nn.functional as F  # noqa: N812  # the name torch's own documentat
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from genbench import seeds
 from genbench.distributed import drawn
 from genbench.errors import BadSetting
 from genbench.images import to_bytes
 from genbench.interfaces import Alarm, Batch, Stage, Tensors, TrainingImages
+from genbench.runtime import seeds
 
-from ._alarms import easy_discriminator
-from ._ali_nets import LAYOUTS, Decoder, Discriminator, Dropout, Layout, Style, encoder, initialise
-from ._latent import gaussian
-from ._latent_model import LatentModel
-from ._posterior import LEAST, MOST, Posterior
+from ._parts.ali_networks import (
+    LAYOUTS,
+    Decoder,
+    Discriminator,
+    Dropout,
+    Layout,
+    Style,
+    encoder,
+    initialise,
+)
+from ._parts.divergence_rules import easy_discriminator
+from ._parts.gaussian_posterior import LEAST, MOST, Posterior
+from ._parts.latent_model import LatentModel
+from ._parts.priors import gaussian
 
 
 @dataclass(frozen=True, kw_only=True)

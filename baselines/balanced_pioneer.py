@@ -27,11 +27,29 @@ from torch import Tensor, nn
 
 from genbench.interfaces import Batch, Tensors
 
-from ._growing import Place, last_phase
-from ._growing_autoencoder import GrowingAutoencoder, check
-from ._growing_nets import Dress, Encoder, Generator, Norm
-from ._growing_table import PHASE, TABLES, Row, Table, TablePlace, grows_evenly
-from ._layers import PixelNorm, equalised, plain, settle, spectral
+from ._parts.growing_autoencoder import GrowingAutoencoder, check
+from ._parts.growing_networks import (
+    Dress,
+    Encoder,
+    Generator,
+    Norm,
+)
+from ._parts.layers import (
+    PixelNorm,
+    equalised,
+    plain,
+    settle,
+    spectral,
+)
+from ._parts.progressive_schedule import Place, last_phase
+from ._parts.schedule_table import (
+    PHASE,
+    TABLES,
+    Row,
+    Table,
+    TablePlace,
+    grows_evenly,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

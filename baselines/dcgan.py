@@ -26,13 +26,25 @@ from torch.optim import Adam
 from genbench.errors import BadSetting
 from genbench.interfaces import Alarm, Batch, Stage, Tensors
 
-from . import _glo_presets
-from ._alarms import sure_discriminator
-from ._dcgan_nets import Shape, check_shape, coloured, generator, grey, strided_stack
-from ._epochs import Epochs
-from ._latent_model import LatentModel
-from ._layers import frozen
-from ._search import OBJECTIVES, Search, normal_starts, search
+from ._parts import glo_presets
+from ._parts.dcgan_networks import (
+    Shape,
+    check_shape,
+    coloured,
+    generator,
+    grey,
+    strided_stack,
+)
+from ._parts.divergence_rules import sure_discriminator
+from ._parts.epoch_schedule import Epochs
+from ._parts.latent_model import LatentModel
+from ._parts.latent_search import (
+    OBJECTIVES,
+    Search,
+    normal_starts,
+    search,
+)
+from ._parts.layers import frozen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,17 +96,17 @@ class DCGAN(LatentModel):
     }
     PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
         "celeba-64": 64,
-        **_glo_presets.RESOLUTION,
+        **glo_presets.RESOLUTION,
         "tiny": 32,
         "smoke": 32,
     }
     PRESET_DATA: ClassVar[Mapping[str, str]] = {
         "celeba-64": "celeba",
-        **_glo_presets.DATA,
+        **glo_presets.DATA,
     }
     PRESET_SOURCE: ClassVar[Mapping[str, str]] = {
         "celeba-64": "defaults of the public Torch and PyTorch code",
-        **_glo_presets.source("GLO, table 1: default hyper-parameters"),
+        **glo_presets.source("GLO, table 1: default hyper-parameters"),
     }
     PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("DCGAN",)
 

@@ -24,16 +24,22 @@ from torch.optim import SGD, Adam
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch, Stage, Tensors, TrainingImages
 
-from . import _glo_presets
-from ._code_starts import gaussian_start, of_mean_norm_one, pca_start
-from ._codes import PROJECTIONS, Codes, Descent
-from ._dcgan_nets import Shape, check_shape, coloured, generator, grey
-from ._latent_model import LatentModel
-from ._layers import frozen
-from ._losses import mean_square
-from ._pyramid_loss import LEVEL_WEIGHTS, lap1
-from ._search import OBJECTIVES, Search, search
-from .pca import PCA
+from ._parts import glo_presets
+from ._parts.code_init import gaussian_start, of_mean_norm_one
+from ._parts.code_table import PROJECTIONS, Codes, Descent
+from ._parts.dcgan_networks import (
+    Shape,
+    check_shape,
+    coloured,
+    generator,
+    grey,
+)
+from ._parts.laplacian_loss import LEVEL_WEIGHTS, lap1
+from ._parts.latent_model import LatentModel
+from ._parts.latent_search import OBJECTIVES, Search, search
+from ._parts.layers import frozen
+from ._parts.losses import mean_square
+from .pca import PCA, pca_start
 
 RATES = {"sgd": (1.0, 10.0), "adam": (1e-3, 1e-2)}  # optimiser -> of the generator, of the codes
 
@@ -98,12 +104,12 @@ class GLO(LatentModel):
         "smoke": {**TINY, "epochs": 0.5, "pca_images": 1_024, "search_steps": 20},
     }
     PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
-        **_glo_presets.RESOLUTION,
+        **glo_presets.RESOLUTION,
         "tiny": 32,
         "smoke": 32,
     }
-    PRESET_DATA: ClassVar[Mapping[str, str]] = _glo_presets.DATA
-    PRESET_SOURCE: ClassVar[Mapping[str, str]] = _glo_presets.source(
+    PRESET_DATA: ClassVar[Mapping[str, str]] = glo_presets.DATA
+    PRESET_SOURCE: ClassVar[Mapping[str, str]] = glo_presets.source(
         "paper, table 1; what it leaves open is settled as under Differs"
     )
     PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("GLO",)

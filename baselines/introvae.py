@@ -29,14 +29,20 @@ from genbench.distributed import gathered
 from genbench.errors import BadSetting
 from genbench.interfaces import Adopted, Alarm, Batch, Stage, Tensors
 
-from ._adopting import part
-from ._alarms import empty_codes
-from ._introvae_foreign import adopt_encoder, adopt_generator
-from ._introvae_nets import SIDE, Encoder, Generator, batch_norm, group_norm
-from ._latent_model import LatentModel
-from ._layers import batch_statistics
-from ._losses import mean_square
-from ._posterior import Posterior
+from ._parts.divergence_rules import empty_codes
+from ._parts.gaussian_posterior import Posterior
+from ._parts.introvae_networks import (
+    SIDE,
+    Encoder,
+    Generator,
+    batch_norm,
+    group_norm,
+)
+from ._parts.introvae_released import adopt_encoder, adopt_generator
+from ._parts.latent_model import LatentModel
+from ._parts.layers import batch_statistics
+from ._parts.losses import mean_square
+from ._parts.released_weights import part
 
 MEASURED = 0.2  # share of the warm-up, its last, whose KL sets a learned margin
 NORMS = {"batch": batch_norm, "group": group_norm}

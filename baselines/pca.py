@@ -20,13 +20,15 @@ from torch import Tensor
 
 from genbench.distributed import gathered
 from genbench.errors import BadSetting
-from genbench.interfaces import Batch, Stage, Tensors
+from genbench.images import to_floats
+from genbench.interfaces import Batch, Stage, Tensors, TrainingImages
 
-from . import _glo_presets
-from ._latent_model import LatentModel
+from ._parts import glo_presets
+from ._parts.latent_model import LatentModel
 
 # p numbers in an image; k components carried along; d of them used
 
+BATCH = 512  # images whose coordinates are worked out together
 NOISE = 1e-12  # share of the largest eigenvalue below which rounding makes the components
 
 
@@ -63,13 +65,13 @@ class PCA(LatentModel):
         "quickstart": {"latent": 64},
     }
     PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
-        **_glo_presets.RESOLUTION,
+        **glo_presets.RESOLUTION,
         "tiny": 32,
         "smoke": 32,
         "quickstart": 32,
     }
-    PRESET_DATA: ClassVar[Mapping[str, str]] = _glo_presets.DATA
-    PRESET_SOURCE: ClassVar[Mapping[str, str]] = _glo_presets.source(
+    PRESET_DATA: ClassVar[Mapping[str, str]] = glo_presets.DATA
+    PRESET_SOURCE: ClassVar[Mapping[str, str]] = glo_presets.source(
         "GLO, Table 1: as many components as its latents have numbers"
     )
     PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("PCA",)
@@ -165,6 +167,27 @@ class PCA(LatentModel):
     def _spread(self) -> Tensor:
         """Standard deviation of the training images along each component used, (d,)."""
         return self.singular[: self.settings.latent] / (self.count - 1).clamp_min(1).sqrt()
+
+
+def pca_start(train: TrainingImages, model: PCA, rng: torch.Generator) -> Tensor:
+    """Coordinates of all images along their leading principal components.
+
+    Args:
+        train: the training images.
+        model: a fresh PCA on the device, whose settings say how many images it is fitted to.
+        rng: chooses them, where there are more.
+
+    Returns:
+        (N, d), not scaled: the variance along a component is that of the images.
+    """
+    chosen = torch.randperm(len(train), generator=rng, device=rng.device).cpu()
+    device = model.mean.device
+    for part in torch.split(chosen[: model.total(len(train))], model.settings.batch):
+        model.step(Batch(to_floats(train.take(part).to(device)), part), rng)
+    everything = torch.split(torch.arange(len(train)), BATCH)
+    return torch.cat(
+        [model.coordinates(to_floats(train.take(part).to(device))) for part in everything]
+    )
 
 
 def _check(settings: Settings, resolution: int) -> None:

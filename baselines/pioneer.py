@@ -24,10 +24,10 @@ from typing import Any, ClassVar, TypeAlias
 
 from torch import Tensor
 
-from ._growing import Place, Schedule, last_phase
-from ._growing_autoencoder import GrowingAutoencoder, check
-from ._growing_nets import Encoder, Generator
-from ._layers import PixelNorm, equalised, spectral
+from ._parts.growing_autoencoder import GrowingAutoencoder, check
+from ._parts.growing_networks import Encoder, Generator
+from ._parts.layers import PixelNorm, equalised, spectral
+from ._parts.progressive_schedule import Place, Schedule, last_phase
 
 
 @dataclass(frozen=True, kw_only=True)

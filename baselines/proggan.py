@@ -32,17 +32,30 @@ from genbench.distributed import gathered, own, processes
 from genbench.errors import BadSetting
 from genbench.interfaces import Adopted, Alarm, Batch, Stage, Tensors
 
-from . import _proggan_presets as presets
-from ._adopting import part
-from ._alarms import STEEP_CRITIC
-from ._growing import Glances, Place, Schedule, box, double, last_phase, share
-from ._latent import gaussian
-from ._latent_model import LatentModel
-from ._layers import PixelNorm, frozen
-from ._proggan_foreign import adopt_discriminator, adopt_generator
-from ._proggan_nets import Discriminator, Generator, Shape, check_shape
-from ._repelling import repelling
-from ._wgan import TWICE, gradient_norms, penalty
+from ._parts import proggan_presets as presets
+from ._parts.divergence_rules import STEEP_CRITIC
+from ._parts.gradient_penalty import TWICE, gradient_norms, penalty
+from ._parts.latent_model import LatentModel
+from ._parts.layers import PixelNorm, frozen
+from ._parts.priors import gaussian
+from ._parts.proggan_networks import (
+    Discriminator,
+    Generator,
+    Shape,
+    check_shape,
+)
+from ._parts.proggan_released import adopt_discriminator, adopt_generator
+from ._parts.progressive_schedule import (
+    Glances,
+    Place,
+    Schedule,
+    box,
+    double,
+    last_phase,
+    share,
+)
+from ._parts.released_weights import part
+from ._parts.repelling_regulariser import repelling
 
 
 @dataclass(frozen=True, kw_only=True)

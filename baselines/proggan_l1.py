@@ -25,12 +25,19 @@ from torch.optim import Adam
 from genbench.errors import BadInput, BadSetting
 from genbench.interfaces import Batch, Stage, Tensors
 
-from . import _proggan_presets as presets
-from ._growing import last_phase
-from ._latent import gaussian
-from ._latent_model import LatentModel
-from ._layers import PixelNorm
-from ._proggan_nets import SLOPE, Generator, Shape, Trunk, channels, check_shape
+from ._parts import proggan_presets as presets
+from ._parts.latent_model import LatentModel
+from ._parts.layers import PixelNorm
+from ._parts.priors import gaussian
+from ._parts.proggan_networks import (
+    SLOPE,
+    Generator,
+    Shape,
+    Trunk,
+    channels,
+    check_shape,
+)
+from ._parts.progressive_schedule import last_phase
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,15 +25,22 @@ from torch.optim import Adam
 from genbench.errors import BadSetting
 from genbench.interfaces import Alarm, Batch, Stage, Tensors
 
-from . import _glo_presets
-from ._alarms import empty_codes
-from ._dcgan_nets import Shape, check_shape, coloured, generator, grey, strided_stack
-from ._latent_model import LatentModel
-from ._layers import frozen
-from ._losses import mean_square
-from ._posterior import Posterior
-from ._pyramid_loss import LEVEL_WEIGHTS, lap1
-from ._search import OBJECTIVES, Search, search
+from ._parts import glo_presets
+from ._parts.dcgan_networks import (
+    Shape,
+    check_shape,
+    coloured,
+    generator,
+    grey,
+    strided_stack,
+)
+from ._parts.divergence_rules import empty_codes
+from ._parts.gaussian_posterior import Posterior
+from ._parts.laplacian_loss import LEVEL_WEIGHTS, lap1
+from ._parts.latent_model import LatentModel
+from ._parts.latent_search import OBJECTIVES, Search, search
+from ._parts.layers import frozen
+from ._parts.losses import mean_square
 
 ENCODE = ("encoder", "search")
 
@@ -92,13 +99,13 @@ class VAE(LatentModel):
         "quickstart": {**TINY, "images": 30_000},
     }
     PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
-        **_glo_presets.RESOLUTION,
+        **glo_presets.RESOLUTION,
         "tiny": 32,
         "smoke": 32,
         "quickstart": 32,
     }
-    PRESET_DATA: ClassVar[Mapping[str, str]] = _glo_presets.DATA
-    PRESET_SOURCE: ClassVar[Mapping[str, str]] = _glo_presets.source(
+    PRESET_DATA: ClassVar[Mapping[str, str]] = glo_presets.DATA
+    PRESET_SOURCE: ClassVar[Mapping[str, str]] = glo_presets.source(
         "GLO, table 1; what it leaves open is settled as under Differs"
     )
     PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("VAE",)

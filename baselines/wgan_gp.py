@@ -23,11 +23,16 @@ from genbench.distributed import processes
 from genbench.errors import BadSetting
 from genbench.interfaces import Alarm, Batch, Stage, Tensors
 
-from ._alarms import STEEP_CRITIC
-from ._dcgan_nets import Shape, check_shape, generator, strided_stack
-from ._latent_model import LatentModel
-from ._layers import frozen
-from ._wgan import TWICE, gradient_norms, penalty
+from ._parts.dcgan_networks import (
+    Shape,
+    check_shape,
+    generator,
+    strided_stack,
+)
+from ._parts.divergence_rules import STEEP_CRITIC
+from ._parts.gradient_penalty import TWICE, gradient_norms, penalty
+from ._parts.latent_model import LatentModel
+from ._parts.layers import frozen
 
 
 @dataclass(frozen=True, kw_only=True)

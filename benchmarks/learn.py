@@ -19,10 +19,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from genbench.record import Record
 from genbench.registry import metric, room, rooms
-from genbench.reporting import to_text
-from genbench.store import Store
+from genbench.reporting.report import to_text
+from genbench.results.record import Record
+from genbench.results.store import Store
 
 RESOLUTION = 32
 METRICS = ("fid:768", "swd", "rmse", "psnr", "lpips")

@@ -21,11 +21,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genbench import scratch
 from genbench.errors import GenbenchError
 from genbench.evaluation import find_metrics
-from genbench.evidence import Stream, collect
+from genbench.evaluation.collect import Stream, collect
 from genbench.interfaces import Look, Pass, View
+from genbench.runtime import spill
 
 WANTED = 50_000
 WIDTHS = {"64": 64, "192": 192, "768": 768, "2048": 2048, "logits_unbiased": 1008}
@@ -100,7 +100,7 @@ def evidence(view: View, looks: list[Look], n: int, side: int, meter: Meter) -> 
 
 def main(n: int, side: int, names: list[str]) -> dict[str, Any]:
     """Evidence of all views, held together as an evaluation holds it, then the numbers."""
-    scratch.IN_MEMORY = min(scratch.IN_MEMORY, scratch.IN_MEMORY * n // WANTED)
+    spill.IN_MEMORY = min(spill.IN_MEMORY, spill.IN_MEMORY * n // WANTED)
     meter = Meter()
     before = meter.now()["RssAnon"]
     metrics = find_metrics(names)

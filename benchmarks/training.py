@@ -25,13 +25,14 @@ import torch
 from _plain_dcgan import PlainDCGAN
 from _plain_pioneer import PlainPioneer, convolutions, original
 
-from genbench import devices, runs, seeds
+from genbench import runs
 from genbench.interfaces import Batch
 from genbench.registry import room
+from genbench.runtime import devices, seeds
 from genbench.settings import Layer, resolve
-from genbench.training.averages import Averages
+from genbench.training.ema import Averages
+from genbench.training.precision import Pace
 from genbench.training.settings import Training
-from genbench.training.speed import Pace
 
 PLAIN = {"pioneer": PlainPioneer, "balanced_pioneer": PlainPioneer, "dcgan": PlainDCGAN}
 # Where a GPU is, the published settings; latents of 512 would take a CPU minutes a step.

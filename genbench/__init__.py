@@ -14,11 +14,11 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from genbench.adapters import wrap_diffusers
+    from genbench.adapters.diffusers import wrap_diffusers
     from genbench.data import open_dataset
     from genbench.evaluation import evaluate
     from genbench.runs import load
-    from genbench.training import resume, train
+    from genbench.training.api import resume, train
 
 __all__ = ["evaluate", "load", "open_dataset", "resume", "train", "wrap_diffusers"]
 __version__ = version("genbench")
@@ -27,9 +27,9 @@ _HOMES = {
     "evaluate": ("genbench.evaluation", "evaluate"),
     "load": ("genbench.runs", "load"),
     "open_dataset": ("genbench.data", "open_dataset"),
-    "resume": ("genbench.training", "resume"),
-    "train": ("genbench.training", "train"),
-    "wrap_diffusers": ("genbench.adapters", "wrap_diffusers"),
+    "resume": ("genbench.training.api", "resume"),
+    "train": ("genbench.training.api", "train"),
+    "wrap_diffusers": ("genbench.adapters.diffusers", "wrap_diffusers"),
 }
 
 

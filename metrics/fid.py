@@ -14,11 +14,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from genbench.accumulators.moments import Moments
 from genbench.errors import BadInput
+from genbench.images import Array, as_rows
 from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
-
-from ._inputs import Array, as_rows
-from ._moments import Moments
 
 LAYER = "2048"  # the layer of the paper; a distance at another layer has another scale
 OTHERS = ("64", "192", "768")

@@ -16,14 +16,19 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
+from genbench.accumulators.finite import SIDES
+from genbench.accumulators.moments import Sums, moments
+from genbench.accumulators.rows import (
+    COLLAPSED,
+    FeatureRows,
+    check_rows,
+    collapsed,
+)
 from genbench.errors import NotEnoughData
+from genbench.images import Array, as_rows
 from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
-from genbench.seeds import permutation
+from genbench.runtime.seeds import permutation
 
-from ._finite import SIDES
-from ._inputs import Array, as_rows
-from ._moments import Sums, moments
-from ._rows import COLLAPSED, FeatureRows, check_rows, collapsed
 from .fid import LAYER, OTHERS, frechet_distance
 
 SIZES = 8  # at which the distance is taken

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from genbench.accumulators.merge import finished
+from genbench.accumulators.pairs import mean_over_images, median_over_images
 from genbench.errors import NotMeasurable
 from genbench.interfaces import Column, Look, Measured, Metric, Pass, Tensors, View
-from genbench.merging import finished
 
-from ._face_pairs import Descriptor, FacePairs
-from ._pairs import mean_over_images, median_over_images
+from ._parts.face_pairs import Descriptor, FacePairs
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from genbench.accumulators.finite import FiniteCheck, conclude
 from genbench.errors import BadInput, NotEnoughData
+from genbench.images import Array, as_rows
 from genbench.interfaces import Column, Json, Look, Measured, Metric, Pass, State, Tensors, View
-
-from ._finite import FiniteCheck, conclude
-from ._inputs import Array, as_rows
 
 SPLITS = 10
 AT_ONCE = 4096  # images whose probabilities are held, 33 MB

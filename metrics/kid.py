@@ -18,13 +18,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genbench.devices import full_float32
+from genbench.accumulators.finite import SIDES
+from genbench.accumulators.rows import (
+    COLLAPSED,
+    FeatureRows,
+    check_rows,
+    collapsed,
+)
 from genbench.errors import NotEnoughData
+from genbench.images import Array, as_rows
 from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
-
-from ._finite import SIDES
-from ._inputs import Array, as_rows
-from ._rows import COLLAPSED, FeatureRows, check_rows, collapsed
+from genbench.runtime.devices import full_float32
 
 LAYER = "2048"  # the layer of the paper; a distance at another layer has another scale
 OTHERS = ("64", "192", "768")

@@ -13,10 +13,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
+from genbench.accumulators.pairs import mean_over_images, median_over_images
 from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
 
-from ._pairs import mean_over_images, median_over_images
-from ._perceptual import Distances, squared_distance
+from ._parts.perceptual_distances import Distances, squared_distance
 
 __all__ = ["ROOM", "squared_distance"]
 

@@ -17,13 +17,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genbench.accumulators.pairs import (
+    PerPair,
+    as_pairs,
+    check_shapes,
+    mean_over_images,
+)
+from genbench.accumulators.row_buffer import KeptRows
 from genbench.errors import NotEnoughData
+from genbench.images import Array, Range
 from genbench.interfaces import Column, Json, Look, Measured, Metric, Pass, State, Tensors, View
 
-from ._inputs import Array, Range
-from ._kept import KeptRows
-from ._pairs import PerPair, as_pairs, check_shapes, mean_over_images
-from ._windows import by_planes, check_sides, contrast, luminance, moments
+from ._parts.gaussian_window import (
+    by_planes,
+    check_sides,
+    contrast,
+    luminance,
+    moments,
+)
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the scales; they add up to 1.0001
 SMALLEST = 16  # one pixel is left at the fifth scale

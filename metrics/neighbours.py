@@ -21,17 +21,22 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from genbench.bootstrap import interval, means, resampled
+from genbench.accumulators.images import AllImages
+from genbench.accumulators.pairs import SQUARED_ERRORS, mean_over_images
 from genbench.errors import NotMeasurable
 from genbench.interfaces import Column, Gather, Look, Measured, Metric, Tensors, View
+from genbench.statistics.bootstrap import interval, means, resampled
 
-from ._face_rows import FaceRows
-from ._images import AllImages
-from ._nearest import SHORTLIST, most_alike, nearest, nearest_rows
-from ._pairs import SQUARED_ERRORS, mean_over_images
-from ._perceptual import Distances
-from ._sketches import Sketches
-from ._windows import WIDEST, check_sides
+from ._parts.face_rows import FaceRows
+from ._parts.gaussian_window import WIDEST, check_sides
+from ._parts.nearest import (
+    SHORTLIST,
+    most_alike,
+    nearest,
+    nearest_rows,
+)
+from ._parts.perceptual_distances import Distances
+from ._parts.sketches import Sketches
 
 __all__ = ["ROOM", "most_alike", "nearest", "nearest_rows"]
 

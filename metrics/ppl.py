@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from genbench.accumulators.pairs import mean_over_images
 from genbench.errors import BadInput, BadSetting, NotEnoughData
+from genbench.images import Array, as_rows
 from genbench.interfaces import Column, Look, Measured, Metric, Step, Tensors, View
 
-from ._inputs import Array, as_rows
-from ._pairs import mean_over_images
-from ._perceptual import Distances
+from ._parts.perceptual_distances import Distances
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -17,11 +17,15 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from genbench.accumulators.rows import (
+    COLLAPSED,
+    FeatureRows,
+    check_rows,
+    collapsed,
+)
 from genbench.errors import NotEnoughData
+from genbench.images import Array, as_rows
 from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
-
-from ._inputs import Array, as_rows
-from ._rows import COLLAPSED, FeatureRows, check_rows, collapsed
 
 LAYER = "2048"
 OTHERS = ("768",)

@@ -12,16 +12,20 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from genbench.accumulators.pairs import (
+    SQUARED_ERRORS,
+    as_pairs,
+    mean_over_images,
+    squared_error,
+)
 from genbench.errors import NotMeasurable
+from genbench.images import TOP
 from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
-
-from ._inputs import TOP
-from ._pairs import SQUARED_ERRORS, as_pairs, mean_over_images, squared_error
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ._inputs import Array, Range
+    from genbench.images import Array, Range
 
 
 def psnr(a: Array, b: Array, *, value_range: Range | None = None, pooled: bool = False) -> float:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
+from genbench.accumulators.moments import Moments
+from genbench.accumulators.rows import COLLAPSED
 from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
 
-from ._moments import Moments
-from ._rows import COLLAPSED
 from .fid import LAYER, OTHERS, frechet_distance
 
 

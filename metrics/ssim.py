@@ -11,15 +11,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from genbench.accumulators.pairs import (
+    PerPair,
+    as_pairs,
+    mean_over_images,
+)
 from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
 
-from ._pairs import PerPair, as_pairs, check_shapes, mean_over_images
-from ._windows import WIDEST, by_planes, check_sides, contrast, luminance, moments
+from ._parts.gaussian_window import WIDEST, check_sides
+from ._parts.structural_similarity import ssim_per_pair
+
+__all__ = ["ROOM", "ssim", "ssim_per_pair"]
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from ._inputs import Array, Range
+    from genbench.images import Array, Range
 
 
 def ssim(a: Array, b: Array, *, value_range: Range | None = None) -> float:
@@ -38,34 +43,6 @@ def ssim(a: Array, b: Array, *, value_range: Range | None = None) -> float:
         NotMeasurable: a side below 11.
     """
     return float(ssim_per_pair(*as_pairs(a, b, value_range)).mean())
-
-
-def ssim_per_pair(a: Tensor, b: Tensor) -> Tensor:
-    """Structural similarity of each pair.
-
-    The mean of l · cs over channels and all windows of 11x11 inside the image, Gaussian
-    of deviation 1.5; images are not made smaller first.
-
-    Args:
-        a: images of 0..255, uint8 or float64, (n, 3, h, w).
-        b: their reconstructions, in the same order and shape.
-
-    Returns:
-        (n,) float64, -1 to 1; 1 for equal images.
-
-    Raises:
-        BadInput: two shapes.
-        NotMeasurable: a side below 11.
-    """
-    check_shapes(a, b)
-    check_sides("SSIM", tuple(a.shape[-2:]), WIDEST)
-    return by_planes(_ssim, a, b).mean(1)
-
-
-def _ssim(both: Tensor) -> Tensor:
-    """One number a channel: (2, k, h, w) -> (k,)."""
-    squares, variances = moments(both)
-    return luminance(squares).mul_(contrast(variances)).mean((1, 2))
 
 
 def _check(side: int) -> None:

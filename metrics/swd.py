@@ -18,17 +18,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genbench import scratch
-from genbench.devices import full_float32
+from genbench.accumulators.images import AllImages
+from genbench.accumulators.rows import COLLAPSED
 from genbench.errors import BadInput, NotEnoughData
+from genbench.images import Array, Range, as_images
 from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
-from genbench.seeds import generator, permutation
+from genbench.runtime import spill
+from genbench.runtime.devices import full_float32
+from genbench.runtime.seeds import generator, permutation
 
-from ._images import AllImages
-from ._inputs import Array, Range, as_images
-from ._patches import LENGTH, PER_IMAGE, SIZE, patches_of, positions
-from ._pyramid import COARSEST, sides
-from ._rows import COLLAPSED
+from ._parts.laplacian_pyramid import COARSEST, sides
+from ._parts.patches import (
+    LENGTH,
+    PER_IMAGE,
+    SIZE,
+    patches_of,
+    positions,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,7 +138,7 @@ def _draw(n: int, images: Tensor, index: Tensor, seed: int) -> tuple[Tensor, Ten
         return images, index
     log.warning("SWD compares equal numbers of images: %d of %d are drawn", n, len(images))
     kept = permutation(len(images), seed, "swd", "common")[:n].sort().values
-    room = None if images.is_cuda else scratch.room((n, *images.shape[1:]), images.dtype)
+    room = None if images.is_cuda else spill.room((n, *images.shape[1:]), images.dtype)
     return torch.index_select(images, 0, kept.to(images.device), out=room), index[kept]
 
 

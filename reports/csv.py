@@ -10,7 +10,13 @@ import io
 from collections.abc import Iterator
 
 from genbench.interfaces import Form
-from genbench.tables import Cell, Report, Row, Table, TableColumn
+from genbench.tables.table import (
+    Cell,
+    Report,
+    Row,
+    Table,
+    TableColumn,
+)
 
 from ._words import plain
 

@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from genbench.interfaces import Form
-from genbench.tables import (
+from genbench.tables.table import (
     NO_RECORD,
     NOT_MEASURED,
     Cell,

@@ -11,9 +11,16 @@ import json
 from typing import Any
 
 from genbench.errors import BadInput
-from genbench.footnotes import Footnote
 from genbench.interfaces import Form
-from genbench.tables import Cell, Figure, Report, Row, Table, TableColumn
+from genbench.tables.footnotes import Footnote
+from genbench.tables.table import (
+    Cell,
+    Figure,
+    Report,
+    Row,
+    Table,
+    TableColumn,
+)
 
 FORMAT = 1  # raised when a reader of older files would go wrong
 

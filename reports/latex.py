@@ -10,9 +10,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-from genbench.footnotes import Footnote
 from genbench.interfaces import Form
-from genbench.tables import (
+from genbench.tables.footnotes import Footnote
+from genbench.tables.table import (
     NO_RECORD,
     NOT_MEASURED,
     Cell,

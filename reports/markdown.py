@@ -1,7 +1,7 @@
 """The report as GitHub's Markdown: tables, footnotes, and pictures beside the file.
 
 A text cannot carry pictures: whoever writes it also writes each one to the path that
-`genbench.tables.figure_file` gives, relative to the text.
+`genbench.tables.table.figure_file` gives, relative to the text.
 """
 
 from __future__ import annotations
@@ -9,9 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from genbench.footnotes import Footnote
 from genbench.interfaces import Form
-from genbench.tables import Cell, Figure, Report, Table, TableColumn, figure_file, text
+from genbench.tables.footnotes import Footnote
+from genbench.tables.table import (
+    Cell,
+    Figure,
+    Report,
+    Table,
+    TableColumn,
+    figure_file,
+    text,
+)
 
 from ._words import plain
 

@@ -15,7 +15,15 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from genbench.interfaces import Form
-from genbench.tables import Cell, Report, Row, Table, TableColumn, figure_file, text
+from genbench.tables.table import (
+    Cell,
+    Report,
+    Row,
+    Table,
+    TableColumn,
+    figure_file,
+    text,
+)
 
 from ._words import plain
 

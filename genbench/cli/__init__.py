@@ -13,13 +13,13 @@ from genbench.errors import GenbenchError, UnknownName, nearest
 # command -> module of genbench.cli that holds it under the same name
 COMMANDS = {
     "quickstart": "quickstart",
-    "list": "listing",
+    "list": "list_plugins",
     "show": "show",
     "check": "show",
     "data": "data",
     "train": "train",
     "runs": "runs",
-    "import": "importing",
+    "import": "import_weights",
     "evaluate": "evaluate",
     "table": "table",
     "report": "report",

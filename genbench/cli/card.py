@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from genbench.cli.options import runs_option, table_option
+from genbench.cli._options import runs_option, table_option
 
 
 @click.command()
@@ -23,12 +23,13 @@ def card_command(run: str, out: Path | None, runs_dir: Path, table_dir: Path) ->
     Example:
       genbench card pioneer-toyfaces-32
     """
-    from genbench import runcards, runs
-    from genbench.store import Store
+    from genbench import runs
+    from genbench.reporting import run_card
+    from genbench.results.store import Store
 
     place = Path(run) if (Path(run) / "run.json").is_file() else runs_dir / run
     found = runs.read(place)
     store = Store(table_dir)
     target = out or found.folder / "card.md"
-    runcards.write(found, store.read(values=True) if store.exists else [], target)
+    run_card.write(found, store.read(values=True) if store.exists else [], target)
     click.echo(str(target))

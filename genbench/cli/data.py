@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from genbench.cli.options import Names
+from genbench.cli._options import Names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from genbench.data.entries import Entry
+    from genbench.data.inventory import Entry
     from genbench.data.source import Origin
 
 data_dir_option = click.option(
@@ -91,10 +91,10 @@ def verify(spec: str, data_dir: Path | None) -> None:
       genbench data verify toyfaces:240
       genbench data verify all
     """
-    from genbench import places
-    from genbench.data.entries import entries
+    from genbench.data.inventory import entries
+    from genbench.runtime import paths
 
-    found = list(entries(places.cache_dir() / "data"))
+    found = list(entries(paths.cache_dir() / "data"))
     if spec != "all":
         found = _of(found, spec, data_dir)
     whole = [_verified(entry) for entry in found]
@@ -111,14 +111,15 @@ def list_data(data_dir: Path | None) -> None:
     Example:
       genbench data list
     """
-    from genbench import places, registry
-    from genbench.data.entries import entries, unfinished
+    from genbench import registry
+    from genbench.data.inventory import entries, unfinished
+    from genbench.runtime import paths
 
     for name, room in registry.rooms("dataset").items():
         click.echo(f"{name}: {room.summary()}")
         for line in _about(name, getattr(room.open(), "ORIGIN", None), data_dir):
             click.echo(f"  {line}")
-    root = places.cache_dir() / "data"
+    root = paths.cache_dir() / "data"
     click.echo(f"prepared, in {root}")
     for entry in entries(root):
         click.echo(f"  {entry.title}: {_images(entry)}, {_bytes(entry.size)}, {entry.folder.name}")
@@ -149,7 +150,7 @@ def _of(found: list[Entry], spec: str, data_dir: Path | None) -> list[Entry]:
 
 
 def _verified(entry: Entry) -> bool:
-    from genbench.data.entries import verify
+    from genbench.data.inventory import verify
     from genbench.errors import BadInput
 
     try:
@@ -183,15 +184,15 @@ def _about(name: str, origin: Origin | None, data_dir: Path | None) -> Iterator[
 
 
 def _place(name: str, data_dir: Path | None) -> str:
-    from genbench import places
     from genbench.data.dataset import open_source
     from genbench.errors import GenbenchError
+    from genbench.runtime import paths
 
     try:
         open_source(name, data_dir)
     except GenbenchError as error:
         return f"not found: {error}"
-    where = places.data_dir(data_dir)
+    where = paths.data_dir(data_dir)
     return "found" + (f" in {where}" if where is not None and name != "toyfaces" else "")
 
 

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genbench.cli.options import Names, device_option, runs_option, table_option
+from genbench.cli._options import (
+    Names,
+    device_option,
+    runs_option,
+    table_option,
+)
 from genbench.errors import BadSetting, GenbenchError
 
 if TYPE_CHECKING:
     from genbench.evaluation import Plan
-    from genbench.record import Record
+    from genbench.results.record import Record
 
 
 @click.command()
@@ -76,10 +81,12 @@ def evaluate_command(
       genbench evaluate --preset pioneer-table1 --plan
       genbench evaluate --models all --metrics fid,swd --devices 8
     """
-    from genbench import devices, evaluation, group  # torch loads here, not for --help
+    from genbench import evaluation
     from genbench.data import open_dataset
-    from genbench.reporting import to_text
-    from genbench.store import Store
+    from genbench.distributed import group  # torch loads here, not for --help
+    from genbench.reporting.report import to_text
+    from genbench.results.store import Store
+    from genbench.runtime import devices
 
     fixed = [
         name for name in ("images", "reference", "pairs", "paths") if options[name] is not None
@@ -94,7 +101,7 @@ def evaluate_command(
     def plans(device: str) -> list[Plan]:
         everything = models == ("all",)
         asked = "all" if everything else list(models)
-        found = evaluation.candidates(asked, runs_dir, how.checkpoint)
+        found = evaluation.find_candidates(asked, runs_dir, how.checkpoint)
         if data is None:
             dataset = evaluation.default_data(found)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from genbench.cli import charts, sheets
+from genbench.cli import figure_charts, figure_models
 from genbench.errors import UnknownName, nearest
 
 
@@ -36,16 +36,16 @@ def figure_command() -> None:
 
 
 for each in (
-    sheets.samples_command,
-    sheets.reconstructions_command,
-    sheets.interpolations_command,
-    sheets.attributes_command,
-    sheets.directions_command,
-    sheets.neighbours_command,
-    sheets.side_by_side_command,
-    charts.training_command,
-    charts.tradeoff_command,
-    charts.ranks_command,
-    charts.fid_command,
+    figure_models.samples_command,
+    figure_models.reconstructions_command,
+    figure_models.interpolations_command,
+    figure_models.attributes_command,
+    figure_models.directions_command,
+    figure_models.neighbours_command,
+    figure_models.side_by_side_command,
+    figure_charts.training_command,
+    figure_charts.tradeoff_command,
+    figure_charts.ranks_command,
+    figure_charts.fid_command,
 ):
     figure_command.add_command(each)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from genbench.cli.options import Names, device_option
+from genbench.cli._options import Names, device_option
 from genbench.settings import Layer
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ def quickstart_command(
     """
     from genbench import registry  # torch loads below, not for --help
     from genbench.data import open_dataset
-    from genbench.evaluation import Evaluation, candidates, carry_out, make_plan
-    from genbench.reporting import compose, write
-    from genbench.store import Store
+    from genbench.evaluation import Evaluation, carry_out, find_candidates, make_plan
+    from genbench.reporting.report import compose, write
+    from genbench.results.store import Store
 
     began = time.monotonic()
     rooms = registry.rooms("model")
@@ -55,7 +55,7 @@ def quickstart_command(
     how = Evaluation(
         metrics=_without_networks(), images=500, pairs=1000, repeats=3, anchors=True, device=device
     )
-    records = carry_out(make_plan(candidates("all", out / "runs"), data, how, strict=True))
+    records = carry_out(make_plan(find_candidates("all", out / "runs"), data, how, strict=True))
     store = Store(out / "results")
     store.append(records, "quickstart")
     report = compose(
@@ -76,7 +76,7 @@ def quickstart_command(
 def _train(name: str, runs_dir: Path, minutes: float, device: str) -> None:
     """Train a model, go on with it, or leave it if it is done."""
     from genbench import registry, runs
-    from genbench.training import resume, train
+    from genbench.training.api import resume, train
 
     folder = runs_dir / name
     if folder.is_dir() and not (folder / "checkpoints").is_dir():

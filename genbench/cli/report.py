@@ -6,7 +6,12 @@ from pathlib import Path
 
 import click
 
-from genbench.cli.options import Names, device_option, runs_option, table_option
+from genbench.cli._options import (
+    Names,
+    device_option,
+    runs_option,
+    table_option,
+)
 
 
 @click.command()
@@ -41,8 +46,13 @@ def report_command(
     """
     from genbench import registry
     from genbench.figures.canvas import read
-    from genbench.reporting import against_published, compose, training_figure, write
-    from genbench.store import Store
+    from genbench.reporting.report import (
+        against_published,
+        compose,
+        training_figure,
+        write,
+    )
+    from genbench.results.store import Store
 
     chosen = {_full_name(form): registry.room("report", _full_name(form)).load() for form in forms}
     records = Store(table_dir).read(version, values=True)

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genbench.cli.options import Names, device_option, runs_option, table_option
+from genbench.cli._options import (
+    Names,
+    device_option,
+    runs_option,
+    table_option,
+)
 from genbench.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -128,9 +133,10 @@ def _list(how: How) -> None:
 
 def _say(table: str, verdicts: Sequence[Verdict], how: How, out: Path) -> None:
     """The table on standard output; the same and a chart into files."""
-    from genbench import files, reproduction
+    from genbench import reproduction
     from genbench.evaluation import PRESETS
     from genbench.reproduction.chart import chart
+    from genbench.runtime import atomic
 
     about = reproduction.paper(table)
     title = about.title + (f" ({how.smoke})" if how.smoke else "")
@@ -141,7 +147,7 @@ def _say(table: str, verdicts: Sequence[Verdict], how: How, out: Path) -> None:
     body = [*reproduction.text(verdicts), "", *notes]
     click.echo("\n".join([title, "", *body]))
     name = table if how.smoke is None else f"{table}-smoke"
-    files.write_text(out / f"{name}.txt", "\n".join([title, "", *body]) + "\n")
+    atomic.write_text(out / f"{name}.txt", "\n".join([title, "", *body]) + "\n")
     drawing = chart(about.title, verdicts, how.smoke)
     if drawing is not None:
         drawing.save(out / f"{name}.png")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from genbench.cli.options import runs_option
+from genbench.cli._options import runs_option
 
 
 @click.group(invoke_without_command=True)
@@ -24,8 +24,8 @@ def runs_command(context: click.Context, runs_dir: Path) -> None:
     if context.invoked_subcommand is not None:
         return
     from genbench import runs
-    from genbench.cli.columns import table
-    from genbench.runlists import overview
+    from genbench.cli._columns import table
+    from genbench.runs.compare import overview
 
     found = runs.list_all(runs_dir)
     if not found:
@@ -47,9 +47,9 @@ def compare(context: click.Context, names: tuple[str, ...], everything: bool) ->
       genbench runs compare pioneer-celeba-64 age-celeba-64
     """
     from genbench import runs
-    from genbench.cli.columns import table
+    from genbench.cli._columns import table
     from genbench.errors import BadSetting
-    from genbench.runlists import comparison
+    from genbench.runs.compare import comparison
 
     if len(names) < 2:
         raise BadSetting(f"compare takes two runs or more, got {names[0]} alone")

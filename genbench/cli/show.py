@@ -16,7 +16,7 @@ def show_command(model: str) -> None:
     Example:
       genbench show pioneer
     """
-    from genbench.cards import card  # torch loads here, not for --help
+    from genbench.reporting.model_card import card  # torch loads here, not for --help
 
     for line in card(model):
         click.echo(line)
@@ -33,7 +33,7 @@ def check_command(model: str) -> None:
       genbench check my-package/my-model
     """
     from genbench import registry
-    from genbench.contracts import check_model
+    from genbench.contracts.model import check_model
 
     outcome = check_model(model, registry.room("model", model).load())
     for title, wrong in outcome.items():

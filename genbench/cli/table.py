@@ -7,9 +7,14 @@ from typing import Any
 
 import click
 
-from genbench.cli.compare import compare
-from genbench.cli.joining import export_command, import_command, merge, verify
-from genbench.cli.options import table_option
+from genbench.cli._options import table_option
+from genbench.cli.table_compare import compare
+from genbench.cli.table_files import (
+    export_command,
+    import_command,
+    merge,
+    verify,
+)
 
 
 @click.group(invoke_without_command=True)
@@ -30,11 +35,11 @@ def table_command(ctx: click.Context, version: int | None, table_dir: Path) -> N
       genbench table export results.parquet
       genbench table verify
     """
-    from genbench.store import Store
+    from genbench.results.store import Store
 
     ctx.obj = Store(table_dir)
     if ctx.invoked_subcommand is None:
-        from genbench.reporting import to_text
+        from genbench.reporting.report import to_text
 
         click.echo(to_text(ctx.obj.read(version, values=True)))
 
@@ -99,8 +104,8 @@ def protocol(store: Any, protocol_id: str) -> None:
       genbench table protocol 3f2a
     """
     from genbench.errors import BadInput
-    from genbench.footnotes import fields
-    from genbench.protocol import from_json
+    from genbench.results.protocol import from_json
+    from genbench.tables.footnotes import fields
 
     known = {r.protocol_id: r.protocol for r in store.read() if r.protocol_id and r.protocol}
     found = [name for name in known if name.startswith(protocol_id)]

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from genbench.cli import job
-from genbench.cli.options import runs_option
+from genbench.cli import _slurm
+from genbench.cli._options import runs_option
 from genbench.errors import BadSetting, GenbenchError
 
 
@@ -99,7 +99,7 @@ def train_command(
                 "only how it is watched and stopped may be new: --minutes, --device, --evaluate ..."
             )
         if slurm:
-            job.resuming(resume_dir, given, slurm_options)
+            _slurm.resuming(resume_dir, given, slurm_options)
         else:
             _resume(resume_dir, given)
         return
@@ -109,8 +109,9 @@ def train_command(
         )
     if go_on and name is None:
         raise BadSetting("--continue wants the --name of the run to begin or to go on with")
-    from genbench import training  # yaml and torch load here, not for --help
     from genbench.settings import Layer, parse_assignments
+    from genbench.training.api import train  # yaml and torch load here, not for --help
+    from genbench.training.resume import train_or_resume
 
     asked: dict[str, Any] = {
         "preset": preset, "config": config,
@@ -118,20 +119,20 @@ def train_command(
         "training": Layer("command line", given),
     }  # fmt: skip
     if slurm:
-        job.beginning(model, asked, runs_dir, slurm_options, name=name)
+        _slurm.beginning(model, asked, runs_dir, slurm_options, name=name)
         return
     where: dict[str, Any] = {"runs_dir": runs_dir, "start": start, "name": name}
     with _one_voice():
         if go_on:
-            _say(*training.go_on(model, **where, **asked))
+            _say(*train_or_resume(model, **where, **asked))
         else:
-            _say(training.train(model, **where, **asked))
+            _say(train(model, **where, **asked))
 
 
 @contextlib.contextmanager
 def _one_voice() -> Iterator[None]:
     """Of several processes one says how it ended."""
-    from genbench import group
+    from genbench.distributed import group
 
     try:
         yield
@@ -142,7 +143,7 @@ def _one_voice() -> Iterator[None]:
 
 
 def _resume(folder: Path, given: dict[str, Any]) -> None:
-    from genbench.training import resume
+    from genbench.training.api import resume
 
     with _one_voice():
         run, damaged = resume(folder, given)
@@ -151,7 +152,7 @@ def _resume(folder: Path, given: dict[str, Any]) -> None:
 
 def _say(run: Any, damaged: Sequence[str] = ()) -> None:
     """Where the run is, on standard output; what to do next, beside it."""
-    from genbench import group
+    from genbench.distributed import group
 
     if group.rank():
         return

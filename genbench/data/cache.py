@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genbench import files
 from genbench.data.prepare import prepare
 from genbench.data.source import Bytes, Source
-from genbench.data.written import SPLITS
+from genbench.data.writer import SPLITS
 from genbench.errors import BadInput
+from genbench.runtime import atomic
 
 FORMAT = 1  # of an entry; raise it when old entries must be made anew
 
@@ -55,14 +55,14 @@ def stored(source: Source, resolution: int, on_bad: str, root: Path) -> Stored:
     folder = root / f"{readable}-{resolution}-{key[:16]}"
     if found := _look(folder, key):
         return found
-    with files.lock(_lock_file(folder)):
+    with atomic.lock(_lock_file(folder)):
         if found := _look(folder, key):  # another process was faster
             return found
         # The lock is ours, so whoever has left something here is gone.
-        with files.resumed_folder(folder) as temporary:
+        with atomic.resumed_folder(folder) as temporary:
             about = prepare(source, resolution, on_bad, temporary)
             about |= {"format": FORMAT, "key": key}
-            files.write_json(temporary / "dataset.json", about)
+            atomic.write_json(temporary / "dataset.json", about)
     made = _look(folder, key)
     assert made is not None, f"{folder} was just written and cannot be read"
     return made
@@ -90,7 +90,7 @@ def _open(folder: Path, key: str) -> Stored:
     Raises:
         BadInput or what numpy and json raise: it is missing or damaged.
     """
-    about = files.read_json(folder / "dataset.json")
+    about = atomic.read_json(folder / "dataset.json")
     if (about["format"], about["key"]) != (FORMAT, key):
         raise BadInput(f"{folder} is the entry of something else")
     for name, size in about["files"].items():
@@ -131,7 +131,7 @@ def _lock_file(folder: Path) -> Path:
     """The file that guards an entry; it stays for good, next to the entry."""
     file = folder.with_name(f"{folder.name}.lock")
     try:
-        with files.full_disk_is_an_error(file):
+        with atomic.full_disk_is_an_error(file):
             folder.parent.mkdir(parents=True, exist_ok=True)
             file.touch()
     except OSError as error:

@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genbench import places
 from genbench.data import cache
 from genbench.data.source import Bytes, Opener, Recipe, Source
 from genbench.data.stream import Streamed, Streams, recipe, stream
 from genbench.errors import BadSetting
 from genbench.registry import room
+from genbench.runtime import paths
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ def open_dataset(
             "toyfaces", "folder:PATH", "celeba", "celeba:PATH".
         resolution: side of the square images wanted, in pixels.
         data_dir: where data sets lie; by default what GENBENCH_DATA says.
-        cache_dir: where decoded images are kept; see `genbench.places.cache_dir`.
+        cache_dir: where decoded images are kept; see `genbench.runtime.paths.cache_dir`.
         on_bad: what to do about images that cannot be used: refuse the data set, or skip
             them. The fingerprint covers what remains.
 
@@ -101,7 +101,7 @@ def open_dataset(
     source = open_source(spec, data_dir)
     if getattr(source, "streamed", False):
         return _streamed(cast(Streams, source), resolution, on_bad)
-    stored = cache.stored(source, resolution, on_bad, places.cache_dir(cache_dir) / "data")
+    stored = cache.stored(source, resolution, on_bad, paths.cache_dir(cache_dir) / "data")
     splits = {
         name: Split(name, stored.images[name], stored.attributes[name]) for name in cache.SPLITS
     }
@@ -124,7 +124,7 @@ def open_source(spec: str, data_dir: Path | None = None) -> Source:
     """
     name, colon, argument = spec.partition(":")
     opener: Opener = room("dataset", name).load()
-    return opener(argument if colon else None, places.data_dir(data_dir))
+    return opener(argument if colon else None, paths.data_dir(data_dir))
 
 
 def _streamed(source: Streams, resolution: int, on_bad: str) -> Dataset:

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genbench import progress
 from genbench.data.source import Chunk, Source
-from genbench.data.written import SPLITS, Written
+from genbench.data.writer import SPLITS, Written
 from genbench.errors import BadInput
 from genbench.interfaces import Json
+from genbench.runtime import progress
 
 SMALLEST = 2  # images in a split; a variance needs two
 CHUNK_BYTES = 8 * 2**20  # of decoded images that one thread works on

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from genbench.data.prepare import SMALLEST, workers
 from genbench.data.source import Bytes, Recipe, Source
-from genbench.data.written import SPLITS
+from genbench.data.writer import SPLITS
 from genbench.errors import BadInput, BadSetting
 
 SAMPLE = 64  # images of a split whose pixels are in the fingerprint

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genbench import seeds
 from genbench.data import Dataset
-from genbench.evaluation.subjects import Candidate, Subject
+from genbench.evaluation.candidates import Candidate, Subject
 from genbench.images import to_floats
 from genbench.interfaces import View
+from genbench.runtime import seeds
 
 
 def real_images(reference: Tensor, n: int, repeats: int) -> Candidate:

@@ -9,23 +9,34 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from genbench import group, places, progress, provenance, seeds
 from genbench.data import Dataset
-from genbench.devices import upload
+from genbench.distributed import group
 from genbench.errors import GenbenchError
-from genbench.evaluation.settings import Evaluation
-from genbench.evaluation.subjects import Reconstructor, Sampler, Subject, Walker
-from genbench.evidence import (
+from genbench.evaluation.candidates import (
+    Reconstructor,
+    Sampler,
+    Subject,
+    Walker,
+)
+from genbench.evaluation.collect import (
     Advance,
-    Cache,
     Evidence,
     Rows,
     Stream,
     collect,
 )
+from genbench.evaluation.evidence_cache import Cache
+from genbench.evaluation.image_checks import Watch
+from genbench.evaluation.settings import Evaluation
 from genbench.images import to_bytes, to_bytes_truncated, to_floats
 from genbench.interfaces import Extractor, Look, Pass, Step, Tensors, View
-from genbench.watch import Watch
+from genbench.runtime import (
+    paths,
+    progress,
+    provenance,
+    seeds,
+)
+from genbench.runtime.devices import upload
 
 # Pixels at once, unless told: features of VGG16 take 0.5 kB a pixel. A GPU halves what does not
 # fit; a CPU would be stopped by the system before it could.
@@ -194,7 +205,7 @@ class Passes:
             "n": self.sizes[view],
             "quantise": self.how.quantise,
         }
-        cache = Cache(places.cache_dir() / "evidence", facts)
+        cache = Cache(paths.cache_dir() / "evidence", facts)
         with progress.bar(f"{view} images", self.sizes[view], shown=group.rank() == 0) as advance:
             return self._pass(self._stream({view: ONE}, view, 0, produce), mine, cache, advance)
 

@@ -10,15 +10,16 @@ from pathlib import Path
 
 import torch
 
-from genbench import devices, features, places, provenance, registry
+from genbench import features, registry
 from genbench.data import Dataset
 from genbench.errors import BadSetting, NotEnoughData, NotMeasurable
-from genbench.evaluation import anchors, subjects
+from genbench.evaluation import anchors, candidates
+from genbench.evaluation.candidates import Candidate
+from genbench.evaluation.collect import networks_needed
 from genbench.evaluation.passes import Passes
 from genbench.evaluation.settings import DEFAULT_IMAGES, QUANTISE, Evaluation
-from genbench.evaluation.subjects import Candidate
-from genbench.evidence import networks_needed
 from genbench.interfaces import Extractor, Gather, Look, Metric, View
+from genbench.runtime import devices, paths, provenance
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def make_plan(found: Sequence[Candidate], data: Dataset, how: Evaluation, *, str
             "round is what every metric's original code does"
         )
     sizes = _sizes(how, data)
-    kept, left = subjects.fitting(found, data, strict=strict)
+    kept, left = candidates.fitting(found, data, strict=strict)
     if not kept:
         raise BadSetting("none of the models fits the data: " + "; ".join(left))
     device = devices.choose(how.device)
@@ -215,4 +216,4 @@ def _pending(kept: Sequence[Candidate], data: Dataset, how: Evaluation) -> Path:
     shared = dataclasses.replace(how, device=devices.choose(how.device).type, devices=1)
     facts = [c.identity for c in kept], data.fingerprint, shared, provenance.code_digest()
     key = hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
-    return places.cache_dir() / "pending" / key
+    return paths.cache_dir() / "pending" / key

@@ -10,14 +10,20 @@ from typing import Any
 
 import torch
 
-from genbench import evidence
-from genbench.checkpoints import LATEST
 from genbench.errors import GenbenchError
+from genbench.evaluation import evidence_cache
+from genbench.evaluation.collect import Evidence
 from genbench.evaluation.passes import Gathered, Passes
-from genbench.evidence import Evidence
 from genbench.interfaces import Json, Look, Measured, Metric, Tensors, View
-from genbench.protocol import COMPILED, QUANTISED, TRUNCATED, UNQUANTISED, Protocol
-from genbench.record import Record
+from genbench.results.protocol import (
+    COMPILED,
+    QUANTISED,
+    TRUNCATED,
+    UNQUANTISED,
+    Protocol,
+)
+from genbench.results.record import Record
+from genbench.runs.checkpoints import LATEST
 
 QUANTISE = {"round": QUANTISED, "truncate": TRUNCATED}
 PAIRED = {View.PAIRS, View.RECONSTRUCTIONS}  # rows that are the same images for every model
@@ -137,7 +143,7 @@ def describe(name: str, metric: Metric, passes: Passes, checkpoint: str = LATEST
 
 
 def _look(look: Look, passes: Passes) -> dict[str, Json]:
-    described = evidence.describe(look)
+    described = evidence_cache.describe(look)
     if look.gather.features is not None:
         described["network"] = passes.networks[look.gather.features[0]].describe()
     return described

@@ -26,7 +26,7 @@ def load(
 
     Args:
         name: of `networks`.
-        weights_dir: where the user keeps weights, or None; see `genbench.weights.find`.
+        weights_dir: where the user keeps weights, or None; see `genbench.runtime.weights.find`.
         device: where it will work.
         download: fetch weights that are not there from where they were published.
 

@@ -22,12 +22,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from genbench.devices import full_float32
 from genbench.errors import BadInput, NotMeasurable, WrongWeights
 from genbench.features._lpips_plan import Plan, build, find_heads, read
 from genbench.images import to_floats
 from genbench.interfaces import Json
-from genbench.weights import WeightsFile, find
+from genbench.runtime.devices import full_float32
+from genbench.runtime.weights import WeightsFile, find
 
 SHIFT = (-0.030, -0.088, -0.188)  # of red, green, blue in [-1, 1]
 SCALE = (0.458, 0.448, 0.450)

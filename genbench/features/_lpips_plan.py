@@ -16,9 +16,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from genbench import files
 from genbench.errors import MissingWeights, WrongWeights
-from genbench.weights import WeightsFile, find
+from genbench.runtime import atomic
+from genbench.runtime.weights import WeightsFile, find
 
 HEADS = "https://github.com/richzhang/PerceptualSimilarity/raw/master/lpips/weights/v0.1"
 
@@ -122,7 +122,7 @@ def packaged(plan: Plan) -> Path | None:
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         path = Path(folder) / plan.packaged
         if path.is_file():
-            if (digest := files.sha256(path)) != plan.heads.sha256:
+            if (digest := atomic.sha256(path)) != plan.heads.sha256:
                 raise WrongWeights(
                     f"{plan.packaged} of the package lpips has sha256 {digest}, wanted "
                     f"{plan.heads.sha256}; pip install --force-reinstall lpips==0.1.4"

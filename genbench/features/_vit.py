@@ -18,10 +18,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
-from genbench import weights as published
-from genbench.devices import full_float32
 from genbench.errors import BadInput, MissingWeights, NotMeasurable, WrongWeights
 from genbench.interfaces import Json
+from genbench.runtime import weights as published
+from genbench.runtime.devices import full_float32
 
 LAYER = "cls"
 AT_ONCE = 32  # images in a forward pass

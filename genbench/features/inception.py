@@ -16,11 +16,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from genbench.devices import full_float32
 from genbench.errors import NotMeasurable
 from genbench.features._network import PLAN, build, convolutions
 from genbench.interfaces import Json
-from genbench.weights import WeightsFile, find
+from genbench.runtime.devices import full_float32
+from genbench.runtime.weights import WeightsFile, find
 
 SIDE = 299  # pixels the network looks at
 FULL = WeightsFile(

@@ -11,7 +11,7 @@ import torch
 
 from genbench.features import _lpips
 from genbench.features._lpips_plan import HEADS, Conv, Plan, Pool
-from genbench.weights import WeightsFile
+from genbench.runtime.weights import WeightsFile
 
 PLAN = Plan(
     name="lpips_alex",

@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genbench import seeds
 from genbench.errors import BadSetting, NotEnoughData, NotMeasurable, UnknownName, nearest
 from genbench.figures.canvas import Drawing, Words
 from genbench.figures.samples import NOT_CHOSEN
 from genbench.figures.sheet import Sheet, Tile, block, draw
 from genbench.figures.trained import Trained
+from genbench.runtime import seeds
 
 SET = 64  # images on each side
 FEWEST = 2

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from genbench.errors import BadInput, BadSetting
-from genbench.files import new_file
-from genbench.tables import Figure
+from genbench.runtime.atomic import new_file
+from genbench.tables.table import Figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas

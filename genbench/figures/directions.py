@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genbench import seeds
 from genbench.errors import NotEnoughData
 from genbench.figures.canvas import Drawing, Words
 from genbench.figures.sheet import Sheet, block, draw
 from genbench.figures.trained import Trained
 from genbench.interfaces import Stores
+from genbench.runtime import seeds
 
 STEPS = 7
 REACH = 3.0  # standard deviations

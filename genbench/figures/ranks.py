@@ -8,13 +8,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from genbench.comparable import Chosen, Key, Slot, choose, places, ties
-from genbench.contests import Scale, judge
 from genbench.errors import NotEnoughData, UnknownName, nearest
 from genbench.figures.canvas import COLOURS, COLUMN, SMALL, Drawing, Words, blank, text
 from genbench.figures.scores import Titles, column_of, directed, one_table, protocol_words, where
-from genbench.record import Record
-from genbench.tables import Row, Table
+from genbench.results.record import Record
+from genbench.tables.compare import Scale, judge
+from genbench.tables.select import (
+    Chosen,
+    Key,
+    Slot,
+    choose,
+    places,
+    ties,
+)
+from genbench.tables.table import Row, Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas

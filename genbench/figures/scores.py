@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from genbench import registry
 from genbench.errors import BadInput, BadSetting, UnknownName, nearest
-from genbench.footnotes import Footnote
 from genbench.interfaces import Column
-from genbench.record import Record
-from genbench.tables import Table, TableColumn, build
+from genbench.results.record import Record
+from genbench.tables.footnotes import Footnote
+from genbench.tables.table import Table, TableColumn, build
 
 Titles = Callable[[str, str], Column]  # (metric, score) -> how the score is printed
 

@@ -18,7 +18,7 @@ from genbench.figures.canvas import (
 )
 from genbench.figures.labels import name_points
 from genbench.figures.scores import axis_label, column_of, directed, protocol_words, where
-from genbench.tables import Row, Table
+from genbench.tables.table import Row, Table
 
 
 def tradeoff(table: Table, x: str, y: str, log: Sequence[str] = ()) -> Drawing:

@@ -11,11 +11,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
 from torch import Tensor
 
-from genbench import devices, runs, seeds
+from genbench import runs
 from genbench.data import Dataset, open_dataset
 from genbench.errors import NotEnoughData, NotMeasurable
 from genbench.images import enlarged, to_bytes, to_floats
 from genbench.interfaces import Decodes, Encodes, Generates, Interpolates, Stores
+from genbench.runtime import devices, seeds
 
 BATCH = 64  # rows that go through a model at once
 NEEDS: dict[str, type] = {

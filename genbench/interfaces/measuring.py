@@ -71,7 +71,7 @@ class Gather(Protocol):
     """A frozen, hashable statement of what to keep of a view.
 
     Two metrics that state equal gatherers of one view share the work. Several processes
-    have an accumulator each, and see whole blocks of `genbench.seeds.BLOCK` rows. Nothing
+    have an accumulator each, and see whole blocks of `genbench.runtime.seeds.BLOCK` rows. Nothing
     gets from accumulators to `finish` but by their merged states, with one process as with
     many, so what a state forgets is missed at once.
     """

@@ -12,4 +12,4 @@ class Form:
     """A form a report can take."""
 
     suffix: str  # of the file, ".md"
-    render: Callable[[Any], str]  # genbench.tables.Report -> text of the file
+    render: Callable[[Any], str]  # genbench.tables.table.Report -> text of the file

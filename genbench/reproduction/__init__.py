@@ -2,8 +2,8 @@
 
 from genbench.reproduction.jobs import How, hours, jobs_of, needs
 from genbench.reproduction.papers import PAPERS, paper, targets
+from genbench.reproduction.run import Interrupted, carry_out_all
 from genbench.reproduction.verdicts import HEADS, Verdict, in_all, judge, lines, text
-from genbench.reproduction.work import Interrupted, carry_out_all
 
 __all__ = [
     "HEADS",

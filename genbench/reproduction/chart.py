@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from genbench.against import MEASURES
-from genbench.comparable import spread
 from genbench.figures.canvas import COLOURS, MARKERS, SMALL, WIDTH, Drawing, Words, blank, text
+from genbench.published.measures import MEASURES
 from genbench.reproduction.verdicts import Verdict
+from genbench.tables.select import spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

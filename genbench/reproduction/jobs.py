@@ -10,13 +10,14 @@ from typing import Any
 
 import torch
 
-from genbench import features, places, registry, runs
+from genbench import features, registry, runs
 from genbench.errors import BadInput, GenbenchError, MissingWeights
 from genbench.evaluation import Evaluation, parts
+from genbench.evaluation.collect import networks_needed
 from genbench.evaluation.settings import DEFAULT_IMAGES
-from genbench.evidence import networks_needed
 from genbench.reproduction.papers import Job, Target
 from genbench.runs import Run
+from genbench.runtime import paths
 from genbench.settings import Layer, resolve
 
 # Training images a second on one GPU, by resolution: an estimate and no more. From Pioneer's
@@ -229,7 +230,7 @@ def no_data(data: str, how: How) -> str | None:
     name, colon, argument = how.spec(data).partition(":")
     try:
         room = registry.room("dataset", name).load()
-        room(argument if colon else None, places.data_dir(how.data_dir))
+        room(argument if colon else None, paths.data_dir(how.data_dir))
     except GenbenchError as error:
         place = f"--data {data.partition(':')[0]}=folder:PATH"
         hint = f"; say where it is: {place}" if not how.instead else ""

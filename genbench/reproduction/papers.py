@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from genbench import registry
-from genbench.against import MEASURES, VARIANTS
 from genbench.errors import BadSetting, nearest
 from genbench.evaluation.presets import PRESETS
 from genbench.published import Published, rows
+from genbench.published.measures import MEASURES, VARIANTS
 
 # As published numbers call a data set -> its source.
 DATA = {

@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from genbench.comparable import spread
-from genbench.numbers import number
 from genbench.published import Published
-from genbench.record import Record
 from genbench.reproduction.papers import Target
-from genbench.reproduction.work import Outcome
+from genbench.reproduction.run import Outcome
+from genbench.results.record import Record
+from genbench.tables.digits import number
+from genbench.tables.select import spread
 
 HEADS = ("system", "data", "metric", "published", "measured", "deviation", "verdict")
 

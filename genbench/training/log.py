@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from genbench.files import full_disk_is_an_error
 from genbench.interfaces import Stage, Tensors
 from genbench.runs import Run
-from genbench.training import processes
+from genbench.runtime.atomic import full_disk_is_an_error
+from genbench.training import parallel
 
 
 class Log:
@@ -30,7 +30,7 @@ class Log:
             warnings.simplefilter("ignore", DeprecationWarning)  # of tensorboard's own imports
             self._writer = (
                 SummaryWriter(str(run.folder / "tensorboard"), purge_step=seen or None)
-                if processes.first()
+                if parallel.first()
                 else None
             )
         self._last = (seen, time.monotonic())
@@ -84,7 +84,7 @@ def fetched(scalars: Tensors) -> dict[str, float]:
     """
     if not scalars:
         return {}
-    values = processes.mean(torch.stack([value.detach().float() for value in scalars.values()]))
+    values = parallel.mean(torch.stack([value.detach().float() for value in scalars.values()]))
     return dict(zip(scalars, values.tolist(), strict=True))
 
 

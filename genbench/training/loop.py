@@ -10,22 +10,23 @@ from dataclasses import dataclass
 
 import torch
 
-from genbench import checkpoints, group, progress, seeds
 from genbench.data import Dataset
+from genbench.distributed import group
 from genbench.errors import Diverged
 from genbench.interfaces import Alarm, Learns, Tensors, Warns
-from genbench.runs import Run, restore
-from genbench.training import pictures, processes
-from genbench.training.alarms import Alarms
-from genbench.training.averages import Averages
+from genbench.runs import Run, checkpoints, restore
+from genbench.runtime import progress, seeds
+from genbench.training import grids, parallel
+from genbench.training.checkpointing import Keeper
 from genbench.training.determinism import enforced
-from genbench.training.feed import Feed
-from genbench.training.keeping import Keeper
+from genbench.training.divergence import Alarms
+from genbench.training.ema import Averages
+from genbench.training.loader import Feed
 from genbench.training.log import Log, fetched, not_finite, where
-from genbench.training.measuring import TIMES, Measuring, parse
+from genbench.training.precision import Pace
 from genbench.training.settings import Training
-from genbench.training.speed import Pace
-from genbench.training.stopping import Clock, signals
+from genbench.training.signals import Clock, signals
+from genbench.training.validation import TIMES, Measuring, parse
 
 ROLLBACKS = 3  # of one call; whoever diverges again and again needs other settings
 
@@ -65,8 +66,8 @@ class Trainer:
         self.pace = Pace(model, settings, self.device)
         self.rng = seeds.generator(settings.seed, "training", device=self.device)
         self.total = total(model, data, settings)
-        processes.attach(model)
-        self.keeper = Keeper(run.checkpoints, settings.keep, writes=processes.first())
+        parallel.attach(model)
+        self.keeper = Keeper(run.checkpoints, settings.keep, writes=parallel.first())
         wishes = [parse(words) for words in settings.evaluate]
         every = settings.evaluate_every or self.total // TIMES
         self.measuring = Measuring(run, data, wishes, every, self.device)
@@ -106,7 +107,7 @@ class Trainer:
     def save(self) -> None:
         """Have a checkpoint of this moment written, and say in run.json how far the run is."""
         self.keeper.save(self.state())
-        self.run = processes.note(self.run, seen=self.model.seen, seconds=self.seconds())
+        self.run = parallel.note(self.run, seen=self.model.seen, seconds=self.seconds())
 
     def seconds(self) -> float:
         """Time that the run has taken, all its parts together."""
@@ -149,7 +150,7 @@ class Trainer:
         with (
             signals() as stop,
             closing(Log(self.run, model.seen, self.device)) as log,
-            progress.bar(title, total, start=model.seen, shown=processes.first()) as advance,
+            progress.bar(title, total, start=model.seen, shown=parallel.first()) as advance,
         ):
             self.log, self.note = log, where(model.stage(model.seen))
             self._draw()
@@ -164,7 +165,7 @@ class Trainer:
                 advance(model.seen - before, note=self.note)
                 self._now_and_then(due, before)
                 stop.reason = stop.reason or clock.is_up()
-                end = processes.agreed_end(stop.reason, due.steps)
+                end = parallel.agreed_end(stop.reason, due.steps)
             self._finish()
         return end or "finished"
 
@@ -173,7 +174,7 @@ class Trainer:
         model = self.model
         shown = min(model.stage(model.seen).batch, self.total - model.seen)
         with self.pace.kept(shown):
-            scalars = processes.take_step(model, self.feed, shown, self.rng)
+            scalars = parallel.take_step(model, self.feed, shown, self.rng)
         self.averages.update()
         model.seen += shown
         return scalars
@@ -186,7 +187,7 @@ class Trainer:
         if self.measuring.due(before, self.model.seen):
             self._measure()
         late = time.monotonic() - due.saved > 60 * self.settings.checkpoint_minutes
-        if processes.wanted(late, due.steps):
+        if parallel.wanted(late, due.steps):
             self.save()
             due.saved = time.monotonic()
 
@@ -218,9 +219,9 @@ class Trainer:
             raise Rung(words, self.alarms.since)
         rung = [*self.run.facts.get("alarms", []), {"seen": self.model.seen, "alarm": alarm.name}]
         if alarm.name not in [each["alarm"] for each in rung[:-1]]:  # once is enough
-            if processes.first():
+            if parallel.first():
                 sys.stderr.write(f"{words}; training goes on, as asked\n")
-            self.run = processes.note(self.run, alarms=rung)
+            self.run = parallel.note(self.run, alarms=rung)
 
     def _refuse(self, bad: Sequence[str]) -> None:
         """Raise `Diverged` if anything stands in *bad*, the names of what is not finite."""
@@ -235,7 +236,7 @@ class Trainer:
     def _set_aside(self, end: Diverged) -> None:
         """Checkpoints written while an alarm was brewing are not for going on from."""
         self.keeper.wait()
-        if isinstance(end, Rung) and processes.first():
+        if isinstance(end, Rung) and parallel.first():
             checkpoints.set_aside(self.run.checkpoints, end.since)
 
     def _roll_back(self, end: Diverged) -> None:
@@ -250,11 +251,11 @@ class Trainer:
         self.resume()
         done = [*self.run.facts.get("rollbacks", [])]
         done.append({"at": lost, "to": self.model.seen, "why": str(end)})
-        self.run = processes.note(self.run, rollbacks=done)
+        self.run = parallel.note(self.run, rollbacks=done)
         fresh = seeds.generator(self.settings.seed, "training", "rollback", len(done))
         self.rng.manual_seed(fresh.initial_seed())
         torch.manual_seed(fresh.initial_seed())
-        if processes.first():
+        if parallel.first():
             sys.stderr.write(f"{end}; going back to {self.model.seen} images\n")
 
     # --- drawing and measuring
@@ -274,10 +275,10 @@ class Trainer:
         if not self.settings.grids or not self.model.seen:
             return
         deviation = 0.0
-        if processes.first():
+        if parallel.first():
             with self._at_rest() as model:
-                drawn = pictures.make(model, self.data.test, self.settings.seed, self.device)
-            pictures.write(drawn, self.run.folder / "grids", self.model)
+                drawn = grids.make(model, self.data.test, self.settings.seed, self.device)
+            grids.write(drawn, self.run.folder / "grids", self.model)
             self.log.sheets(drawn.sheets, self.model.seen)
             deviation = drawn.deviation
         self._heed(self.alarms.see_samples(group.everyone(deviation)[0]))

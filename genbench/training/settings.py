@@ -21,7 +21,7 @@ class Training:
     nodes: int = 1  # machines
     deterministic: bool = False  # on a GPU: only kernels that add in one order
     threads: int | None = None  # of the CPU; None: torch's choice
-    precision: str = "32"  # of products: 32, tf32 or bf16; see genbench.training.speed
+    precision: str = "32"  # of products: 32, tf32 or bf16; see genbench.training.precision
     compile: bool = False  # let torch compile the networks, anew in every phase
     minutes: float | None = None  # stop after so long, at a checkpoint; None: no limit
     cpu_minutes: float | None = None  # likewise, of processor time: fair on a busy machine

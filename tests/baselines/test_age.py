@@ -18,7 +18,7 @@ from genbench.interfaces import Batch
 from genbench.registry import room
 
 AGE: Any = room("model", "age").load()
-losses: Any = import_module("genbench.baselines._losses")
+losses: Any = import_module("genbench.baselines._parts.losses")
 
 SMALL: dict[str, Any] = {
     "latent": 16,

@@ -16,10 +16,10 @@ from genbench import runs
 from genbench.errors import BadSetting
 from genbench.registry import room
 from genbench.settings import Layer, resolve
-from genbench.training.averages import Averages
+from genbench.training.ema import Averages
 
-layers: Any = import_module("genbench.baselines._layers")
-batch_kl: Any = import_module("genbench.baselines._losses").batch_kl
+layers: Any = import_module("genbench.baselines._parts.layers")
+batch_kl: Any = import_module("genbench.baselines._parts.losses").batch_kl
 Balanced: Any = room("model", "balanced_pioneer").load()
 
 ROWS = ((0, 4, 0.0, 1e-3), (32, 8, 0.0, 5e-4), (64, 8, 0.2, 1e-3))

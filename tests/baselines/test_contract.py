@@ -1,10 +1,10 @@
-"""Every model of the registry keeps every promise of genbench.contracts."""
+"""Every model of the registry keeps every promise of genbench.contracts.model."""
 
 from __future__ import annotations
 
 import pytest
 
-from genbench.contracts import CHECKS
+from genbench.contracts.model import CHECKS
 from genbench.registry import room, rooms
 
 

@@ -12,15 +12,16 @@ from safetensors.torch import load_file
 from together import together
 
 import genbench
-from genbench import checkpoints, runs
+from genbench import runs
 from genbench.data import open_dataset
 from genbench.images import to_bytes, to_floats
+from genbench.runs import checkpoints
 
 SETTINGS = {"latent": 8, "base": 4, "batch": 8, "epochs": 1.3, "start": "pca", "search_steps": 10}
 TRAINING: dict[str, Any] = {"data": "toyfaces:60", "resolution": 16, "grids": 0}
 
 SHARED = """
-from genbench.baselines._codes import Codes, Descent, ball
+from genbench.baselines._parts.code_table import Codes, Descent, ball
 rng = torch.Generator().manual_seed(0)
 codes = Codes(3, adam=True)
 codes.fill(torch.randn(9, 3, generator=rng) / 3)

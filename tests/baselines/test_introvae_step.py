@@ -14,8 +14,8 @@ from together import together
 from torch import Tensor, nn
 from waiting import Waits
 
-from genbench.devices import bfloat16
 from genbench.interfaces import Batch
+from genbench.runtime.devices import bfloat16
 
 
 def relu(x: float) -> float:

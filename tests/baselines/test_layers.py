@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-layers: Any = import_module("genbench.baselines._layers")
+layers: Any = import_module("genbench.baselines._parts.layers")
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])

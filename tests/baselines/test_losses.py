@@ -9,8 +9,8 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-sphere: Any = import_module("genbench.baselines._latent").sphere
-losses: Any = import_module("genbench.baselines._losses")
+sphere: Any = import_module("genbench.baselines._parts.priors").sphere
+losses: Any = import_module("genbench.baselines._parts.losses")
 batch_kl, least_kl = losses.batch_kl, losses.least_kl
 mean_cosine, moments = losses.mean_cosine, losses.moments
 

@@ -16,7 +16,7 @@ from waiting import Waits
 
 from genbench.interfaces import Batch
 
-least_kl: Any = import_module("genbench.baselines._losses").least_kl
+least_kl: Any = import_module("genbench.baselines._parts.losses").least_kl
 
 
 def total_l1_weight(scores: dict[str, Tensor]) -> float:

@@ -15,13 +15,13 @@ from small_proggan import FADE, SMALL, STABLE, ProgGAN, build, images, proggan
 from torch import Tensor
 
 import genbench
-from genbench import checkpoints
 from genbench.errors import BadSetting
 from genbench.images import to_bytes
 from genbench.interfaces import Decodes, Draws, Encodes, Generates, Interpolates
+from genbench.runs import checkpoints
 from genbench.settings import Layer, resolve
 
-growing: Any = import_module("genbench.baselines._growing")
+growing: Any = import_module("genbench.baselines._parts.progressive_schedule")
 
 
 def published(resolution: int = 128, preset: str = "celebahq-128") -> Any:

@@ -17,9 +17,9 @@ from waiting import Waits
 
 from genbench.interfaces import Batch
 
-wgan: Any = import_module("genbench.baselines._wgan")
-repelling: Any = import_module("genbench.baselines._repelling").repelling
-growing: Any = import_module("genbench.baselines._growing")
+wgan: Any = import_module("genbench.baselines._parts.gradient_penalty")
+repelling: Any = import_module("genbench.baselines._parts.repelling_regulariser").repelling
+growing: Any = import_module("genbench.baselines._parts.progressive_schedule")
 
 MIDDLE = STABLE + FADE // 2  # of the fade from 4x4 to 8x8
 END = STABLE + FADE  # 8x8 is stable
@@ -358,9 +358,9 @@ def test_a_step_never_waits_for_the_device(change: dict[str, Any]) -> None:
 
 HALVES = """
 from importlib import import_module
-nets = import_module("genbench.baselines._proggan_nets")
-wgan = import_module("genbench.baselines._wgan")
-repelling = import_module("genbench.baselines._repelling").repelling
+nets = import_module("genbench.baselines._parts.proggan_networks")
+wgan = import_module("genbench.baselines._parts.gradient_penalty")
+repelling = import_module("genbench.baselines._parts.repelling_regulariser").repelling
 from genbench.distributed import gathered
 torch.manual_seed(0)
 shape = nets.Shape(latent=4, fmap_base=32, fmap_max=4, statistics=("std", "kurtosis", "skewness"))

@@ -17,7 +17,7 @@ from genbench.interfaces import Batch, Decodes, Draws, Encodes, Generates, Inter
 from genbench.registry import room
 
 VAE: Any = room("model", "vae").load()
-lap1: Any = import_module("genbench.baselines._pyramid_loss").lap1
+lap1: Any = import_module("genbench.baselines._parts.laplacian_loss").lap1
 SMALL = {"latent": 5, "base": 8, "batch": 6}
 
 

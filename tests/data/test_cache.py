@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genbench.data import cache, prepare, written
+from genbench.data import cache, prepare, writer
 from genbench.errors import BadInput
-from genbench.files import DiskFull
+from genbench.runtime.atomic import DiskFull
 
 PROGRAM = Path(__file__).with_name("slow_source.py")
 COLUMNS = ("row", "file")
@@ -167,7 +167,7 @@ def test_full_disk_breaks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(written.Rows, "add", no_space)
+        patch.setattr(writer.Rows, "add", no_space)
         with pytest.raises(DiskFull, match=r"no space left on the disk of .*; free some"):
             cache.stored(Slow(), 16, "skip", tmp_path)
 

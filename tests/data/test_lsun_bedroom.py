@@ -231,7 +231,7 @@ def test_missing_folder_says_what_to_get(folder: Path) -> None:
 def test_training_from_a_stream_is_training_from_the_cache(
     folder: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from genbench.training.feed import Feed
+    from genbench.training.loader import Feed
 
     spec = f"lsun-bedroom:{folder}"
     streamed = open_dataset(f"{spec},stream=yes", 16, cache_dir=cache).train

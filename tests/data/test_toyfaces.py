@@ -11,8 +11,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from genbench.data._toyface_attributes import ATTRIBUTES, Flag, Span, limits, splitmix64
-from genbench.data._toyface_shapes import Sheet
+from genbench.data.toyfaces.attributes import (
+    ATTRIBUTES,
+    Flag,
+    Span,
+    limits,
+    splitmix64,
+)
+from genbench.data.toyfaces.shapes import Sheet
 from genbench.errors import BadInput, BadSetting
 from genbench.registry import room
 

@@ -10,13 +10,13 @@ from made_up import LARGER, RECIPE, recorded
 
 from genbench import registry
 from genbench.errors import BadInput, BadSetting, NotEnoughData, UnknownName
-from genbench.figures.curve import Extrapolated, curve
+from genbench.figures.fid_curve import Extrapolated, curve
 from genbench.figures.ranks import ranks, tied_ranks
 from genbench.figures.scores import column_of, one_table, protocol_words
 from genbench.figures.tradeoff import front, stairs, tradeoff
 from genbench.interfaces import Column
-from genbench.record import Record
-from genbench.tables import Table
+from genbench.results.record import Record
+from genbench.tables.table import Table
 
 PAIRS = dataclasses.replace(RECIPE, metric="rmse", images={"pairs": 500}, repeats=1)
 BARS = "std over 5 sampling batches"

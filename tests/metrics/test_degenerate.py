@@ -17,9 +17,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from genbench.accumulators.merge import finished
 from genbench.errors import BadInput, GenbenchError, NotEnoughData, NotMeasurable
 from genbench.interfaces import Measured, Metric, Pass, Tensors
-from genbench.merging import finished
 from genbench.registry import room
 
 CPU = torch.device("cpu")

@@ -12,8 +12,8 @@ import torch
 
 from genbench.errors import WrongWeights
 
-dlib_file = importlib.import_module("genbench.metrics._dlib_file")
-dlib_network = importlib.import_module("genbench.metrics._dlib_network")
+dlib_file = importlib.import_module("genbench.metrics._parts.dlib_file")
+dlib_network = importlib.import_module("genbench.metrics._parts.face_descriptor")
 
 PUBLISHED = "dlib_face_recognition_resnet_model_v1.dat"
 KERNEL = (2, 3, 1, 1)  # filters, channels, rows, columns

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from genbench.accumulators.merge import finished
 from genbench.errors import NotEnoughData
 from genbench.interfaces import Pass, Tensors
-from genbench.merging import finished
 from genbench.registry import room
 
 fid_inf = room("metric", "fid_inf").open()

@@ -15,8 +15,8 @@ from PIL import Image
 from torch import Tensor
 
 from genbench import features
+from genbench.accumulators.merge import finished
 from genbench.interfaces import Pass, Tensors
-from genbench.merging import finished
 from genbench.registry import room
 
 ROOM = room("metric", "fid").load().variants["768"]

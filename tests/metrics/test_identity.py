@@ -23,17 +23,17 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from genbench.accumulators.merge import finished
 from genbench.errors import BadInput, MissingWeights, NotMeasurable, WrongWeights
 from genbench.interfaces import Json, Pass, Tensors
-from genbench.merging import finished
 from genbench.registry import room
 
 identity = room("metric", "identity").open()
 ROOM = room("metric", "identity").load()
 GATHER = ROOM.looks["pairs"].gather
-dlib_network = importlib.import_module("genbench.metrics._dlib_network")
-faces_module = importlib.import_module("genbench.metrics._faces")
-pairs = importlib.import_module("genbench.metrics._pairs")
+dlib_network = importlib.import_module("genbench.metrics._parts.face_descriptor")
+faces_module = importlib.import_module("genbench.metrics._parts.face_detection")
+pairs = importlib.import_module("genbench.accumulators.pairs")
 
 CPU = torch.device("cpu")
 ARCHIVE = "celebahq56-256.zip"
@@ -372,7 +372,7 @@ def test_other_pairs_are_refused(portraits: Tensor, rows: Sequence[Tensor]) -> N
 
 def test_workers_do_not_load_torch() -> None:
     """One for each core: a quarter of a GB each, for nothing."""
-    code = "import sys, genbench.metrics._face_worker; assert 'torch' not in sys.modules"
+    code = "import sys, genbench.metrics._parts.face_worker; assert 'torch' not in sys.modules"
 
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -407,7 +407,7 @@ def test_a_process_that_stops_is_a_reason_and_not_a_hang(portraits: Tensor) -> N
 
 def test_bytes_go_there_and_back() -> None:
     """The protocol of the pipes, with a finder that answers for itself."""
-    worker = importlib.import_module("genbench.metrics._face_worker")
+    worker = importlib.import_module("genbench.metrics._parts.face_worker")
     a = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
     face = np.arange(2 * 150 * 150 * 3, dtype=np.uint64).astype(np.uint8).reshape(2, 150, 150, 3)
     asked = io.BytesIO()

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch_fidelity.metric_kid import kernel_mmd, kid_features_to_metric
 
+from genbench.accumulators.merge import finished
 from genbench.errors import BadInput, GenbenchError, NotEnoughData
 from genbench.interfaces import Pass, Tensors, View
-from genbench.merging import finished
 from genbench.registry import room
 
 kid = room("metric", "kid").open()

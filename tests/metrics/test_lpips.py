@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from genbench.accumulators.merge import finished
 from genbench.errors import BadInput, GenbenchError, NotMeasurable
-from genbench.evidence import Stream, collect
+from genbench.evaluation.collect import Stream, collect
 from genbench.features import lpips_alex, lpips_squeeze, lpips_vgg
 from genbench.interfaces import Json, Look, Metric, Pass, View
-from genbench.merging import finished
 from genbench.registry import room
 
 MODULE = room("metric", "lpips").open()

@@ -9,9 +9,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import Tensor
 
+from genbench.accumulators.merge import finished
 from genbench.errors import BadInput, NotEnoughData, NotMeasurable
 from genbench.interfaces import Pass, Tensors, View
-from genbench.merging import finished
 from genbench.registry import room
 
 ms_ssim = room("metric", "ms_ssim").open().ms_ssim_per_pair

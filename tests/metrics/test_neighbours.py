@@ -11,17 +11,17 @@ import torch
 from torch import Generator, Tensor
 
 import genbench
+from genbench.accumulators.merge import finished
 from genbench.data import Dataset, open_dataset
 from genbench.errors import BadInput, NotEnoughData, NotMeasurable
 from genbench.interfaces import Metric, Pass, View
-from genbench.merging import finished
 from genbench.registry import room
 
 MODULE = room("metric", "neighbours").open()
 ROOM: Metric = MODULE.ROOM
-search = importlib.import_module("genbench.metrics._nearest")
-sketches = importlib.import_module("genbench.metrics._sketches")
-face_rows = importlib.import_module("genbench.metrics._face_rows")
+search = importlib.import_module("genbench.metrics._parts.nearest")
+sketches = importlib.import_module("genbench.metrics._parts.sketches")
+face_rows = importlib.import_module("genbench.metrics._parts.face_rows")
 ssim = room("metric", "ssim").open().ssim_per_pair
 
 

@@ -13,8 +13,8 @@ from torch import Generator, Tensor
 
 from genbench import features
 from genbench.errors import BadSetting, NotEnoughData, NotMeasurable
-from genbench.evaluation.subjects import from_model
-from genbench.evidence import Stream, collect
+from genbench.evaluation.candidates import from_model
+from genbench.evaluation.collect import Stream, collect
 from genbench.features import _lpips
 from genbench.images import to_bytes, to_floats
 from genbench.interfaces import Extractor, Json, Look, Metric, Pass, Step, View

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch_fidelity.metric_prc import prc_features_to_metric
 
+from genbench.accumulators.merge import finished
 from genbench.errors import BadInput, NotEnoughData
 from genbench.interfaces import Pass, Tensors
-from genbench.merging import finished
 from genbench.registry import room
 
 pr = room("metric", "precision_recall").open()

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from genbench.accumulators.merge import finished
 from genbench.errors import NotEnoughData
 from genbench.interfaces import Measured, Pass, Tensors, View
-from genbench.merging import finished
 from genbench.registry import room
 
 ROOM = room("metric", "rfid").load()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from genbench.accumulators.merge import finished
 from genbench.errors import BadInput
 from genbench.interfaces import Pass
-from genbench.merging import finished
 from genbench.registry import room
 
 rmse = room("metric", "rmse").open().rmse_per_pair

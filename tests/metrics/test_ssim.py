@@ -7,9 +7,9 @@ import torch
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
+from genbench.accumulators.merge import finished
 from genbench.errors import BadInput, NotMeasurable
 from genbench.interfaces import Pass
-from genbench.merging import finished
 from genbench.registry import room
 
 ssim = room("metric", "ssim").open().ssim_per_pair

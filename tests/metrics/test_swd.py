@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import convolve
 from torch import Tensor
 
+from genbench.accumulators.merge import finished
 from genbench.errors import BadInput, NotMeasurable
 from genbench.interfaces import Pass, Tensors
-from genbench.merging import finished
 from genbench.registry import room
 
 swd = room("metric", "swd").open()

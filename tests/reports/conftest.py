@@ -21,9 +21,9 @@ from typing import Any
 import pytest
 
 from genbench.interfaces import Column
-from genbench.protocol import Protocol
-from genbench.record import Record
-from genbench.tables import Figure, Report, build
+from genbench.results.protocol import Protocol
+from genbench.results.record import Record
+from genbench.tables.table import Figure, Report, build
 
 HOSTILE = "a|b<script>alert(1)</script>"  # a name of a model, of a figure, of anything
 COLUMNS = {

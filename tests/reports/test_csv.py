@@ -8,7 +8,7 @@ import io
 import pytest
 
 from genbench.registry import room
-from genbench.tables import Report
+from genbench.tables.table import Report
 
 
 @pytest.fixture(scope="module")

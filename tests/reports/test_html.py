@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from genbench.registry import room
-from genbench.tables import NOT_MEASURED, Report
+from genbench.tables.table import NOT_MEASURED, Report
 
 if TYPE_CHECKING:
     from pathlib import Path

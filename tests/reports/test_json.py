@@ -9,7 +9,7 @@ import pytest
 
 from genbench.errors import BadInput
 from genbench.registry import room
-from genbench.tables import Report
+from genbench.tables.table import Report
 
 
 @pytest.fixture(scope="module")

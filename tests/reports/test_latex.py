@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from genbench.registry import room
-from genbench.reporting import write
-from genbench.tables import Report
+from genbench.reporting.report import write
+from genbench.tables.table import Report
 
 # Every letter that means something to TeX, and two that pdfTeX has no letter for.
 TROUBLE = r"a\b{c}$d$ #1 %2 _3 ^4 ~5 & <6> |7| `8' ''9'' --- ,, ?` [0] *1 é 模 😀 \input{x} ^^41"

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from genbench.registry import room
-from genbench.tables import Report, figure_file
+from genbench.tables.table import Report, figure_file
 
 
 @pytest.fixture(scope="module")

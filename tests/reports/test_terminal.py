@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from genbench.registry import room
-from genbench.tables import Report
+from genbench.tables.table import Report
 
 
 def rendered(report: Report) -> str:

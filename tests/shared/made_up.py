@@ -6,9 +6,9 @@ import dataclasses
 from typing import Any
 
 from genbench.interfaces import Column
-from genbench.protocol import Protocol
-from genbench.record import Record
-from genbench.tables import Cell, Table, build
+from genbench.results.protocol import Protocol
+from genbench.results.record import Record
+from genbench.tables.table import Cell, Table, build
 
 RECIPE = Protocol(
     metric="fid",

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from genbench.data.pixels import MAX_FILE
+from genbench.data.decode import MAX_FILE
 from genbench.data.sources._files import digest, is_image, no_images
 from genbench.errors import BadInput
 

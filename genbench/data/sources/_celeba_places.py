@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from genbench.data import pixels
+from genbench.data import decode
 from genbench.data.sources._archive import Archive
 from genbench.data.sources._files import Files, Folder, locate
 from genbench.errors import BadInput
@@ -80,7 +80,7 @@ def first_size(files: Files, names: Sequence[str] | None = None) -> tuple[str, t
     names = files.names if names is None else names
     for name in names:
         with contextlib.suppress(BadInput):
-            return name, pixels.size(files.read(name))
+            return name, decode.size(files.read(name))
     raise BadInput(f"none of its {len(names)} images can be read")
 
 

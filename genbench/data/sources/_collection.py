@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from genbench.data import pixels
+from genbench.data import decode
 from genbench.data.source import Chunk, Recipe
 from genbench.data.sources._files import Files, digest
 from genbench.errors import BadInput
@@ -19,9 +19,9 @@ from genbench.interfaces import Json
 
 RECIPE = Recipe(
     crop="centre square of the short side",
-    resize=pixels.RESIZE,
+    resize=decode.RESIZE,
     split="sha256 of the name, 1 in 10 is test",
-    channels=pixels.CHANNELS,
+    channels=decode.CHANNELS,
 )
 LABELS = "dataset.json"  # as StyleGAN's tools write it
 
@@ -54,10 +54,10 @@ class Collection:
         """Centre squares at *resolution*."""
 
         def load(name: str) -> Image.Image:
-            picture = pixels.decode(self._files.read(name))
-            return pixels.shrink(pixels.centre_square(picture), resolution)
+            picture = decode.decode(self._files.read(name))
+            return decode.shrink(decode.centre_square(picture), resolution)
 
-        return pixels.read_rows(self._files.names, start, stop, resolution, load)
+        return decode.read_rows(self._files.names, start, stop, resolution, load)
 
     def attributes(self) -> Mapping[str, NDArray[np.generic]]:
         """``label``: a number of dataset.json, else the first folder of the path."""

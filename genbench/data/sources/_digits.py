@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from genbench import files
-from genbench.data import pixels
+from genbench.data import decode
 from genbench.data.source import Bytes, Chunk, Origin, Recipe
 from genbench.data.sources._files import digest, locate
 from genbench.data.sources._idx import Idx, read_header
 from genbench.errors import BadInput
+from genbench.runtime import atomic
 
 SIDE, BORDER = 28, 2  # pixels; the border makes 32
 RECIPE = Recipe(
     crop="28x28 as it is; below and above, 2 px of black around it make 32x32",
-    resize=f"none at 28 and 32, else {pixels.RESIZE}",
+    resize=f"none at 28 and 32, else {decode.RESIZE}",
     split="official",
     channels="grey repeated to RGB",
 )
@@ -72,7 +72,7 @@ class Digits:
 
     def stamp(self) -> str:
         """Digest of the content: the four files are small."""
-        return digest(files.sha256(part.file) for part in (*self._images, *self._labels))
+        return digest(atomic.sha256(part.file) for part in (*self._images, *self._labels))
 
     def is_test(self) -> NDArray[np.bool_]:
         """The rows of the t10k files."""
@@ -135,7 +135,7 @@ def _at(image: NDArray[np.uint8], resolution: int) -> NDArray[np.uint8]:
     if resolution == SIDE:
         return image
     square = Image.fromarray(np.pad(image, BORDER))
-    return np.asarray(pixels.shrink(square, resolution))
+    return np.asarray(decode.shrink(square, resolution))
 
 
 def _find(folder: Path, stem: str) -> Path | None:

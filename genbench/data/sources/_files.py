@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from genbench.data.pixels import EXTENSIONS, MAX_FILE
+from genbench.data.decode import EXTENSIONS, MAX_FILE
 from genbench.errors import BadInput
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from genbench.data import pixels
+from genbench.data import decode
 from genbench.data.source import Bytes, Chunk, Recipe
 from genbench.errors import BadInput
 
@@ -28,7 +28,7 @@ class Part:
 def recipe(split: str) -> Recipe:
     """32x32 as it is. Never mirrored: CIFAR's published recipe is not, and digits cannot be."""
     return Recipe(
-        crop="none, 32x32 as it is", resize=f"none at 32, else {pixels.RESIZE}", split=split
+        crop="none, 32x32 as it is", resize=f"none at 32, else {decode.RESIZE}", split=split
     )
 
 
@@ -93,4 +93,4 @@ class InMemory:
 def _smaller(image: Bytes, resolution: int) -> Bytes:
     """(3, 32, 32) -> (3, r, r)."""
     picture = Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0)))
-    return pixels.planes(pixels.shrink(picture, resolution))
+    return decode.planes(decode.shrink(picture, resolution))

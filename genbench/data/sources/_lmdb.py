@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genbench.data.pixels import MAX_FILE
+from genbench.data.decode import MAX_FILE
 from genbench.errors import BadInput
 
 MAGIC, VERSION = 0xBEEFC0DE, 1

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from genbench.data.pixels import MAX_FILE
+from genbench.data.decode import MAX_FILE
 from genbench.data.sources._files import digest
 from genbench.errors import BadInput
 

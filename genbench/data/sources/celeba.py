@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from genbench.data import pixels
+from genbench.data import decode
 from genbench.data.source import Chunk, Origin, Recipe, Source
 from genbench.data.sources._celeba_lists import ATTRIBUTES, PARTITION, attributes, partition
 from genbench.data.sources._celeba_places import find, first_size, number
@@ -54,10 +54,10 @@ class CelebA:
         self._names, self._test, split = _split(files, lists / PARTITION)
         self.recipe = Recipe(
             crop=f"short side to {self._side}, centre square {self._side}",
-            resize=pixels.RESIZE,
+            resize=decode.RESIZE,
             split=split,
             flip=True,
-            channels=pixels.CHANNELS,
+            channels=decode.CHANNELS,
         )
 
     def __len__(self) -> int:
@@ -89,15 +89,15 @@ class CelebA:
             )
 
         def load(name: str) -> Image.Image:
-            picture = pixels.decode(self._files.read(name))
+            picture = decode.decode(self._files.read(name))
             if picture.size != self._size:
                 raise BadInput(
                     f"{picture.width}x{picture.height} pixels, the other images are "
                     f"{self._size[0]}x{self._size[1]}"
                 )
-            return pixels.shrink(face(picture, self._side), resolution)
+            return decode.shrink(face(picture, self._side), resolution)
 
-        return pixels.read_rows(self._names, start, stop, resolution, load)
+        return decode.read_rows(self._names, start, stop, resolution, load)
 
     def attributes(self) -> Mapping[str, NDArray[np.generic]]:
         """The forty attributes as booleans, where list_attr_celeba.txt is at hand."""
@@ -110,7 +110,7 @@ def face(picture: Image.Image, side: int) -> Image.Image:
     short = min(picture.size)
     # The long side is rounded down, as torchvision's Resize does: 128 * 218 / 178 is 156.8.
     width, height = (side * length // short for length in picture.size)
-    return pixels.centre_square(picture.resize((width, height), Image.Resampling.BILINEAR), side)
+    return decode.centre_square(picture.resize((width, height), Image.Resampling.BILINEAR), side)
 
 
 def open_celeba(argument: str | None, data_dir: Path | None) -> Source:

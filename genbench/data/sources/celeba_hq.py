@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from genbench.data import pixels
+from genbench.data import decode
 from genbench.data.source import Chunk, Origin, Recipe, Source
 from genbench.data.sources._archive import Archive
 from genbench.data.sources._celeba_lists import attributes, originals
@@ -83,7 +83,7 @@ class CelebAHQ:
             resize=RESIZE,
             split=RULES[split],
             flip=True,
-            channels=pixels.CHANNELS,
+            channels=decode.CHANNELS,
         )
 
     def __len__(self) -> int:
@@ -109,7 +109,7 @@ class CelebAHQ:
         level = self._level(resolution)
 
         def load(name: str) -> Image.Image:
-            picture = pixels.decode(self._files.read(name))
+            picture = decode.decode(self._files.read(name))
             if picture.size != (level.side, level.side):
                 raise BadInput(
                     f"{picture.width}x{picture.height} pixels, the other images are "
@@ -117,7 +117,7 @@ class CelebAHQ:
                 )
             return picture.reduce(level.side // resolution)
 
-        return pixels.read_rows(level.names, start, stop, resolution, load)
+        return decode.read_rows(level.names, start, stop, resolution, load)
 
     def attributes(self) -> Mapping[str, NDArray[np.generic]]:
         """The forty attributes where CelebAMask-HQ's list is at hand, else ``label`` of shards."""

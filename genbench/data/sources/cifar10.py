@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from genbench import files
 from genbench.data.source import Origin, Source
 from genbench.data.sources._files import digest, locate
 from genbench.data.sources._in_memory import SIDE, InMemory, Part, recipe
 from genbench.errors import BadInput
+from genbench.runtime import atomic
 
 ORIGIN = Origin(
     licence="none stated by its authors",
@@ -58,7 +58,7 @@ def open_cifar10(argument: str | None, data_dir: Path | None) -> Source:
 
     return InMemory(
         ("cifar10", ORIGIN.licence, recipe("official")),
-        lambda: digest(files.sha256(file) for file in listed),
+        lambda: digest(atomic.sha256(file) for file in listed),
         load,
     )
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from genbench.data import pixels
+from genbench.data import decode
 from genbench.data.source import Chunk, Origin, Recipe, Source
 from genbench.data.sources._files import digest, locate
 from genbench.data.sources._lmdb import Lmdb
@@ -65,10 +65,10 @@ class Bedrooms:
         self._parts = [Lmdb(file) for file in files]
         self.recipe = Recipe(
             crop="centre square of the short side",
-            resize=pixels.RESIZE,
+            resize=decode.RESIZE,
             split="official: training part, validation part is test",
             flip=True,
-            channels=pixels.CHANNELS,
+            channels=decode.CHANNELS,
         )
 
     def __len__(self) -> int:
@@ -95,12 +95,12 @@ class Bedrooms:
         def load(name: str) -> Image.Image:
             row = int(name)
             part, within = (0, row) if row < border else (1, row - border)
-            picture = pixels.decode(self._parts[part].read(within))
-            return pixels.shrink(pixels.centre_square(picture), resolution)
+            picture = decode.decode(self._parts[part].read(within))
+            return decode.shrink(decode.centre_square(picture), resolution)
 
         for part in self._parts:
             part.index()  # a damaged tree is no matter of single images
-        return pixels.read_rows(Numbers(len(self)), start, stop, resolution, load)
+        return decode.read_rows(Numbers(len(self)), start, stop, resolution, load)
 
     def attributes(self) -> Mapping[str, NDArray[np.generic]]:
         """Nothing is known of them."""

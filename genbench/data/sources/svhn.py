@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from genbench import files
 from genbench.data.source import Origin, Source
 from genbench.data.sources._files import digest, locate
 from genbench.data.sources._in_memory import SIDE, InMemory, Part, recipe
 from genbench.data.sources._mat import read_arrays
 from genbench.data.sources._options import choices
 from genbench.errors import BadInput
+from genbench.runtime import atomic
 
 ORIGIN = Origin(
     licence="non-commercial use only, as its authors state",
@@ -63,7 +63,7 @@ def open_svhn(argument: str | None, data_dir: Path | None) -> Source:
     name = "svhn" if split == "official" else f"svhn:split={split}"
     return InMemory(
         (name, ORIGIN.licence, recipe(RULES[split])),
-        lambda: digest(files.sha256(file) for file in listed),
+        lambda: digest(atomic.sha256(file) for file in listed),
         load,
     )
 

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genbench.data._toyface_attributes import ATTRIBUTES, attributes
-from genbench.data._toyface_drawing import draw
 from genbench.data.source import Chunk, Origin, Recipe
+from genbench.data.toyfaces.attributes import ATTRIBUTES, attributes
+from genbench.data.toyfaces.drawing import draw
 from genbench.errors import BadSetting
 
 __all__ = [

@@ -1,0 +1,1 @@
+"""What several models share; a part imports no model."""

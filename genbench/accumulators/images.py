@@ -1,0 +1,65 @@
+"""Every image of a view, for what cannot be had batch by batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genbench.accumulators.row_buffer import KeptRows
+from genbench.interfaces import Json, Pass, State, Tensors
+
+
+@dataclass(frozen=True)
+class AllImages:
+    """Keeps the images: 3 h² bytes each, 12 kB at 64x64 and 200 kB at 256x256."""
+
+    most: int | None = None  # only the first so many of the view
+
+    @property
+    def features(self) -> None:
+        """Looks at pixels."""
+        return
+
+    def start(self, about: Pass) -> Kept:
+        """Room for the images."""
+        return Kept(about, self.most)
+
+    def finish(self, whole: Tensors, about: Pass) -> Tensors:
+        """``images`` (n, 3, h, h) uint8, their ``index`` (n,), ascending, and the ``seed``."""
+        return {**whole, "seed": torch.tensor(about.seed)}
+
+    def describe(self) -> dict[str, Json]:
+        """What the protocol must say."""
+        which = "every image" if self.most is None else f"the first {self.most} images"
+        return {"kept": f"{which}, uint8"}
+
+
+class Kept:
+    """uint8 images."""
+
+    def __init__(self, about: Pass, most: int | None) -> None:
+        """Room for those of *about*, or the first *most* of them."""
+        self.about, self.most, self.kept = about, most, KeptRows(about, most)
+
+    def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
+        """Take uint8 images (n, 3, h, h)."""
+        images = rows[0]
+        if self.most is not None:
+            # numpy, for it is plain that no device is asked
+            wanted = torch.from_numpy(np.flatnonzero(index.numpy() < self.most))
+            if len(wanted) < len(index):
+                images, index = images[wanted.to(images.device)], index[wanted]
+        if len(index):
+            self.kept.add(images, index)
+
+    def state(self) -> State:
+        """The images."""
+        if self.kept.rows is None:  # another process has the first ones
+            side = self.about.resolution
+            none = torch.empty((0, 3, side, side), dtype=torch.uint8)
+            return State(rows={"images": none}, index=self.kept.index[:0])
+        images, index = self.kept.parts()
+        return State(rows={"images": images}, index=index)

@@ -1,0 +1,175 @@
+"""``genbench table compare``: which of two models is better, and how sure that is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from genbench.cli._options import Names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from genbench.results.record import Record
+    from genbench.tables.compare import Contest
+
+LEAST_P = 1e-300
+
+
+@click.command()
+@click.option("--metric", "metrics", type=Names(), default="all", show_default=True,
+              help="Metrics or scores, separated by commas.")  # fmt: skip
+@click.option("--models", type=Names(), default="all", show_default=True,
+              help="Rows of the table or ids of runs, separated by commas; all are the "
+              "contenders, without yardsticks such as real images.")  # fmt: skip
+@click.pass_obj
+def compare(store: Any, metrics: tuple[str, ...], models: tuple[str, ...]) -> None:
+    """Test the differences between models, pair by pair.
+
+    Only numbers of one protocol are compared. Others are refused, with the fields that differ.
+
+    \b
+    Examples:
+      genbench table compare
+      genbench table compare --metric rmse,fid --models pioneer-celeba-64,age-celeba-64
+    """
+    from genbench.errors import BadInput
+
+    records = _of_models(_of_metrics(store.read(values=True), metrics), models)
+    # Whoever names models wants to know why they stand in two tables; else each is by itself.
+    groups = [records] if models != ("all",) else _by_table(records)
+    contests = [contest for group in groups for contest in _contests(group)]
+    if not contests:
+        raise BadInput("there are no two models with one score; measure more: genbench evaluate")
+    tested = [contest for contest in contests if contest.found is not None]
+    for line in _table(tested):
+        click.echo(line)
+    for line in dict.fromkeys(_refusal(c) for c in contests if c.found is None):
+        click.echo(line, err=True)
+    if not tested:
+        raise BadInput("no two of these numbers can be compared; the reasons stand above")
+    for line in _remarks(tested):
+        click.echo(line)
+
+
+def _of_metrics(records: Sequence[Record], names: tuple[str, ...]) -> list[Record]:
+    from genbench.errors import BadInput, nearest
+
+    if names == ("all",):
+        return list(records)
+    known = {name for record in records for name in (record.metric, record.score)}
+    for name in names:
+        if name not in known:
+            raise BadInput(
+                f"no record of the table is of {name!r}.{nearest(name, known)} "
+                f"There are: {', '.join(sorted({r.metric for r in records}))}"
+            )
+    return [record for record in records if {record.metric, record.score} & set(names)]
+
+
+def _of_models(records: Sequence[Record], names: tuple[str, ...]) -> list[Record]:
+    from genbench.errors import BadInput, nearest
+
+    if names == ("all",):
+        return [record for record in records if not record.anchor]
+    known = {name for record in records for name in (record.model, record.run)}
+    for name in names:
+        if name not in known:
+            raise BadInput(
+                f"no row of the table is called {name!r}.{nearest(name, known)} "
+                f"There are: {', '.join(sorted({r.model for r in records}))}"
+            )
+    return [record for record in records if {record.model, record.run} & set(names)]
+
+
+def _by_table(records: Sequence[Record]) -> list[list[Record]]:
+    from genbench.tables.select import places
+
+    return list(places(records).values())
+
+
+def _contests(records: Sequence[Record]) -> list[Contest]:
+    """Every pair in every score."""
+    from genbench.reporting.report import column
+    from genbench.tables.compare import Scale, hold
+    from genbench.tables.select import choose
+
+    chosen = choose(records)
+    heads = {r.score: column(r.metric, r.score) for r in reversed(records)}
+    scales = [Scale(score, how.lower_is_better, how.median) for score, how in heads.items()]
+    return hold(chosen, scales[::-1], list(dict.fromkeys((r.model, r.run) for r in records)))
+
+
+def _table(contests: Sequence[Contest]) -> list[str]:
+    """Aligned lines, for people and for scripts."""
+    rows = [("score", "models", "difference", "p", "p (Holm)", "better", "test", "protocol")]
+    names = _names(contests)
+    for c in contests:
+        assert c.found is not None
+        better = names[c.better] if c.better else "-"
+        rows.append(
+            (
+                c.scale.score,
+                f"{names[c.a]} - {names[c.b]}",
+                _difference(c),
+                _p(c.found.p),
+                _p(c.adjusted),
+                better,
+                f"{c.found.test}, {c.found.n} {c.found.rows}",
+                c.protocol_id or "",
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _names(contests: Sequence[Contest]) -> dict[tuple[str, str], str]:
+    """What each model is called: with its run where two have one name."""
+    keys = {key for contest in contests for key in (contest.a, contest.b)}
+    models = [model for model, _ in keys]
+    return {key: f"{key[0]} ({key[1]})" if models.count(key[0]) > 1 else key[0] for key in keys}
+
+
+def _difference(contest: Contest) -> str:
+    from genbench.tables.digits import number
+
+    assert contest.found is not None
+    words = str(number(contest.found.value, contest.found.error, 3))
+    return words if words.startswith(("-", "(")) else f"+{words}"
+
+
+def _p(p: float) -> str:
+    return f"{p:.2g}" if p == 0 or p > LEAST_P else f"<{LEAST_P:g}"
+
+
+def _refusal(contest: Contest) -> str:
+    both = f"{contest.scale.score} of {contest.a[0]} and {contest.b[0]}"
+    if contest.apart:
+        return f"refused: {both} were measured in different ways: {'; '.join(contest.apart)}"
+    return f"not tested: {both}: {contest.reason}"
+
+
+def _remarks(contests: Sequence[Contest]) -> list[str]:
+    """How to read the table."""
+    from genbench.statistics.significance import LEVEL
+
+    tests = f"{len(contests)} test" + "s" * (len(contests) > 1)
+    lines = [
+        "",
+        "The difference is the first model minus the second, ± its standard error.",
+        f"Better is who wins at p (Holm) < {LEVEL:g}, corrected over the {tests} here.",
+    ]
+    if any(contest.found is not None and not contest.found.paired for contest in contests):
+        lines.append(
+            "Welch's t compares two error bars: steps and samples of two models do not pair up."
+        )
+    if few := sorted({c.found.n for c in contests if c.found is not None and c.few}):
+        lines.append(
+            f"{' and '.join(map(str, few))} sets of samples are few: the test takes their "
+            "differences to be normal and finds large ones only; --repeats 5 or more."
+        )
+    return lines

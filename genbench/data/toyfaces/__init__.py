@@ -1,0 +1,1 @@
+"""Faces that genbench draws itself, with known attributes."""

@@ -1,0 +1,268 @@
+"""One pass over a stream of images, shared by all metrics.
+
+Each view (real images, samples, pairs) is produced once. Every image goes once through
+each feature network, whatever the number of metrics and layers that look at it, and every
+statement of what to keep (`Gather`) is kept once, however many metrics make it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from genbench.accumulators.merge import merged
+from genbench.distributed import group
+from genbench.errors import GenbenchError, NotMeasurable
+from genbench.evaluation.image_checks import Watch, remark
+from genbench.interfaces import Accumulator, Extractor, Look, Pass, State, Tensors, View
+
+CHECK_EVERY = 64  # batches
+
+Rows = tuple[Tensor, ...]  # uint8 (n, 3, h, w); two of them for pairs
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Images that can be produced in order, and the views that they are."""
+
+    about: Pass
+    views: Mapping[View, tuple[int, ...]]  # which of the rows of a batch a view shows
+    produce: Callable[[int, int], Rows]  # rows start to stop, the same however they are cut
+    batch: int  # rows at once, to begin with
+    most: int = 0  # rows at once, as far as the device has room; 0 for no more than `batch`
+    watch: Watch | None = None  # of the images, where a model makes them
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What passes brought, and why some of it could not be had."""
+
+    found: Mapping[Look, Tensors] = field(default_factory=dict)
+    failed: Mapping[Look, GenbenchError] = field(default_factory=dict)
+    remarks: Mapping[View, str] = field(default_factory=dict)  # what numbers of it do not say
+
+    def __or__(self, other: Evidence) -> Evidence:
+        """Both together."""
+        return Evidence(
+            {**self.found, **other.found},
+            {**self.failed, **other.failed},
+            {**self.remarks, **other.remarks},
+        )
+
+
+def collect(
+    stream: Stream, looks: Iterable[Look], networks: Mapping[str, Extractor], advance: Advance
+) -> Evidence:
+    """Run one pass and keep what *looks* ask for.
+
+    Several processes run it together, each its own share of the rows; the first one gets the
+    evidence, the others get none. What does not fit on the device is halved.
+
+    Args:
+        stream: the images.
+        looks: what to keep, of views that the stream shows; equal ones are kept once.
+        networks: by name; must cover what *looks* look through.
+        advance: told the number of images after each batch, those of other processes included.
+
+    Raises:
+        GenbenchError: the images cannot be used, as this or another process has found.
+    """
+    rows = group.share(stream.about.n)
+    running, failed = _start(looks, replace(stream.about, share=len(rows)))
+    states: dict[Look, State] = {}
+    with group.agreed():
+        if running and not rows:
+            advance(stream.about.n)
+        elif running:
+            _run(stream, running, networks, _Progress(advance, rows, stream.about.n))
+            states = {look: accumulator.state() for look, accumulator in running.items()}
+    found: dict[Look, Tensors] = {}
+    for look in running:
+        whole = merged(states.pop(look, None))
+        if whole is not None:
+            try:
+                found[look] = look.gather.finish(whole, stream.about)
+            except GenbenchError as error:
+                failed[look] = error
+    return Evidence(found, failed, _remarks(stream))
+
+
+def _run(
+    stream: Stream,
+    running: Mapping[Look, Accumulator],
+    networks: Mapping[str, Extractor],
+    progress: _Progress,
+) -> None:
+    """All rows of this process's share, batch by batch."""
+    wanted = _layers(running, stream.views)
+    size, start, batches = BatchSize(stream.batch, stream.most), progress.rows.start, 0
+    with torch.inference_mode():
+        while start < progress.rows.stop:
+            stop = size.end(start, progress.rows.stop)
+            try:
+                seen = _Batch(stream.produce(start, stop), networks, wanted)
+                shown = {look: seen.through(look, stream.views[look.view]) for look in running}
+            except torch.OutOfMemoryError:
+                if stop - start == 1:
+                    raise
+                size.halve(stop - start)
+                continue
+            for look, accumulator in running.items():
+                _take(accumulator, shown[look], torch.arange(start, stop))
+            size.fitted(stop - start)
+            progress.to(stop)
+            start, batches = stop, batches + 1
+            # One wait in so many batches: garbage should not cost a whole pass.
+            if stream.watch is not None and batches % CHECK_EVERY == 0:
+                stream.watch.conclude()
+    if stream.watch is not None:
+        stream.watch.conclude()
+
+
+def _take(accumulator: Accumulator, rows: Rows, index: Tensor) -> None:
+    """Hand over a batch, in halves where the accumulator has no room for all of it."""
+    try:
+        accumulator.update(rows, index)
+    except torch.OutOfMemoryError:
+        if len(index) == 1:
+            raise
+        middle = len(index) // 2
+        for half in (slice(None, middle), slice(middle, None)):
+            _take(accumulator, tuple(each[half] for each in rows), index[half])
+
+
+class BatchSize:
+    """Rows at once: doubled while they fit, halved for good as soon as they do not."""
+
+    def __init__(self, first: int, most: int = 0) -> None:
+        """Begin with *first*; *most* is the limit of growth."""
+        self.now, self.most = first, max(first, most)
+
+    def end(self, start: int, stop: int) -> int:
+        """Where the batch that begins at *start* ends.
+
+        At a multiple of its size, so that processes cut a stream where one process would:
+        convolutions round differently in batches of other sizes.
+        """
+        return min((start // self.now + 1) * self.now, stop)
+
+    def fitted(self, rows: int) -> None:
+        """A batch of *rows* was no problem."""
+        if rows == self.now:
+            self.now = min(2 * self.now, self.most)
+
+    def halve(self, rows: int) -> None:
+        """A batch of *rows*, 2 or more, was too large."""
+        self.now = self.most = max(1, min(self.now, rows) // 2)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()  # what is free lies in pieces of the size that did not fit
+
+
+class _Progress:
+    """Speaks of all rows while one process sees its share of them."""
+
+    def __init__(self, advance: Advance, rows: range, n: int) -> None:
+        self.advance, self.rows, self.n, self.told = advance, rows, n, 0
+
+    def to(self, stop: int) -> None:
+        """All rows before *stop* are done."""
+        done = self.n * (stop - self.rows.start) // len(self.rows)
+        self.advance(done - self.told)
+        self.told = done
+
+
+def _remarks(stream: Stream) -> dict[View, str]:
+    """What is to be said of the images of a model, the same in every process."""
+    if stream.watch is None:
+        return {}
+    views = list(stream.views)
+    said = remark(group.everyone(stream.watch.seen()), stream.watch.stream.split(",")[0])
+    return {} if said is None else dict.fromkeys(views, said)
+
+
+Place = tuple[str, int, bool]  # (network, row of the batch, face box only)
+
+
+class _Batch:
+    """A batch, and what networks make of it: each runs once per image, when first asked."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        networks: Mapping[str, Extractor],
+        wanted: Mapping[Place, tuple[str, ...]],
+    ) -> None:
+        self.rows, self.networks, self.wanted = rows, networks, wanted
+        self.features: dict[Place, dict[str, Tensor]] = {}
+
+    def through(self, look: Look, numbers: tuple[int, ...]) -> Rows:
+        """The rows *numbers* as *look* sees them."""
+        if look.gather.features is None:
+            return tuple(self._image(number, look.face) for number in numbers)
+        network, layer = look.gather.features
+        places = [(network, number, look.face) for number in numbers]
+        return tuple(self._features(place)[layer] for place in places)
+
+    def _features(self, place: Place) -> dict[str, Tensor]:
+        if place not in self.features:
+            network, number, face = place
+            images = self._image(number, face)
+            self.features[place] = self.networks[network](images, self.wanted[place])
+        return self.features[place]
+
+    def _image(self, number: int, face: bool) -> Tensor:
+        return face_box(self.rows[number]) if face else self.rows[number]
+
+
+def face_box(images: Tensor) -> Tensor:
+    """The box that StyleGAN measures of aligned faces: of 8 parts, rows 3..7, columns 2..6.
+
+    Raises:
+        NotMeasurable: a side that 8 does not divide.
+    """
+    height, width = images.shape[-2:]
+    if height % 8 or width % 8:
+        raise NotMeasurable(f"the face box needs sides divisible by 8, got {height}x{width}")
+    h, w = height // 8, width // 8
+    return images[..., 3 * h : 7 * h, 2 * w : 6 * w]
+
+
+def _start(
+    looks: Iterable[Look], about: Pass
+) -> tuple[dict[Look, Accumulator], dict[Look, GenbenchError]]:
+    """Those that can start in every process, and why the others cannot."""
+    running: dict[Look, Accumulator] = {}
+    failed: dict[Look, GenbenchError] = {}
+    ordered = list(dict.fromkeys(looks))
+    for look in ordered:
+        try:
+            running[look] = look.gather.start(about)
+        except GenbenchError as error:
+            failed[look] = error
+    for told in group.everyone({ordered.index(look): str(e) for look, e in failed.items()}):
+        for number, text in told.items():
+            failed.setdefault(ordered[number], GenbenchError(text))
+            running.pop(ordered[number], None)
+    return running, failed
+
+
+def _layers(
+    looks: Iterable[Look], views: Mapping[View, tuple[int, ...]]
+) -> dict[Place, tuple[str, ...]]:
+    """Layers wanted of each network at each row, so that one forward pass gives them all."""
+    wanted: dict[Place, set[str]] = {}
+    for look in looks:
+        if look.gather.features is not None:
+            network, layer = look.gather.features
+            for number in views[look.view]:
+                wanted.setdefault((network, number, look.face), set()).add(layer)
+    return {place: tuple(sorted(layers)) for place, layers in wanted.items()}
+
+
+def networks_needed(looks: Iterable[Look]) -> list[str]:
+    """Names of the feature networks that *looks* look through."""
+    return sorted({look.gather.features[0] for look in looks if look.gather.features is not None})

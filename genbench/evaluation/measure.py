@@ -1,0 +1,81 @@
+"""Carrying out a plan: every pass once, then every metric from what the passes brought."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import time
+from typing import Any
+
+from genbench.distributed import group
+from genbench.evaluation import candidates
+from genbench.evaluation.candidates import Candidate
+from genbench.evaluation.collect import Evidence
+from genbench.evaluation.plan import Plan
+from genbench.evaluation.scoring import not_measured, score
+from genbench.results.record import Record
+from genbench.runtime import provenance
+
+
+def carry_out(plan: Plan) -> list[Record]:
+    """Measure, and return the records, in every process; nothing is committed."""
+    passes = plan.passes
+    shared = {
+        "evaluation": secrets.token_hex(6),
+        "dataset": passes.data.name,
+        "resolution": passes.data.resolution,
+    }
+    real = passes.real(plan.looks)
+    records = [
+        record
+        for candidate in plan.candidates
+        for record in _measured(plan, candidate, real, shared)
+    ]
+    if group.rank() == 0:
+        shutil.rmtree(passes.pending, ignore_errors=True)
+    return group.everyone(records)[0]
+
+
+def _measured(
+    plan: Plan, candidate: Candidate, real: Evidence, shared: dict[str, Any]
+) -> list[Record]:
+    """Everything about one candidate; nothing but its passes in all processes but the first."""
+    passes = plan.passes
+    began = time.monotonic()
+    subject = candidates.opened(candidate, passes.data, passes.device)
+    gathered = passes.subject(candidate.name, subject, plan.looks, candidate.identity)
+    if group.rank():
+        return []
+    circumstances = {
+        **provenance.describe(passes.device),
+        **candidate.facts,
+        "seed": passes.how.seed,
+        "batch": passes.how.batch,
+        "processes": group.count(),
+        "seconds": round(time.monotonic() - began, 2),
+    }
+    common = {
+        **shared,
+        "time": provenance.now(),
+        "model": candidate.name,
+        "run": candidate.run,
+        "anchor": candidate.anchor,
+        "provenance": circumstances,
+    }
+    return [
+        record
+        for name, metric in plan.metrics.items()
+        for record in (
+            not_measured(name, metric, plan.refused[name], common)
+            if name in plan.refused
+            else score(
+                name, metric, real, gathered, passes, plan.missing, common, _rule(plan, candidate)
+            )
+        )
+    ]
+
+
+def _rule(plan: Plan, candidate: Candidate) -> str:
+    """How its weights were chosen; anchors, which have none to choose, stand beside the models."""
+    rules = {each.checkpoint for each in plan.candidates if not each.anchor}
+    return rules.pop() if candidate.anchor and len(rules) == 1 else candidate.checkpoint

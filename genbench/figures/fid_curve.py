@@ -1,0 +1,145 @@
+"""FID against the number of images, and what it tends to for infinitely many.
+
+Paper: M. J. Chong, D. Forsyth, "Effectively Unbiased FID and Inception Score and Where to
+    Find Them", CVPR 2020, arXiv:1911.07023, figure 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from genbench import registry
+from genbench.errors import BadSetting, GenbenchError, NotMeasurable
+from genbench.evaluation.candidates import opened
+from genbench.evaluation.plan import Plan
+from genbench.evaluation.scoring import arguments, check, describe
+from genbench.figures.canvas import (
+    COLOURS,
+    COLUMN,
+    LINES,
+    MARKERS,
+    SMALL,
+    Drawing,
+    Words,
+    blank,
+    text,
+)
+from genbench.tables.footnotes import SHORT, words
+
+METRIC = "fid_inf"
+
+
+@dataclass(frozen=True)
+class Extrapolated:
+    """FID of one model at several numbers of images, and its limit."""
+
+    name: str
+    images: Sequence[int]  # rising
+    values: Sequence[float]
+    limit: float  # where the line meets 1 / n = 0
+    error: float  # its standard error, from the residuals of the fit
+
+
+def curve(found: Sequence[Extrapolated], title: str, source: str) -> Drawing:
+    """Distances over 1 / n, the line fitted to them, and its end.
+
+    Args:
+        title: of the distance, "FID".
+        source: the end of the caption: data, protocol, seed.
+    """
+    with blank(1.25 * COLUMN, COLUMN) as canvas:
+        axes = canvas.add_subplot()
+        for number, each in enumerate(found):
+            colour = COLOURS[number % len(COLOURS)]
+            marker = MARKERS[number % len(MARKERS)]
+            x = [1 / n for n in each.images]
+            slope = (sum(each.values) / len(x) - each.limit) / (sum(x) / len(x))
+            axes.plot(
+                x, each.values, marker, color=colour, markersize=4.5, label=text(each.name, 32)
+            )
+            axes.plot([0, max(x)], [each.limit, each.limit + slope * max(x)], color=colour,
+                      linestyle=LINES[number % len(LINES)], linewidth=1)  # fmt: skip
+            axes.errorbar(0, each.limit, yerr=each.error, color=colour, marker=marker,
+                          markerfacecolor="white", markersize=5.5, capsize=2.5, linewidth=1,
+                          clip_on=False, zorder=3)  # fmt: skip
+        ticks = _ticks(found[0].images)
+        axes.set_xticks([0, *(1 / n for n in ticks)], ["∞", *(f"{n:,}" for n in ticks)])
+        axes.get_xticklabels()[0].set_fontsize(1.5 * SMALL)
+        axes.set_xlabel("images on each side, n (spaced as 1/n)")
+        axes.set_ylabel(text(f"{title} ↓"))
+        axes.set_xlim(0, 1.03 / min(found[0].images))
+        axes.grid(visible=True, axis="y", color="#dddddd", linewidth=0.4)
+        axes.legend(frameon=True, framealpha=0.8, edgecolor="none")
+        canvas.tight_layout()
+    limits = ", ".join(f"{each.name} {each.limit:.2f} ± {each.error:.2f}" for each in found)
+    caption = Words(
+        f"{title} against the number of images",
+        f"{title} of n real and n generated images (filled), the line a + b/n by least squares, "
+        f"and its end at infinitely many (open): {limits}; ± is the standard error of the fit, "
+        f"which another set of images exceeds. {source}",
+        f"{title} falling with the number of images for {', '.join(e.name for e in found)}",
+    )
+    return Drawing(caption, canvas)
+
+
+def check_metric(name: str) -> None:
+    """Refuse a metric that is not an extrapolated FID.
+
+    Raises:
+        BadSetting: it is another, or unknown.
+    """
+    if name.partition(":")[0] != METRIC:
+        raise BadSetting(
+            f"--metric {name} has no curve over the number of images; take {METRIC} or one of its "
+            f"variants, {METRIC}:64"
+        )
+    registry.metric(name)
+
+
+def extrapolations(plan: Plan) -> tuple[list[Extrapolated], str, str]:
+    """What `curve` draws: the models of a plan, title, end of the caption.
+
+    Args:
+        plan: its one metric is fid_inf or a variant.
+
+    Raises:
+        GenbenchError: it cannot be measured; the message says of whom and why.
+    """
+    (name, metric), room = next(iter(plan.metrics.items())), registry.room("metric", METRIC).open()
+    passes = plan.passes
+    real = passes.real(plan.looks)
+    found = []
+    for candidate in plan.candidates:
+        subject = opened(candidate, passes.data, passes.device)
+        gathered = passes.subject(candidate.name, subject, plan.looks, candidate.identity)
+        try:
+            check(metric, gathered, passes, plan.missing)
+            sides = arguments(metric, real | gathered.once | gathered.samples[0])
+            rows = sides["real"]["features"], sides["generated"]["features"]
+            shares, distances = room.points(*rows)
+        except GenbenchError as error:
+            raise NotMeasurable(f"{candidate.name} has no {name}: {error}") from error
+        limit, error_bar = room.intercept(1 / shares, distances)
+        least = min(map(len, rows))
+        images = [round(share * least) for share in shares.tolist()]
+        found.append(Extrapolated(candidate.name, images, distances.tolist(), limit, error_bar))
+    title = next(iter(metric.columns.values())).title.replace("-inf", "")
+    protocol = describe(name, metric, passes)
+    head, counts, *_ = words(protocol)
+    place = f"{protocol.dataset} at {protocol.resolution}×{protocol.resolution}"
+    source = (
+        f"{head[0].upper()}{head[1:]}; {counts}; data {place}, fingerprint "
+        f"{protocol.fingerprint[:SHORT]}; seed {passes.how.seed}."
+    )
+    return found, title, source
+
+
+def _ticks(images: Sequence[int]) -> list[int]:
+    """Numbers far enough apart to be written below the axis of 1 / n."""
+    widest = 1 / min(images)
+    kept = [max(images)]
+    for n in sorted(images, reverse=True)[1:-1]:
+        if 1 / n - 1 / kept[-1] > 0.15 * widest and widest - 1 / n > 0.15 * widest:
+            kept.append(n)
+    return [*kept, min(images)]

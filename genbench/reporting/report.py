@@ -1,0 +1,164 @@
+"""From records and run folders to a report, and from a report to files."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from genbench import registry, runs
+from genbench.data import Dataset
+from genbench.errors import (
+    BadInput,
+    BadSetting,
+    GenbenchError,
+    NotEnoughData,
+    NotMeasurable,
+    UnknownName,
+)
+from genbench.figures import standard, trained
+from genbench.figures.ranks import ranks
+from genbench.figures.samples import Strip, side_by_side, strip
+from genbench.figures.tradeoff import tradeoff
+from genbench.figures.training import training
+from genbench.interfaces import Column, Form
+from genbench.results.record import Record
+from genbench.runtime import atomic
+from genbench.tables import with_published
+from genbench.tables.table import (
+    Figure,
+    Report,
+    Table,
+    build,
+    figure_file,
+)
+
+
+def column(metric: str, score: str) -> Column:
+    """How a score is printed: as its metric says, or plainly if that metric is gone."""
+    try:
+        return registry.metric(metric).columns[score]
+    except (UnknownName, BadSetting, KeyError):
+        return Column(title=score, lower_is_better=True)
+
+
+def to_text(records: Sequence[Record]) -> str:
+    """Tables for the terminal."""
+    form: Form = registry.room("report", "terminal").load()
+    return form.render(Report(title="", tables=tuple(build(records, column))))
+
+
+def compose(
+    records: Sequence[Record],
+    runs_dir: Path,
+    title: str,
+    device: str = "auto",
+    *,
+    lead: Sequence[str] = (),
+    next_steps: Sequence[str] = (),
+    figures: Sequence[Figure] = (),
+) -> Report:
+    """Tables of *records*, and pictures of those of their runs that are still in *runs_dir*.
+
+    Args:
+        figures: to be shown after those that are made here.
+    """
+    there = {run.id: run for run in runs.list_all(runs_dir)}
+    shown = dict.fromkeys(record.run for record in records if record.run in there)
+    pictures: list[Figure] = []
+    notes: list[str] = []
+    opened: dict[str, Dataset] = {}  # by fingerprint
+    strips: dict[str, list[Strip]] = {}  # likewise
+    for run in (there[run_id] for run_id in shown):
+        try:
+            pictures += _pictures(run, opened, strips, device)
+        except GenbenchError as error:
+            notes.append(f"no pictures of {run.name}: {error}")
+    tables = build(records, column)
+    pictures += [side_by_side(each).figure() for each in strips.values() if len(each) > 1]
+    pictures += _charts(records, tables, notes)
+    newest = records[-1] if records else None
+    facts = [] if newest is None else _facts(newest)
+    return Report(
+        title=title,
+        lead=(*lead, *notes),
+        tables=tuple(tables),
+        figures=(*pictures, *figures),
+        facts=tuple(facts),
+        next_steps=tuple(next_steps),
+    )
+
+
+def against_published(report: Report, records: Sequence[Record]) -> Report:
+    """The report with the papers' numbers beside those of *records*, which its tables hold."""
+    models = {record.run: record.provenance.get("model") for record in records}
+    systems = {run: _published_as(str(model)) for run, model in models.items() if model}
+    return replace(
+        report, tables=tuple(with_published.beside(table, systems) for table in report.tables)
+    )
+
+
+def _published_as(model: str) -> tuple[str, ...]:
+    """Names under which papers print a model of the registry; none where it is gone."""
+    try:
+        return tuple(getattr(registry.room("model", model).load(), "PUBLISHED_AS", ()))
+    except UnknownName:
+        return ()
+
+
+def write(report: Report, forms: Mapping[str, Form], out: Path) -> list[Path]:
+    """Write each form that is a file, and the figures beside them; returns the files."""
+    written = []
+    for figure in report.figures:
+        with atomic.new_file(out / figure_file(figure)) as temporary:
+            temporary.write_bytes(figure.png)
+    for name, form in forms.items():
+        if name != "terminal":
+            target = out / f"report{form.suffix}"
+            atomic.write_text(target, form.render(report))
+            written.append(target)
+    return written
+
+
+def training_figure(names: Sequence[str], runs_dir: Path) -> Figure:
+    """What runs have logged, for a report."""
+    return training([runs.find(name, runs_dir) for name in names]).figure()
+
+
+def _charts(
+    records: Sequence[Record], tables: Sequence[Table], notes: list[str]
+) -> Iterator[Figure]:
+    """Of each table the trade-off of samples and reconstructions, and the ranks, where they are."""
+    for table in tables:
+        scores = dict.fromkeys(c.score for c in table.columns if c.protocol_id is not None)
+        across = [s for s in scores if s.startswith("fid")] or [s for s in scores if s == "swd"]
+        up = [s for s in scores if s.startswith("lpips")] or [s for s in scores if s == "rmse"]
+        try:
+            if across and up:
+                yield tradeoff(table, across[0], up[0]).figure()
+        except BadInput as error:  # numbers of several protocols
+            notes.append(f"no trade-off plot: {error}")
+        except NotEnoughData:
+            pass  # no model has both, which the table shows
+        with contextlib.suppress(NotEnoughData):
+            yield ranks(records, column, (table.dataset, table.resolution)).figure()
+
+
+def _pictures(
+    run: runs.Run, opened: dict[str, Dataset], strips: dict[str, list[Strip]], device: str
+) -> list[Figure]:
+    key = str(run.facts["fingerprint"])
+    if key not in opened:
+        opened[key] = runs.data_of(run)
+    of = trained.from_run(run, device, opened[key])
+    with contextlib.suppress(NotMeasurable, NotEnoughData):
+        strips.setdefault(key, []).append(strip(of))
+    return [drawn.figure() for drawn in standard(of)]
+
+
+def _facts(record: Record) -> list[tuple[str, str]]:
+    """Circumstances of the newest evaluation."""
+    known = ("genbench", "git", "torch", "python", "device", "platform", "command", "seed")
+    found = [(name, str(record.provenance[name])) for name in known if record.provenance.get(name)]
+    return [("measured", record.time), *found]

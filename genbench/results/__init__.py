@@ -1,0 +1,1 @@
+"""Measured numbers: one record each, with its protocol, in a versioned table."""

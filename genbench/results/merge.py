@@ -1,0 +1,112 @@
+"""Records from elsewhere into a table: by id, in one commit, losing nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from genbench.errors import BadInput
+from genbench.results.diff import newest
+from genbench.results.record import Record
+from genbench.results.store import Store
+from genbench.results.verify import faults, record_of
+
+
+@dataclass(frozen=True)
+class Joined:
+    """What a merge or an import did."""
+
+    version: int | None  # None: nothing was new, so nothing was committed
+    added: int
+    known: int  # records that were here already
+    notes: tuple[str, ...]  # what a reader of the table should know, a line each
+
+
+def merge(mine: Store, other: Store) -> Joined:
+    """Take over every record of *other* that is not in *mine* yet.
+
+    Raises:
+        BadInput: no table, the same table, or a damaged one.
+    """
+    if mine.folder.resolve() == other.folder.resolve():
+        raise BadInput(f"{other.folder} is this very table; give the folder of another one")
+    return join(mine, sound(other), f"table merge {other.folder}")
+
+
+def join(mine: Store, records: Sequence[Record], command: str) -> Joined:
+    """Append those of *records* that are not in *mine*, in one commit.
+
+    Raises:
+        BadInput: *mine* is damaged.
+    """
+    here = sound(mine) if mine.exists else []
+    ids = {record.id for record in here}
+    fresh = list({record.id: record for record in records if record.id not in ids}.values())
+    notes = [*_measured_again(here, fresh), *_namesakes(here, fresh)]
+    version = mine.append(fresh, command) if fresh else None
+    known = len({record.id for record in records} & ids)
+    return Joined(version, len(fresh), known, tuple(notes))
+
+
+def sound(store: Store) -> list[Record]:
+    """Every record of a table, oldest first, checked against its id and with its values.
+
+    Raises:
+        BadInput: a row is not what its id promises, so two tables cannot be joined by ids.
+    """
+    found = []
+    for row in store.rows(values=True):
+        try:
+            found.append(record_of(row))
+        except BadInput as error:
+            raise BadInput(
+                f"{store.folder} is damaged, record {row['id']}: {error}; nothing was changed; "
+                f"see all of it: genbench table --table {store.folder} verify"
+            ) from None
+    return sorted(found, key=lambda record: record.time)
+
+
+def damages(store: Store, version: int | None = None) -> tuple[int, list[str]]:
+    """How many rows a version of a table has, and everything that is wrong with them."""
+    rows = store.rows(version, values=True)
+    wrong = [
+        f"{row['id']}  {row['model']}  {row['score']}: {fault}"
+        for row in rows
+        for fault in faults(row)
+    ]
+    contents: dict[str, str] = {}
+    for row in rows:
+        content = repr(sorted((k, v) for k, v in row.items() if k not in ("values",)))
+        if contents.setdefault(row["id"], content) != content:
+            wrong.append(f"{row['id']}: two rows with this id differ")
+    return len(rows), wrong
+
+
+def _measured_again(here: Sequence[Record], fresh: Sequence[Record]) -> list[str]:
+    """The same number of the same run under the same protocol, with another value."""
+    old, new = newest(here), newest(fresh)
+    return [
+        f"measured again: {new[key].model} {new[key].score} on {new[key].dataset} "
+        f"{new[key].resolution}x{new[key].resolution} is {_said(old[key])} here and "
+        f"{_said(new[key])} there [protocol {new[key].protocol_id or '-'}]; both are kept, "
+        "tables show the newer one"
+        for key in sorted(old.keys() & new.keys())
+    ]
+
+
+def _namesakes(here: Sequence[Record], fresh: Sequence[Record]) -> list[str]:
+    """Different runs of one name, which stay rows of their own."""
+    mine: dict[str, set[str]] = {}
+    for record in here:
+        mine.setdefault(record.model, set()).add(record.run)
+    theirs = sorted({(r.model, r.run) for r in fresh})
+    return [
+        f"another run of the same name: {model} is {', '.join(sorted(mine[model]))} here and "
+        f"{run} there; both are kept, as rows of their own"
+        for model, run in theirs
+        if model in mine and run not in mine[model]
+    ]
+
+
+def _said(record: Record) -> str:
+    return "not measured" if record.value is None else f"{record.value:.6g}"

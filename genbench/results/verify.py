@@ -1,0 +1,128 @@
+"""Whether a stored row is still the record that was measured: types, id, digests, protocol."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from genbench.errors import BadInput
+from genbench.results.protocol import Protocol, from_json
+from genbench.results.record import Record
+
+TEXT, NUMBER, WHOLE, FLAG = (str,), (float,), (int,), (bool,)
+KINDS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(
+        ("evaluation", "time", "model", "run", "dataset", "metric", "score", "provenance"), TEXT
+    ),
+    **dict.fromkeys(("spread_over", "reason", "note", "protocol", "protocol_id"), TEXT),
+    **dict.fromkeys(("value", "spread", "low", "high"), NUMBER),
+    **dict.fromkeys(("resolution", "n"), WHOLE),
+    "anchor": FLAG,
+    "values_digest": TEXT,
+    "values": (list,),
+}
+NEEDED = ("evaluation", "time", "model", "run", "dataset", "resolution", "metric", "score",
+          "anchor", "provenance")  # fmt: skip
+LARGEST = 2**63  # of a whole number in the table
+
+
+def record_of(row: Mapping[str, Any]) -> Record:
+    """The record of a row of the table or of a file, if it is what its id promises.
+
+    Args:
+        row: every field of `Record` by name, provenance as JSON, and the id.
+
+    Raises:
+        BadInput: anything about it is wrong; the message says what, not where.
+    """
+    wrong = next(faults(row), None)
+    if wrong is not None:
+        raise BadInput(wrong)
+    return _build(row)
+
+
+def faults(row: Mapping[str, Any]) -> Iterator[str]:
+    """Everything that is wrong with a row; types first, and no more where they are wrong."""
+    wrong = list(_of_types(row))
+    yield from wrong
+    if wrong:
+        return
+    try:
+        record = _build(row)
+        found = record.id
+    except (ValueError, TypeError, RecursionError) as error:
+        yield f"it is no record: {' '.join(str(error).split())}"
+        return
+    stored = row.get("values_digest")
+    if record.values_digest != stored:
+        yield f"its values have the digest {record.values_digest}, it says {stored}"
+    elif row.get("values", ()) is None and stored is not None:
+        yield f"its values, of digest {stored}, are missing"
+    if found != row["id"]:
+        yield f"its content has the id {found}, it says {row['id']}: it was changed afterwards"
+    yield from _of_protocol(record)
+    try:
+        datetime.fromisoformat(record.time)
+    except ValueError:
+        yield f"its time {record.time!r} is not one"
+
+
+def _build(row: Mapping[str, Any]) -> Record:
+    names = {field.name for field in fields(Record)}
+    known = {name: value for name, value in row.items() if name in names}
+    provenance = json.loads(row["provenance"])
+    if not isinstance(provenance, dict):
+        raise ValueError("its provenance is not a mapping")
+    return Record(**{**known, "provenance": provenance})
+
+
+def _of_types(row: Mapping[str, Any]) -> Iterator[str]:
+    if not isinstance(row.get("id"), str):
+        yield "it has no id"
+    for name, kinds in KINDS.items():
+        value = row.get(name)
+        if value is None:
+            if name in NEEDED:
+                yield f"it has no {name}"
+        elif type(value) not in kinds:
+            yield f"its {name} is {type(value).__name__}, wanted {kinds[0].__name__}"
+        elif kinds is WHOLE and not -LARGEST <= value < LARGEST:
+            yield f"its {name} is {value:.3g}, which does not fit"
+    for value in row.get("values") or ():
+        if type(value) is not float:
+            yield f"its values hold {type(value).__name__}, wanted float"
+            return
+
+
+def _of_protocol(record: Record) -> Iterator[str]:
+    """A number stands in a table only with its recipe, so that must be readable."""
+    if record.protocol is None or record.protocol_id is None:
+        if record.value is not None or record.protocol != record.protocol_id:
+            yield "it has a value but not the protocol of it"
+        return
+    found = hashlib.sha256(record.protocol.encode()).hexdigest()[:12]
+    if found != record.protocol_id:
+        yield f"its protocol has the id {found}, it says {record.protocol_id}"
+    try:
+        protocol = from_json(record.protocol)
+        if not _plain(protocol):
+            raise TypeError("a field has the wrong type")
+    except (ValueError, TypeError, RecursionError) as error:
+        yield f"its protocol is not one that this version reads: {' '.join(str(error).split())}"
+
+
+def _plain(protocol: Protocol) -> bool:
+    """Whether the fields have the types that tables and footnotes rely on."""
+    texts = ("metric", "dataset", "fingerprint", "quantise", "seeds", "precision", "weights")
+    counts = ("version", "resolution", "repeats")
+    maps = ("parameters", "looks", "images", "splits", "recipe")
+    return (
+        all(isinstance(getattr(protocol, name), str) for name in texts)
+        and all(isinstance(getattr(protocol, name), int) for name in counts)
+        and all(isinstance(getattr(protocol, name), dict) for name in maps)
+        and all(isinstance(n, int) for n in protocol.images.values())
+    )

@@ -1,0 +1,274 @@
+"""Run folders: what `genbench train` makes and everything else reads.
+
+run.json        what was trained on what, by which code, and how it ended
+settings.json   every setting of model and training, with the source of each value
+checkpoints/    see genbench.runs.checkpoints
+tensorboard/    scalars while training
+grids/          samples and reconstructions over time
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genbench import registry
+from genbench.data import Dataset, open_dataset
+from genbench.errors import BadInput, nearest
+from genbench.interfaces import Json, Learns, Prepares, Settles
+from genbench.runs import checkpoints
+from genbench.runtime import atomic, seeds
+from genbench.runtime.devices import choose
+from genbench.settings import Layer, resolve
+
+FORMAT = 1
+EVALUATIONS = "evaluations.json"  # in the run folder: numbers taken in training, with protocol
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder that has been recognised as one."""
+
+    folder: Path
+    facts: Mapping[str, Json]  # run.json
+    settings: Mapping[str, Mapping[str, Json]]  # settings.json: "model" and "training"
+
+    @property
+    def id(self) -> str:
+        """Twelve hex digits, chosen when the run began."""
+        return str(self.facts["id"])
+
+    @property
+    def name(self) -> str:
+        """Name of the folder, which is how people call the run."""
+        return self.folder.name
+
+    @property
+    def model(self) -> str:
+        """Public name of the model."""
+        return str(self.facts["model"])
+
+    @property
+    def resolution(self) -> int:
+        """Of the images it was trained on."""
+        return int(self.facts["resolution"])
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.folder / "checkpoints"
+
+    def value(self, part: str, name: str) -> Any:
+        """A setting's value; *part* is "model" or "training"."""
+        return self.settings[part][name]["value"]
+
+    def update(self, **facts: Json) -> Run:
+        """Write changed facts into run.json."""
+        changed = {**self.facts, **facts}
+        atomic.write_json(self.folder / "run.json", changed)
+        return Run(self.folder, changed, self.settings)
+
+
+def create(folder: Path, facts: Mapping[str, Json], settings: Mapping[str, Any]) -> Run:
+    """Make a new run folder.
+
+    Raises:
+        BadInput: something is already there.
+    """
+    if folder.exists():
+        raise BadInput(
+            f"{folder} already exists; continue it with --resume {folder}, or choose another --name"
+        )
+    facts = {"format": FORMAT, "id": secrets.token_hex(6), **facts}
+    with atomic.new_folder(folder) as temporary:
+        atomic.write_json(temporary / "settings.json", settings)
+        atomic.write_json(temporary / "run.json", facts)
+    return Run(folder, facts, settings)
+
+
+def read(folder: Path) -> Run:
+    """The run in *folder*.
+
+    Raises:
+        BadInput: it is not a run folder; the message says what is missing.
+    """
+    if not folder.is_dir():
+        raise BadInput(f"{folder} is not a run: there is no such folder; see: genbench runs")
+    if not (folder / "run.json").is_file():
+        raise BadInput(f"{folder} is not a run: it has no run.json; see: genbench runs")
+    facts, settings = (
+        atomic.read_json(folder / "run.json"),
+        atomic.read_json(folder / "settings.json"),
+    )
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        raise BadInput(f"{folder / 'run.json'} is not of run format {FORMAT}")
+    return Run(folder, facts, settings)
+
+
+def discard(run: Run) -> None:
+    """Delete a run folder, all of it."""
+    shutil.rmtree(run.folder)
+
+
+def data_of(run: Run) -> Dataset:
+    """The data set that *run* was trained on, opened as it was then.
+
+    Raises:
+        BadInput: it is gone, or holds other images now.
+    """
+    if run.facts["fingerprint"] is None:
+        raise BadInput(f"{run.folder} does not say what it was trained on; give --data")
+    place = run.value("training", "data_dir")
+    data = open_dataset(
+        str(run.facts["data"]),
+        run.resolution,
+        data_dir=Path(place) if place else None,
+        on_bad=run.value("training", "on_bad"),
+    )
+    if data.fingerprint != run.facts["fingerprint"]:
+        raise BadInput(
+            f"{run.folder} was trained on {run.facts['dataset']} with fingerprint "
+            f"{str(run.facts['fingerprint'])[:12]}, but {run.facts['data']} now has "
+            f"{data.fingerprint[:12]}: the images changed; start a new run"
+        )
+    return data
+
+
+def list_all(folder: Path) -> list[Run]:
+    """Every run below *folder*, oldest first."""
+    if not folder.is_dir():
+        return []
+    found = [read(file.parent) for file in sorted(folder.glob("[!.]*/run.json"))]
+    return sorted(found, key=lambda run: str(run.facts.get("created", "")))
+
+
+def find(name: str, runs_dir: Path) -> Run:
+    """The run of that name in *runs_dir*, or in that folder.
+
+    Raises:
+        BadInput: there is none; the message has the nearest name.
+    """
+    for folder in (runs_dir / name, Path(name)):
+        if (folder / "run.json").is_file():
+            return read(folder)
+    known = [run.name for run in list_all(runs_dir)]
+    raise BadInput(
+        f"no run is called {name!r} in {runs_dir}.{nearest(name, known)} See: genbench runs"
+    )
+
+
+def build(name: str, settings: Any, resolution: int, seed: int) -> Learns:
+    """A fresh model of the registry, its weights a function of *seed* alone."""
+    room = registry.room("model", name).load()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model: Learns = room(settings, resolution)
+    model.seen = 0
+    return model
+
+
+def prepare(model: Learns, data: Dataset, seed: int) -> None:
+    """Let a model look at its training images before the first step, if it wants to."""
+    if isinstance(model, Prepares):
+        tensors = model.state_dict().values()
+        device = next((tensor.device for tensor in tensors), torch.device("cpu"))
+        model.prepare(data.train, seeds.generator(seed, "prepare", device=device))
+
+
+def rebuild(run: Run) -> Learns:
+    """A fresh, untrained model with the settings of *run*."""
+    room = registry.room("model", run.model).load()
+    values = {name: entry["value"] for name, entry in run.settings["model"].items()}
+    settings = resolve(room.Settings, [Layer(f"{run.name}/settings.json", values)], run.model)
+    return build(run.model, settings.values, run.resolution, int(run.value("training", "seed")))
+
+
+def load(
+    folder: str | Path,
+    *,
+    device: str = "auto",
+    average: bool = True,
+    checkpoint: str = checkpoints.LATEST,
+) -> Learns:
+    """The trained model of a run folder, in evaluation mode, ready for encode, decode, sample.
+
+    Args:
+        folder: the run.
+        device: "auto", "cpu", "cuda", "cuda:1".
+        average: use the running average of the weights where the model keeps one.
+        checkpoint: "latest", or "best": what a metric liked most in training (``--evaluate``).
+
+    Raises:
+        BadInput: not a run, no checkpoint, or weights that do not fit the model.
+    """
+    run = read(Path(folder))
+    if checkpoint == checkpoints.BEST:
+        found = checkpoints.read(checkpoints.best(run.folder)[0], training=False)
+    else:
+        found, _ = checkpoints.latest(run.checkpoints, training=False)
+    model = rebuild(run)
+    restore(model, found, run.folder)
+    if average:
+        use_average(model, found.average)
+    where = choose(device)
+    return _frozen(model, where)
+
+
+def restore(model: Learns, checkpoint: checkpoints.Checkpoint, folder: Path) -> None:
+    """Put the weights and the counter of *checkpoint* into *model*."""
+    try:
+        model.load_state_dict(checkpoint.model)
+    except RuntimeError as error:
+        lines = str(error).splitlines()
+        raise BadInput(
+            f"the weights in {folder} do not fit the model as this version builds it: "
+            + " ".join(line.strip() for line in lines[1:3])
+        ) from error
+    model.seen = checkpoint.seen
+
+
+def use_average(model: Learns, average: Mapping[str, torch.Tensor]) -> None:
+    """Replace the weights of the averaged networks by their averages."""
+    for name, network in model.averaged().items():
+        prefix = f"{name}."
+        own = {
+            key.removeprefix(prefix): value
+            for key, value in average.items()
+            if key.startswith(prefix)
+        }
+        network.load_state_dict(own)
+    if isinstance(model, Settles):
+        model.settle()
+
+
+def untrained(run: Run, data: Dataset, device: str = "auto") -> Learns:
+    """The model of *run* before its first step, answering at the full resolution.
+
+    A model that started from a trained one is taken as it was built, before that too.
+    """
+    model = rebuild(run)
+    model.to(choose(device))
+    prepare(model, data, int(run.value("training", "seed")))
+    model.seen = int(_newest(run).name)
+    return _frozen(model, choose(device))
+
+
+def _newest(run: Run) -> Path:
+    newest = checkpoints.newest(run.checkpoints)
+    if newest is None:
+        raise BadInput(f"{run.folder} holds no checkpoint yet")
+    return newest
+
+
+def _frozen(model: Learns, device: torch.device) -> Learns:
+    model.to(device)
+    model.eval()
+    if isinstance(model, torch.nn.Module):
+        model.requires_grad_(False)
+    return model

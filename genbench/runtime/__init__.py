@@ -1,0 +1,1 @@
+"""Devices, seeds, paths, atomic files, progress, weights: what everything else stands on."""

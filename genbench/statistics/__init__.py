@@ -1,0 +1,1 @@
+"""Error bars and tests: the bootstrap, and whether a difference is one."""

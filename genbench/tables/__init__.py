@@ -1,0 +1,1 @@
+"""From records to the tables that papers print: what may share a column, and which is best."""

@@ -1,0 +1,414 @@
+"""The one model of a table that every form of a report prints.
+
+A column holds one protocol only. Where the records of a score carry two, the score has two
+columns, and the footnote of the second names the fields that keep them apart.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+import string
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from genbench.interfaces import Column
+from genbench.results.record import Record
+from genbench.statistics.significance import LEVEL
+from genbench.tables.compare import Scale, Verdicts, judge
+from genbench.tables.digits import Number, number
+from genbench.tables.footnotes import (
+    SHORT,
+    Footnote,
+    differs,
+    fields,
+    shared,
+    words,
+)
+from genbench.tables.select import (
+    Chosen,
+    Key,
+    Slot,
+    best,
+    choose,
+    places,
+    spread,
+    why,
+)
+
+NOT_MEASURED = "not measured"
+NO_RECORD = "—"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number, or why there is none; neither where nobody asked for it."""
+
+    value: float | None = None  # finite
+    spread: float | None = None
+    spread_over: str | None = None
+    n: int | None = None  # rows the number was taken over
+    reason: str | None = None  # why there is no value
+    best: bool = False
+    low: float | None = None  # of the 95 % interval, where there is one
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """A score under one protocol."""
+
+    score: str
+    title: str
+    unit: str
+    lower_is_better: bool | None
+    digits: int
+    protocol_id: str | None  # None where no model could be measured
+    marker: str = ""  # of the footnote
+    median: bool = False  # of values image by image; else their mean
+    source: str = ""  # paper and table, of a column of published numbers; else empty
+
+    @property
+    def arrow(self) -> str:
+        """Which way is better, if one is."""
+        if self.lower_is_better is None:
+            return ""
+        return "↓" if self.lower_is_better else "↑"
+
+    @property
+    def heading(self) -> str:
+        """Title and unit."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model, or an anchor to hold models against: real images, an untrained model."""
+
+    label: str  # the model, with the run where another row has the same model
+    run: str
+    anchor: bool
+    cells: tuple[Cell, ...]  # one per column
+    published: bool = False  # a system of a paper that nobody has measured here
+
+
+@dataclass(frozen=True)
+class Table:
+    """Numbers on the same data: the same data set, resolution and decoded bytes."""
+
+    title: str
+    dataset: str
+    resolution: int
+    fingerprint: str  # empty where nothing was measured
+    columns: tuple[TableColumn, ...]
+    rows: tuple[Row, ...]  # contenders, then those of papers, anchors last
+    footnotes: tuple[Footnote, ...] = ()
+    reasons: tuple[str, ...] = ()  # why cells are empty; `mark` gives the number of a cell's
+    notes: tuple[str, ...] = ()  # on the table as a whole
+    remarks: tuple[str, ...] = ()  # on single numbers
+
+    def mark(self, cell: Cell) -> str:
+        """Number of the cell's reason under the table, from 1; empty where it has none."""
+        return str(self.reasons.index(cell.reason) + 1) if cell.reason else ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture with its words."""
+
+    title: str
+    caption: str
+    png: bytes
+    alt: str  # what is to be seen, for those who cannot see it
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a report says, in whatever form."""
+
+    title: str
+    lead: tuple[str, ...] = ()  # paragraphs
+    tables: tuple[Table, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()  # (name, value): command, version, time, hardware
+    next_steps: tuple[str, ...] = ()  # commands
+
+
+def figure_file(figure: Figure) -> str:
+    """Where a form that cannot embed pictures expects this one: ``figures/<slug>.png``.
+
+    The name ends with a digest of the picture, so that equal titles do not meet.
+    """
+    slug = re.sub(r"[^a-z0-9]+", "-", figure.title.lower())[:60].strip("-") or "figure"
+    return f"figures/{slug}-{hashlib.sha256(figure.png).hexdigest()[:8]}.png"
+
+
+def text(cell: Cell, column: TableColumn) -> str:
+    """What stands in the cell, on one line, without the mark of a reason."""
+    if cell.value is None:
+        return NOT_MEASURED if cell.reason else NO_RECORD
+    return str(printed(cell.value, cell.spread, column))
+
+
+def printed(value: float, spread: float | None, column: TableColumn) -> Number:
+    """A number of a column: as its error bar allows, or as its paper has printed it."""
+    if not column.source:
+        return number(value, spread, column.digits)
+    bar = "" if spread is None else f"{spread:.{column.digits}f}"
+    return Number(f"{value:.{column.digits}f}", bar)
+
+
+def bodies(table: Table) -> list[list[Row]]:
+    """The rows in groups to be kept apart: contenders, those of papers, anchors; none empty."""
+    kinds = [(row.published, row.anchor) for row in table.rows]
+    return [
+        [row for row, kind in zip(table.rows, kinds, strict=True) if kind == one]
+        for one in ((False, False), (True, False), (False, True))
+        if one in kinds
+    ]
+
+
+# --- from records to tables -------------------------------------------------------------
+
+
+def build(records: Sequence[Record], columns: Callable[[str, str], Column]) -> list[Table]:
+    """One table per data set, resolution and fingerprint; all in the order of the records.
+
+    Of two records of one run and one protocol the newest stands. A record without a value
+    has no protocol: it fills the columns of its score in which its row has no value. Best is
+    the best contender of a column, and every contender that does not differ from it: by a
+    paired test where values of the same images are there, corrected over the table, elsewhere
+    by the two error bars; nobody is best alone.
+
+    Args:
+        records: of any number of evaluations.
+        columns: (metric, score) -> how the score is printed.
+
+    Raises:
+        BadInput: a record has a value but no protocol.
+    """
+    found = places(records)
+    titles = Counter(place[:2] for place in found)
+    tables = []
+    for (dataset, resolution, fingerprint), rows in found.items():
+        title = f"{dataset}, {resolution}×{resolution}"
+        if titles[dataset, resolution] > 1:
+            title += f", data {fingerprint[:SHORT] or 'unknown'}"
+        empty = Table(title, dataset, resolution, fingerprint, (), ())
+        tables.append(_fill(empty, rows, columns))
+    return tables
+
+
+def _fill(table: Table, records: Sequence[Record], columns: Callable[[str, str], Column]) -> Table:
+    chosen = choose(records)
+    every = _columns(records, chosen, columns)
+    # A column without a number says no more than its reason, so it gives way to a note.
+    heads = tuple(head for head in every if head.protocol_id) or every
+    nowhere = _nowhere([head for head in every if head not in heads], chosen)
+    keys = list(dict.fromkeys((r.model, r.run) for r in records))
+    contenders = [key for key in keys if key not in chosen.anchors]
+    verdicts = judge(chosen, [(_scale(head), head.protocol_id) for head in heads], contenders)
+    rows = _rows(keys, heads, chosen, verdicts)
+    return dataclasses.replace(
+        table,
+        columns=heads,
+        rows=rows,
+        footnotes=_footnotes(heads, rows, chosen),
+        reasons=tuple(dict.fromkeys(c.reason for row in rows for c in row.cells if c.reason)),
+        notes=(*nowhere, *_notes(heads, rows, verdicts), *_common(chosen)),
+        remarks=tuple(_remarks(heads, chosen)),
+    )
+
+
+def _columns(
+    records: Sequence[Record], chosen: Chosen, columns: Callable[[str, str], Column]
+) -> tuple[TableColumn, ...]:
+    """Scores in the order of the records; the protocols of a score side by side."""
+    markers: dict[str, str] = {}
+    heads = []
+    for score in dict.fromkeys(record.score for record in records):
+        metrics = {r.protocol_id: r.metric for r in reversed(records) if r.score == score}
+        used = {protocol for _, of, protocol in chosen.values if of == score}
+        for name in [name for name in chosen.protocols if name in used]:
+            marker = markers.setdefault(name, letters(len(markers)))
+            heads.append(_column(columns(metrics[name], score), score, name, marker))
+        if not used:
+            metric = next(iter(metrics.values()))
+            heads.append(_column(columns(metric, score), score, None, ""))
+    return tuple(heads)
+
+
+def _column(how: Column, score: str, protocol_id: str | None, marker: str) -> TableColumn:
+    return TableColumn(
+        score,
+        how.title,
+        how.unit,
+        how.lower_is_better,
+        how.digits,
+        protocol_id,
+        marker,
+        how.median,
+    )
+
+
+def _scale(head: TableColumn) -> Scale:
+    return Scale(head.score, head.lower_is_better, head.median)
+
+
+def letters(index: int) -> str:
+    """0, 1, ... 25, 26 -> a, b, ... z, aa."""
+    tail = string.ascii_lowercase[index % 26]
+    return tail if index < 26 else letters(index // 26 - 1) + tail
+
+
+def _rows(
+    keys: Sequence[Key], heads: Sequence[TableColumn], chosen: Chosen, verdicts: Verdicts
+) -> tuple[Row, ...]:
+    """The contenders, then the anchors."""
+    models = Counter(model for model, _ in keys)
+    columns = [
+        _cells(keys, head, chosen, verdicts.differ if index in verdicts.settled else None)
+        for index, head in enumerate(heads)
+    ]
+    rows = []
+    for key in sorted(keys, key=chosen.anchors.__contains__):
+        label = f"{key[0]} ({key[1]})" if models[key[0]] > 1 else key[0]
+        cells = tuple(column[key] for column in columns)
+        rows.append(Row(label, key[1], key in chosen.anchors, cells))
+    return tuple(rows)
+
+
+def _cells(
+    keys: Sequence[Key],
+    head: TableColumn,
+    chosen: Chosen,
+    differ: Callable[[Slot, Slot], bool] | None,
+) -> Mapping[Key, Cell]:
+    """One column, by row."""
+    slots = {key: (key, head.score, head.protocol_id) for key in keys}
+    values = {slot: chosen.values[slot] for slot in slots.values() if slot in chosen.values}
+    contenders = {slot: record for slot, record in values.items() if not record.anchor}
+    crowned = best(contenders, head.lower_is_better, differ)
+    cells = {}
+    for key, slot in slots.items():
+        if (found := values.get(slot)) is not None:
+            cells[key] = Cell(
+                found.value, spread(found), found.spread_over, found.n, best=slot in crowned,
+                low=found.low, high=found.high,
+            )  # fmt: skip
+        elif (absent := chosen.absent.get((key, head.score))) is not None:
+            cells[key] = Cell(reason=why(absent))
+        else:
+            cells[key] = Cell()
+    return cells
+
+
+def _footnotes(
+    heads: Sequence[TableColumn], rows: Sequence[Row], chosen: Chosen
+) -> tuple[Footnote, ...]:
+    """One per protocol, in the order of the columns."""
+    common = shared(chosen.protocols.values())
+    first = {head.score: head for head in reversed(heads)}  # the leftmost column of each score
+    notes = []
+    for name, marker in {h.protocol_id: h.marker for h in heads if h.protocol_id}.items():
+        protocol = chosen.protocols[name]
+        mine = [index for index, head in enumerate(heads) if head.protocol_id == name]
+        over = dict.fromkeys(row.cells[index].spread_over for row in rows for index in mine)
+        # Scores of one metric share protocols, and a difference is said once.
+        beside = {first[heads[i].score].protocol_id: first[heads[i].score] for i in mine}.values()
+        apart = [
+            differs(protocol, chosen.protocols[other.protocol_id], other.marker)
+            for other in beside
+            if other.protocol_id and other.protocol_id != name
+        ]
+        clauses = [clause for clause in words(protocol) if clause not in common]
+        clauses += [f"± is {what}" for what in over if what]
+        clauses += filter(None, (_intervals(heads[index], rows, index) for index in mine))
+        titles = tuple(heads[index].title for index in mine)
+        notes.append(
+            Footnote(marker, titles, name, tuple(clauses), sum(apart, ()), fields(protocol))
+        )
+    return tuple(notes)
+
+
+def _intervals(head: TableColumn, rows: Sequence[Row], index: int) -> str:
+    """95 % intervals of one column, in words; empty where there are none."""
+    found = []
+    for row in rows:
+        cell = row.cells[index]
+        if cell.low is not None and cell.high is not None and cell.spread is not None:
+            low, high = (number(end, cell.spread, head.digits) for end in (cell.low, cell.high))
+            found.append(f"{row.label} {low.value}{low.exponent} to {high.value}{high.exponent}")
+    return f"95 % intervals of {head.title} by bootstrap: {', '.join(found)}" if found else ""
+
+
+def _nowhere(heads: Sequence[TableColumn], chosen: Chosen) -> list[str]:
+    """Scores that no model has, once for each reason."""
+    titles: dict[str, dict[str, None]] = {}
+    for head in heads:
+        for (_, score), record in chosen.absent.items():
+            if score == head.score:
+                titles.setdefault(why(record), {})[head.title] = None
+    return [f"Not measured: {', '.join(names)}: {reason}." for reason, names in titles.items()]
+
+
+def _remarks(heads: Sequence[TableColumn], chosen: Chosen) -> list[str]:
+    """What metrics had to say about their numbers, once for all numbers that share it."""
+    shared_by: dict[str, tuple[dict[str, None], dict[str, None]]] = {}  # titles, models
+    for head in heads:
+        for (key, score, protocol_id), record in chosen.values.items():
+            if (score, protocol_id) == (head.score, head.protocol_id) and record.note:
+                titles, models = shared_by.setdefault(record.note, ({}, {}))
+                titles[head.title] = models[key[0]] = None
+    return [
+        f"{', '.join(titles)} of {', '.join(models)}: {note}."
+        for note, (titles, models) in shared_by.items()
+    ]
+
+
+def _best(heads: Sequence[TableColumn], rows: Sequence[Row], verdicts: Verdicts) -> list[str]:
+    """The rule by which cells are best, column by column where there are two rules."""
+    crowned = [i for i in range(len(heads)) if any(row.cells[i].best for row in rows)]
+    tested = [heads[i].title for i in crowned if i in verdicts.settled]
+    titles = [head.title for head in heads]
+    barred = [
+        f"{titles[i]} ({heads[i].marker})" if titles.count(titles[i]) > 1 else titles[i]
+        for i in crowned
+        if i not in verdicts.settled
+    ]
+    if not crowned:
+        return []
+    by_test = (
+        f"that a paired test does not tell from it (Holm-adjusted p of {LEVEL:g} or more, over "
+        f"{verdicts.count} tests of this table; see genbench table compare)"
+    )
+    by_bars = "whose distance to it is no more than the two error bars together"
+    if tested and barred:
+        by_test += f"; in {', '.join(dict.fromkeys(barred))}, every number {by_bars}"
+    return [
+        "Best, in bold or with *: the best number of a column, and every number "
+        f"{by_test if tested else by_bars}."
+    ]
+
+
+def _notes(heads: Sequence[TableColumn], rows: Sequence[Row], verdicts: Verdicts) -> list[str]:
+    cells = [cell for row in rows for cell in row.cells]
+    notes = _best(heads, rows, verdicts)
+    if any(row.anchor for row in rows):
+        notes.append("The last rows are yardsticks, not contenders.")
+    if any(cell.value is None and cell.reason is None for cell in cells):
+        notes.append(f"{NO_RECORD}: no record under this protocol.")
+    for index, head in enumerate(heads):
+        counts = {row.label: row.cells[index].n for row in rows if row.cells[index].n is not None}
+        if len(set(counts.values())) > 1:
+            each = ", ".join(f"{label} {n}" for label, n in counts.items())
+            notes.append(f"{head.title} ({head.marker}) is taken over different numbers: {each}.")
+    return notes
+
+
+def _common(chosen: Chosen) -> list[str]:
+    """What all protocols of the table share, said once."""
+    clauses = shared(chosen.protocols.values())
+    return [f"All protocols here: {'; '.join(clauses)}."] if clauses else []

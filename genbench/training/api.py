@@ -1,0 +1,299 @@
+"""From what a user asked for to a run at work: settings, data, run folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genbench import registry, runs
+from genbench.data import Dataset, open_dataset, spec
+from genbench.distributed import group
+from genbench.errors import BadInput, BadSetting, GenbenchError, nearest
+from genbench.interfaces import Continues, Learns
+from genbench.runs import Run
+from genbench.runtime import devices, provenance
+from genbench.settings import Layer, Resolved, read_layer, resolve
+from genbench.training import determinism, parallel, slurm
+from genbench.training.loop import Trainer, total
+from genbench.training.settings import Training, check
+
+# What a resumed run keeps: with another value it would not be the run that was begun.
+FIXED = {
+    "data", "data_dir", "on_bad", "resolution", "seed", "flip", "precision", "compile",
+}  # fmt: skip
+
+
+def train(
+    model: str,
+    *,
+    preset: str | None = None,
+    config: Path | None = None,
+    settings: Layer | Mapping[str, Any] | None = None,
+    training: Layer | Mapping[str, Any] | None = None,
+    runs_dir: str | Path = "runs",
+    name: str | None = None,
+    start: str | Path | None = None,
+) -> Run:
+    """Train a model of the registry; what ``genbench train`` does.
+
+    Args:
+        model: public name, see ``genbench list model``.
+        preset: published settings of the model, or "tiny".
+        config: YAML file of model settings; engine settings under the key ``training``.
+        settings: the model's settings, over preset and file.
+        training: the engine's settings (`Training`): data, resolution, seed, minutes ...
+        runs_dir: folder of run folders.
+        name: of the run folder; default model-data-resolution and a short id.
+        start: the run to start from, for a model that starts from a trained one (``--from``).
+
+    Returns:
+        The run, with its last checkpoint written.
+
+    Raises:
+        GenbenchError: anything the caller can put right.
+    """
+    room = registry.room("model", model).load()
+    chosen, engine = layered(room, model, preset, config, settings, training)
+    check(engine.values)
+    engine = anchored(engine)
+    with parallel.working(engine.values, devices.choose(engine.values.device)) as device:
+        with group.agreed():
+            built = runs.build(model, chosen.values, engine.values.resolution, engine.values.seed)
+            origin = _origin(room, model, start, Path(runs_dir))
+        data = parallel.in_turn(lambda: _data(engine.values))
+        with group.agreed():
+            _begin(built, origin, data, device, engine.values.seed)
+        facts = _facts(built, data, engine.values, device) | {
+            "model": model,
+            "preset": preset,
+            "from": None if origin is None else _who(origin),
+        }
+
+        def created() -> Run:
+            folder = Path(runs_dir) / (name or free_name(Path(runs_dir), model, engine.values))
+            settings = {"model": chosen.describe(), "training": engine.describe()}
+            return runs.create(folder, facts, settings)
+
+        run = _here(parallel.made(created), device)
+        return _work(Trainer(run, built, data, engine.values))
+
+
+def _facts(model: Learns, data: Dataset, engine: Training, device: torch.device) -> dict[str, Any]:
+    """What run.json says of the data and of the machines."""
+    return {
+        "data": engine.data,
+        "dataset": data.name,
+        "resolution": data.resolution,
+        "fingerprint": data.fingerprint,
+        "licence": data.licence,
+        **_machines(engine, device),
+        "determinism": determinism.describe(device, deterministic=engine.deterministic),
+        "created": provenance.now(),
+        "state": "training",
+        "seen": 0,
+        "total": total(model, data, engine),
+        "provenance": provenance.describe(device),
+    }
+
+
+def _machines(engine: Training, device: torch.device) -> dict[str, Any]:
+    return {
+        "device": str(device),
+        "devices": engine.devices,
+        "nodes": engine.nodes,
+        "processes": group.count(),
+    }
+
+
+def _here(run: Run, device: torch.device) -> Run:
+    """The run as this process is to see it: on its own device."""
+    return dataclasses.replace(run, facts={**run.facts, "device": str(device)})
+
+
+def resume(folder: str | Path, training: Mapping[str, Any] | None = None) -> tuple[Run, list[str]]:
+    """Go on with a run from its newest good checkpoint.
+
+    Args:
+        folder: the run.
+        training: engine settings that may change on the way: minutes, device, log_every ...
+
+    Returns:
+        The run, and what was wrong with checkpoints that were passed over.
+
+    Raises:
+        BadInput: not a run, nothing to resume from, or its data is no longer the same.
+    """
+    run = runs.read(Path(folder))
+    engine = resumed(run, training or {})
+    with parallel.working(engine, devices.choose(engine.device)) as device:
+        data = parallel.in_turn(lambda: runs.data_of(run))
+        run = _here(parallel.note(run, state="training", **_machines(engine, device)), device)
+        with group.agreed():
+            trainer = Trainer(run, runs.rebuild(run), data, engine)
+            damaged = trainer.resume()
+        return _work(trainer), damaged
+
+
+def resumed(run: Run, given: Mapping[str, Any]) -> Training:
+    """The engine's settings with which a run goes on; *given* ones are new.
+
+    Raises:
+        BadInput: it cannot go on.
+        BadSetting: something given cannot change any more.
+    """
+    if run.facts["state"] == "imported":
+        raise BadInput(
+            f"{run.folder} was imported without the state of its training, so it cannot go on; "
+            "train a new run with: genbench train " + run.model
+        )
+    values = {name: entry["value"] for name, entry in run.settings["training"].items()}
+    fixed = sorted(FIXED & set(given))
+    if fixed:
+        raise BadSetting(f"{', '.join(fixed)} cannot change on --resume; start a new run for that")
+    layers = [
+        Layer("settings.json", values | {"minutes": None, "cpu_minutes": None}),
+        Layer("--resume", given),
+    ]
+    engine = resolve(Training, layers, "training").values
+    check(engine)
+    return engine
+
+
+def _origin(room: Any, model: str, start: str | Path | None, runs_dir: Path) -> Run | None:
+    """The run to start from, if the model starts from one.
+
+    Raises:
+        BadSetting: none was given where one is needed, or one that is of no use.
+        BadInput: what was given is not a run.
+    """
+    wanted: str | None = getattr(room, "STARTS_FROM", None)
+    if start is None:
+        if wanted is not None:
+            raise BadSetting(
+                f"{model} starts from a trained {wanted}: train one with: genbench train {wanted}, "
+                "then give its run with --from RUN"
+            )
+        return None
+    if wanted is None:
+        raise BadSetting(f"{model} starts from nothing, so --from {start} is of no use; leave it")
+    place = Path(start)
+    run = runs.read(place if (place / "run.json").is_file() else runs_dir / place)
+    if run.model != wanted:
+        raise BadSetting(f"{model} starts from a {wanted}, but {run.name} is a {run.model}")
+    return run
+
+
+def _begin(
+    model: Learns, origin: Run | None, data: Dataset, device: torch.device, seed: int
+) -> None:
+    """Everything a new model does before its first step."""
+    model.to(device)
+    if origin is not None:
+        assert isinstance(model, Continues)
+        model.start_from(runs.load(origin.folder, device=str(device)))
+    runs.prepare(model, data, seed)
+
+
+def _who(run: Run) -> dict[str, Any]:
+    """What the facts of a run say about the one it started from."""
+    return {"run": run.id, "name": run.name, "model": run.model, "seen": run.facts["seen"]}
+
+
+def anchored(engine: Resolved[Training]) -> Resolved[Training]:
+    """Paths made absolute: the run must find its data from any folder."""
+    place = engine.values.data_dir
+    changed = dataclasses.replace(
+        engine.values,
+        data=spec.anchored(engine.values.data),
+        data_dir=str(Path(place).resolve()) if place else None,
+    )
+    return Resolved(changed, engine.sources)
+
+
+def _data(engine: Training) -> Dataset:
+    return open_dataset(
+        engine.data,
+        engine.resolution,
+        data_dir=Path(engine.data_dir) if engine.data_dir else None,
+        on_bad="skip" if engine.on_bad == "skip" else "refuse",
+    )
+
+
+def _work(trainer: Trainer) -> Run:
+    """Train, and leave in run.json how it ended and how long it took, all its parts together."""
+    remarks = parallel.idle(trainer.model, trainer.total)
+    if parallel.first():
+        sys.stderr.writelines(f"{line}\n" for line in remarks)
+    try:
+        state = trainer.train()
+    except GenbenchError as error:
+        parallel.note(
+            trainer.run, state=f"failed: {error}", seen=trainer.model.seen,
+            seconds=trainer.seconds(),
+        )  # fmt: skip
+        raise
+    run = parallel.note(
+        trainer.run, state=state, seen=trainer.model.seen, total=trainer.total,
+        seconds=trainer.seconds(),
+        ended=provenance.now(), **trainer.pace.facts(),
+    )  # fmt: skip
+    if parallel.first() and (words := slurm.requeue(state)):
+        sys.stderr.write(f"{words}\n")
+    return run
+
+
+def layered(
+    room: Any,
+    model: str,
+    preset: str | None,
+    config: Path | None,
+    settings: Layer | Mapping[str, Any] | None,
+    training: Layer | Mapping[str, Any] | None,
+) -> tuple[Resolved[Any], Resolved[Training]]:
+    """Model and engine settings: defaults < preset < file < caller."""
+    mine: list[Layer] = []
+    engine: list[Layer] = []
+    if preset is not None:
+        if preset not in room.PRESETS:
+            raise BadSetting(
+                f"{model} has no preset {preset!r}.{nearest(preset, room.PRESETS)} "
+                f"Known: {', '.join(room.PRESETS)}"
+            )
+        mine.append(Layer(f"preset {preset}", room.PRESETS[preset]))
+        engine.append(Layer(f"preset {preset}", _preset_training(room, preset)))
+    if config is not None:
+        values = dict(read_layer(config).values)
+        inner = values.pop("training", {}) or {}
+        if not isinstance(inner, dict):
+            raise BadInput(f"{config}: 'training' must hold lines of the form 'name: value'")
+        mine.append(Layer(f"file {config.name}", values))
+        engine.append(Layer(f"file {config.name}", inner))
+    mine.append(_layer(settings))
+    engine.append(_layer(training))
+    return resolve(room.Settings, mine, model), resolve(Training, engine, "training")
+
+
+def _preset_training(room: Any, preset: str) -> dict[str, Any]:
+    """Data set and resolution that a published preset is for."""
+    values = {
+        "data": getattr(room, "PRESET_DATA", {}).get(preset),
+        "resolution": getattr(room, "PRESET_RESOLUTION", {}).get(preset),
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _layer(values: Layer | Mapping[str, Any] | None) -> Layer:
+    return values if isinstance(values, Layer) else Layer("caller", values or {})
+
+
+def free_name(folder: Path, model: str, settings: Training) -> str:
+    """model-data-resolution, numbered if that is taken."""
+    data = "".join(c if c.isalnum() else "-" for c in Path(settings.data).name or settings.data)
+    stem = f"{model}-{data.strip('-').removesuffix('-zip')}-{settings.resolution}"
+    names = (stem if k == 1 else f"{stem}-{k}" for k in range(1, 10_000))
+    return next(name for name in names if not (folder / name).exists())

@@ -1,0 +1,1 @@
+"""What several metrics share; a part imports no metric."""

@@ -1,0 +1,60 @@
+"""The recipe of a number and its id."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from genbench.results.protocol import Protocol, differences, from_json
+
+PROTOCOL = Protocol(
+    metric="fid:768",
+    version=1,
+    parameters={"k": 3},
+    looks={"real": {"view": "real", "network": {"sha256": "ab"}}},
+    images={"real": 10, "samples": 10},
+    splits={"real": "train"},
+    dataset="celeba",
+    fingerprint="f00",
+    recipe={"crop": "centre"},
+    resolution=32,
+)
+
+
+def test_the_id_is_a_function_of_content_not_of_order() -> None:
+    other = dataclasses.replace(PROTOCOL, images={"samples": 10, "real": 10})
+
+    assert other.id == PROTOCOL.id
+
+
+def test_the_id_is_fixed() -> None:
+    """Golden, computed once: if it changes, every stored number changes columns."""
+    assert PROTOCOL.id == "7f88bf84c8a6"
+
+
+def test_a_protocol_survives_its_canonical_form() -> None:
+    assert from_json(PROTOCOL.canonical()) == PROTOCOL
+
+
+def test_every_field_changes_the_id() -> None:
+    """Nothing in the recipe is decoration."""
+    changed = {
+        field.name: {"x": 1} if isinstance(getattr(PROTOCOL, field.name), dict)
+        else getattr(PROTOCOL, field.name) * 2
+        for field in dataclasses.fields(PROTOCOL)
+    }  # fmt: skip
+
+    ids = {dataclasses.replace(PROTOCOL, **{name: value}).id for name, value in changed.items()}
+
+    assert len(ids | {PROTOCOL.id}) == len(changed) + 1
+
+
+def test_differences_name_the_fields_that_differ() -> None:
+    other = dataclasses.replace(
+        PROTOCOL, images={"real": 10, "samples": 99}, looks={"real": {"view": "real"}}
+    )
+
+    assert differences(PROTOCOL, other) == {
+        "images.samples": (10, 99),
+        "looks.real.network.sha256": ("ab", None),
+    }
+    assert differences(PROTOCOL, PROTOCOL) == {}
