@@ -63,23 +63,25 @@ def wheel(session: nox.Session) -> None:
     session.install(str(built))
     with session.chdir(session.create_tmp()):
         offered = session.run(
-            "python", "-c",
-            "import json; from genbench.registry import KINDS, rooms;"
-            "print(json.dumps({kind: list(rooms(kind)) for kind in KINDS}))",
+            "python",
+            "-c",
+            "import json; from genbench.registry import KINDS, plugins;"
+            "print(json.dumps({kind: list(plugins(kind)) for kind in KINDS}))",
             silent=True,
-        )  # fmt: skip
+        )
         session.run("genbench", "list")
         # Templates are data, which a wheel can lose without losing a room.
         session.run(
-            "python", "-c",
-            "from genbench.registry import rooms; from genbench.tables.table import Report;"
-            "[room.load().render(Report(title='t')) for room in rooms('report').values()]",
-        )  # fmt: skip
+            "python",
+            "-c",
+            "from genbench.registry import plugins; from genbench.tables.table import Document;"
+            "[plugin.load().render(Document(title='t')) for plugin in plugins('report').values()]",
+        )
     in_tree = {
-        "model": rooms_in("baselines"),
-        "metric": rooms_in("metrics"),
-        "report": rooms_in("reports"),
-        "dataset": [name.replace("_", "-") for name in rooms_in("genbench/data/sources")],
+        "model": plugins_in("baselines"),
+        "metric": plugins_in("metrics"),
+        "report": plugins_in("reports"),
+        "dataset": [name.replace("_", "-") for name in plugins_in("genbench/data/sources")],
     }
     lost = {
         kind: sorted(set(in_tree[kind]) ^ set(json.loads(str(offered))[kind])) for kind in in_tree
@@ -88,7 +90,7 @@ def wheel(session: nox.Session) -> None:
         session.error(f"the wheel and the tree differ: {lost}")
 
 
-def rooms_in(folder: str) -> list[str]:
+def plugins_in(folder: str) -> list[str]:
     return sorted(file.stem for file in Path(folder).glob("[!_]*.py"))
 
 

@@ -316,4 +316,4 @@ def _check(settings: Settings) -> None:
             )
 
 
-ROOM = AGE
+MODEL = AGE

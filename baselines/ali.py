@@ -315,4 +315,4 @@ def _check(settings: Settings, resolution: int) -> None:
             )
 
 
-ROOM = ALI
+MODEL = ALI

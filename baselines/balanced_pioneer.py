@@ -258,4 +258,4 @@ def _check(settings: Settings, resolution: int, table: Table) -> int:
     return check(settings, resolution, "balanced_pioneer", rules)
 
 
-ROOM = BalancedPioneer
+MODEL = BalancedPioneer

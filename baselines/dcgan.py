@@ -227,4 +227,4 @@ def _check(settings: Settings) -> None:
             )
 
 
-ROOM = DCGAN
+MODEL = DCGAN

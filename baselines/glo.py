@@ -238,8 +238,16 @@ def _check(settings: Settings, resolution: int) -> None:
         "projection": PROJECTIONS,
         "search_loss": OBJECTIVES,
     }
-    least = {"latent": 1, "batch": 1, "epochs": 0, "pca_images": 2, "search_steps": 0,
-             "halve_epochs": 0, "l2_weight": 0, "lap1_weight": 0}  # fmt: skip
+    least = {
+        "latent": 1,
+        "batch": 1,
+        "epochs": 0,
+        "pca_images": 2,
+        "search_steps": 0,
+        "halve_epochs": 0,
+        "l2_weight": 0,
+        "lap1_weight": 0,
+    }
     rules = {
         name: (getattr(settings, name) in known, "one of " + ", ".join(known))
         for name, known in names.items()
@@ -264,4 +272,4 @@ def _check(settings: Settings, resolution: int) -> None:
             )
 
 
-ROOM = GLO
+MODEL = GLO

@@ -388,4 +388,4 @@ def _check(settings: Settings) -> None:
             )
 
 
-ROOM = IntroVAE
+MODEL = IntroVAE

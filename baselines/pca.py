@@ -205,4 +205,4 @@ def _check(settings: Settings, resolution: int) -> None:
         )
 
 
-ROOM = PCA
+MODEL = PCA

@@ -174,4 +174,4 @@ def _check(settings: Settings, resolution: int) -> int:
     return check(settings, resolution, "pioneer", rules)
 
 
-ROOM = Pioneer
+MODEL = Pioneer

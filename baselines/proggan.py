@@ -355,4 +355,4 @@ def _check(settings: Settings, last: int) -> None:
             )
 
 
-ROOM = ProgGAN
+MODEL = ProgGAN

@@ -200,4 +200,4 @@ def _check(settings: Settings) -> None:
             )
 
 
-ROOM = ProgGANL1
+MODEL = ProgGANL1

@@ -206,4 +206,4 @@ def _check(settings: Settings) -> None:
             )
 
 
-ROOM = VAE
+MODEL = VAE

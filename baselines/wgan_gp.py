@@ -177,4 +177,4 @@ def _check(settings: Settings) -> None:
             )
 
 
-ROOM = WGANGP
+MODEL = WGANGP

@@ -190,13 +190,13 @@ class PlainPioneer:
         if era != self.era:
             self.era, self.pool = era, []
         capacity = self.ours.buffer.capacities[era]
-        room = min(capacity - len(self.pool), len(images))
-        used = list(images[:room])
+        plugin = min(capacity - len(self.pool), len(images))
+        used = list(images[:plugin])
         self.pool += [image.clone() for image in used]
-        n = len(images) - room
+        n = len(images) - plugin
         coins = (torch.rand(n, generator=rng, device=rng.device) < 0.5).tolist()
         places = torch.randint(capacity, (n,), generator=rng, device=rng.device).tolist()
-        for image, coin, place in zip(images[room:], coins, places, strict=True):
+        for image, coin, place in zip(images[plugin:], coins, places, strict=True):
             if coin:
                 used.append(self.pool[place])
                 self.pool[place] = image.clone()

@@ -38,9 +38,19 @@ from genbench.features import inception
 
 SIDE = 64
 METRICS = (
-    "fid:768", "kid:768", "fid_inf:768", "precision_recall:768", "swd", "ms_ssim",
-    "rmse", "psnr", "ssim", "lpips", "lpips:vgg", "rfid:768",
-)  # fmt: skip
+    "fid:768",
+    "kid:768",
+    "fid_inf:768",
+    "precision_recall:768",
+    "swd",
+    "ms_ssim",
+    "rmse",
+    "psnr",
+    "ssim",
+    "lpips",
+    "lpips:vgg",
+    "rfid:768",
+)
 BINOMIAL = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256.0
 
 
@@ -112,8 +122,13 @@ class Tools:
         a, b = self.fake[0::2].double().numpy(), self.fake[1::2].double().numpy()
         self.time("ms_ssim", lambda: [by_fft(*parts) for parts in batches(a, b)])
         pairs = list(zip(self.inputs.numpy(), self.outputs.numpy(), strict=True))
-        self.time("ssim", lambda: [structural_similarity(x, y, channel_axis=0, **SETTINGS)  # type: ignore[no-untyped-call]  # skimage has no types
-                                   for x, y in pairs])  # fmt: skip
+        self.time(
+            "ssim",
+            lambda: [
+                structural_similarity(x, y, channel_axis=0, **SETTINGS)  # type: ignore[no-untyped-call]  # skimage has no types
+                for x, y in pairs
+            ],
+        )
         self.time("psnr", lambda: [peak_signal_noise_ratio(x, y, data_range=255) for x, y in pairs])  # type: ignore[no-untyped-call]
         self.time("rmse", lambda: [np.sqrt(np.mean((x.astype(float) - y) ** 2)) for x, y in pairs])
         for net in ("alex", "vgg"):
@@ -229,8 +244,10 @@ def main() -> None:
     best = sum(took.values())
     # The features of real and generated images once for each metric that wants them.
     each = best + took["features"] * 3
-    print(f"{len(METRICS)} metrics, {n} images and {pairs} pairs of {SIDE}x{SIDE}, "
-          f"{torch.get_num_threads()} threads")  # fmt: skip
+    print(
+        f"{len(METRICS)} metrics, {n} images and {pairs} pairs of {SIDE}x{SIDE}, "
+        f"{torch.get_num_threads()} threads"
+    )
     for name, seconds in took.items():
         print(f"  {name:<30}{seconds:9.1f} s")
     print(f"all through the engine        {ours:9.1f} s")

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from genbench.registry import metric, room, rooms
+from genbench.registry import metric, plugin, plugins
 from genbench.reporting.report import to_text
 from genbench.results.record import Record
 from genbench.results.store import Store
@@ -63,7 +63,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("learn"))
     parser.add_argument("--data", default="toyfaces:6000,celeba")
     parser.add_argument("--minutes", type=float, default=4.0, help="of one core, for each model")
-    parser.add_argument("--models", nargs="*", default=list(rooms("model")))
+    parser.add_argument("--models", nargs="*", default=list(plugins("model")))
     parser.add_argument("--images", type=int, default=500, help="samples in a set; also pairs")
     parser.add_argument("--repeats", type=int, default=2, help="sets of samples")
     parser.add_argument("--at-once", type=int, default=2, help="trainings, one core each")
@@ -80,7 +80,7 @@ def train_all(asked: argparse.Namespace, data: str, runs: Path) -> None:
 
 def origin(name: str) -> str | None:
     """The model that *name* starts from."""
-    found: str | None = getattr(room("model", name).load(), "STARTS_FROM", None)
+    found: str | None = getattr(plugin("model", name).load(), "STARTS_FROM", None)
     return found
 
 
@@ -88,9 +88,23 @@ def train(name: str, data: str, runs: Path, minutes: float) -> None:
     if (runs / name).is_dir():
         return
     command = [
-        "train", name, "--preset", "tiny", "--data", data, "--resolution", str(RESOLUTION),
-        "--cpu-minutes", str(minutes), "--threads", "1", "--runs", str(runs), "--name", name,
-    ]  # fmt: skip
+        "train",
+        name,
+        "--preset",
+        "tiny",
+        "--data",
+        data,
+        "--resolution",
+        str(RESOLUTION),
+        "--cpu-minutes",
+        str(minutes),
+        "--threads",
+        "1",
+        "--runs",
+        str(runs),
+        "--name",
+        name,
+    ]
     for assignment in FASTER.get(name, ()):
         command += ["--set", assignment]
     if start := origin(name):
@@ -102,11 +116,23 @@ def train(name: str, data: str, runs: Path, minutes: float) -> None:
 
 def evaluate(asked: argparse.Namespace, folder: Path) -> None:
     genbench(
-        "evaluate", "--models", "all", "--metrics", ",".join(METRICS), "--anchors",
-        "--images", str(asked.images), "--pairs", str(asked.images),
-        "--repeats", str(asked.repeats),
-        "--runs", str(folder / "runs"), "--table", str(folder / "results"),
-    )  # fmt: skip
+        "evaluate",
+        "--models",
+        "all",
+        "--metrics",
+        ",".join(METRICS),
+        "--anchors",
+        "--images",
+        str(asked.images),
+        "--pairs",
+        str(asked.images),
+        "--repeats",
+        str(asked.repeats),
+        "--runs",
+        str(folder / "runs"),
+        "--table",
+        str(folder / "results"),
+    )
 
 
 def genbench(*words: str) -> None:

@@ -23,8 +23,8 @@ from torch import Tensor
 
 from genbench.errors import GenbenchError
 from genbench.evaluation import find_metrics
-from genbench.evaluation.collect import Stream, collect
-from genbench.interfaces import Look, Pass, View
+from genbench.evaluation.collect import Producer, collect
+from genbench.interfaces import Input, Pass, Stream
 from genbench.runtime import spill
 
 WANTED = 50_000
@@ -67,11 +67,13 @@ class Meter:
         return {name: 1024 * int(kb) for name, kb in re.findall(r"(Rss\w+):\s+(\d+) kB", text)}
 
 
-def evidence(view: View, looks: list[Look], n: int, side: int, meter: Meter) -> dict[str, Any]:
+def evidence(
+    stream: Stream, inputs: list[Input], n: int, side: int, meter: Meter
+) -> dict[str, Any]:
     """One pass, and how memory grows meanwhile."""
-    about = Pass(torch.device("cpu"), n, side, side=0 if view is View.REAL else 1, seed=0)
+    about = Pass(torch.device("cpu"), n, side, side=0 if stream is Stream.REAL else 1, seed=0)
     rng = torch.Generator().manual_seed(0)
-    rows = 2 if view in (View.PAIRS, View.PATHS) else 1
+    rows = 2 if stream in (Stream.PAIRS, Stream.PATHS) else 1
     marks: dict[int, int] = {}
 
     def produce(start: int, stop: int) -> tuple[Tensor, ...]:
@@ -79,17 +81,17 @@ def evidence(view: View, looks: list[Look], n: int, side: int, meter: Meter) -> 
         images = [
             torch.randint(0, 256, shape, generator=rng, dtype=torch.uint8) for _ in range(rows)
         ]
-        return tuple(i / 127.5 - 1 if view is View.PATHS else i for i in images)
+        return tuple(i / 127.5 - 1 if stream is Stream.PATHS else i for i in images)
 
     def advance(shown: int) -> None:
         done = max(marks, default=0) + shown
         marks[done] = meter.now()["RssAnon"]
 
-    stream = Stream(about, {view: tuple(range(rows))}, produce, 32)
+    producer = Producer(about, {stream: tuple(range(rows))}, produce, 32)
     networks = {
         name: StandIn(name) for name in ("inception", "lpips_alex", "lpips_vgg", "lpips_squeeze")
     }
-    found = collect(stream, looks, networks, advance)
+    found = collect(producer, inputs, networks, advance)
     # Least of the third quarter and of the last one: what batches need for a moment is not growth.
     third, last = (
         min(size for done, size in marks.items() if n * part / 4 < done <= n * (part + 1) / 4)
@@ -99,26 +101,26 @@ def evidence(view: View, looks: list[Look], n: int, side: int, meter: Meter) -> 
 
 
 def main(n: int, side: int, names: list[str]) -> dict[str, Any]:
-    """Evidence of all views, held together as an evaluation holds it, then the numbers."""
+    """Evidence of all streams, held together as an evaluation holds it, then the numbers."""
     spill.IN_MEMORY = min(spill.IN_MEMORY, spill.IN_MEMORY * n // WANTED)
     meter = Meter()
     before = meter.now()["RssAnon"]
     metrics = find_metrics(names)
-    looks = {look for metric in metrics.values() for look in metric.looks.values()}
-    views = sorted({look.view for look in looks})
+    inputs = {input_ for metric in metrics.values() for input_ in metric.inputs.values()}
+    streams = sorted({input_.stream for input_ in inputs})
     kept, growth = [], {}
-    for view in views:
-        mine = [look for look in looks if look.view is view]
-        found = evidence(view, mine, n, side, meter)
+    for stream in streams:
+        mine = [input_ for input_ in inputs if input_.stream is stream]
+        found = evidence(stream, mine, n, side, meter)
         kept.append(found["evidence"])
-        growth[view.value] = round(found["bytes an image"])
+        growth[stream.value] = round(found["bytes an image"])
     known = kept[0]
     for more in kept[1:]:
         known |= more
     failed = []
     for name, metric in metrics.items():
         try:
-            metric.compute(**{key: known.found[look] for key, look in metric.looks.items()})
+            metric.compute(**{key: known.found[input_] for key, input_ in metric.inputs.items()})
         except (GenbenchError, KeyError) as error:
             failed.append(f"{name}: {error}"[:90])
     return {

@@ -15,11 +15,11 @@ from torch_fidelity.interpolate_compat_tensorflow import (
 
 from genbench import features
 from genbench.errors import MissingWeights
-from genbench.registry import room
+from genbench.registry import plugin
 
 
 def frechet(d: int) -> None:
-    distance = room("metric", "fid").open().frechet_distance
+    distance = plugin("metric", "fid").open().frechet_distance
     rows = [torch.randn(2 * d, d, dtype=torch.float64) for _ in range(2)]
     means, covs = [x.mean(0) for x in rows], [x.T.cov() for x in rows]
 
@@ -30,8 +30,10 @@ def frechet(d: int) -> None:
 
     side_by_side(
         f"Fréchet distance, {d} features, scipy sqrtm",
-        lambda: distance(means[0], covs[0], means[1], covs[1]), textbook, rounds=3,
-    )  # fmt: skip
+        lambda: distance(means[0], covs[0], means[1], covs[1]),
+        textbook,
+        rounds=3,
+    )
 
 
 def resize(n: int, side: int) -> None:

@@ -10,10 +10,14 @@ from scipy.signal import fftconvolve
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
-from genbench.registry import room
+from genbench.registry import plugin
 
-SETTINGS = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False,
-            "data_range": 255}  # fmt: skip
+SETTINGS = {
+    "gaussian_weights": True,
+    "sigma": 1.5,
+    "use_sample_covariance": False,
+    "data_range": 255,
+}
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
@@ -27,7 +31,7 @@ def beside_skimage(n: int, side: int) -> None:
     a, b = similar_pairs(n, side)
     side_by_side(
         f"SSIM, {n} pairs of {side}x{side}, skimage",
-        lambda: room("metric", "ssim").open().ssim(a, b),
+        lambda: plugin("metric", "ssim").open().ssim(a, b),
         lambda: [
             structural_similarity(x, y, channel_axis=0, **SETTINGS)  # type: ignore[no-untyped-call]  # skimage has no types
             for x, y in zip(a.numpy(), b.numpy(), strict=True)
@@ -41,7 +45,7 @@ def beside_fft(n: int, side: int) -> None:
     a, b = similar_pairs(n, side)
     side_by_side(
         f"MS-SSIM, {n} pairs of {side}x{side}, numpy and FFT",
-        lambda: room("metric", "ms_ssim").open().ms_ssim(a, b),
+        lambda: plugin("metric", "ms_ssim").open().ms_ssim(a, b),
         lambda: by_fft(a.double().numpy(), b.double().numpy()),
         rounds=3,
     )

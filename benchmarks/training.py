@@ -27,7 +27,7 @@ from _plain_pioneer import PlainPioneer, convolutions, original
 
 from genbench import runs
 from genbench.interfaces import Batch
-from genbench.registry import room
+from genbench.registry import plugin
 from genbench.runtime import devices, seeds
 from genbench.settings import Layer, resolve
 from genbench.training.ema import Averages
@@ -56,7 +56,7 @@ class Ours:
 
 def build(name: str, seen: int, device: torch.device) -> Any:
     """One of our models after so many images, with weights that depend on nothing else."""
-    offered = room("model", name).load()
+    offered = plugin("model", name).load()
     preset = GPU.get(name, "tiny") if device.type == "cuda" else "tiny"
     settings = resolve(offered.Settings, [Layer("preset", offered.PRESETS[preset])], name).values
     resolution = offered.PRESET_RESOLUTION[preset]

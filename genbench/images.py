@@ -163,9 +163,10 @@ def _tensor(numbers: Array) -> Tensor:
     if isinstance(numbers, Tensor):
         return numbers
     array = np.asarray(numbers)
-    # torch does not take views that run backwards, and warns of memory it may not write to.
-    return torch.from_numpy(array if array.flags.writeable and array.flags.c_contiguous
-                            else array.copy())  # fmt: skip
+    # torch does not take streams that run backwards, and warns of memory it may not write to.
+    return torch.from_numpy(
+        array if array.flags.writeable and array.flags.c_contiguous else array.copy()
+    )
 
 
 # --- the blur of Laplacian pyramids, which metrics and losses build in their own ways

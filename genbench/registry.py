@@ -1,7 +1,7 @@
-"""Finds rooms by name, without loading them.
+"""Finds plug-ins by name, without loading them.
 
 A room is one file: a model in baselines/, a metric in metrics/, a report in reports/, a
-data set in genbench/data/sources/. Its file name is its public name. Rooms of other
+data set in genbench/data/sources/. Its file name is its public name. Plug-ins of other
 distributions come by entry point and are called ``distribution/name``.
 """
 
@@ -31,22 +31,26 @@ GROUPS = {
     "report": "genbench.reports",
     "dataset": "genbench.datasets",
 }
+# The name of the declaration at the end of a file.
+DECLARATIONS = {"model": "MODEL", "metric": "METRIC", "report": "REPORT", "dataset": "SOURCE"}
 KINDS = tuple(PACKAGES)
 
 
 @dataclass(frozen=True)
-class Room:
+class Plugin:
     """A room that has been found but not opened."""
 
     kind: str
     name: str
     module: str
-    file: Path | None = None  # of the rooms of this distribution
+    file: Path | None = None  # of the plug-ins of this distribution
     entry: EntryPoint | None = None  # of the others
 
     def load(self) -> Any:
-        """Import the room and return what it offers: its ``ROOM``, or the entry point's object."""
-        return self.entry.load() if self.entry is not None else self.open().ROOM
+        """Import it and return what it declares; of others, the object of the entry point."""
+        if self.entry is not None:
+            return self.entry.load()
+        return getattr(self.open(), DECLARATIONS[self.kind])
 
     def open(self) -> ModuleType:
         """The imported module, for its public functions."""
@@ -60,20 +64,20 @@ class Room:
         return doc.splitlines()[0] if doc else ""
 
 
-def rooms(kind: str) -> dict[str, Room]:
+def plugins(kind: str) -> dict[str, Plugin]:
     """Every room of a kind, by public name: ours in alphabetical order, then the guests."""
-    own = {room.name: room for room in _own(kind)}
-    guests = {room.name: room for room in _guests(kind)}
+    own = {plugin.name: plugin for plugin in _own(kind)}
+    guests = {plugin.name: plugin for plugin in _guests(kind)}
     return dict(sorted(own.items())) | dict(sorted(guests.items()))
 
 
-def room(kind: str, name: str) -> Room:
+def plugin(kind: str, name: str) -> Plugin:
     """The room of that name.
 
     Raises:
         UnknownName: nobody knows it; the message has the nearest name.
     """
-    known = rooms(kind)
+    known = plugins(kind)
     if name not in known:
         raise unknown(kind, name, known)
     return known[name]
@@ -87,7 +91,7 @@ def metric(name: str) -> Metric:
         BadSetting: no such variant of it.
     """
     base, _, variant = name.partition(":")
-    found: Metric = room("metric", base).load()
+    found: Metric = plugin("metric", base).load()
     if not variant:
         return found
     if variant not in found.variants:
@@ -98,14 +102,14 @@ def metric(name: str) -> Metric:
     return found.variants[variant]
 
 
-def _own(kind: str) -> list[Room]:
+def _own(kind: str) -> list[Plugin]:
     package = PACKAGES[kind]
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise UnknownName(f"the package {package} is not installed; reinstall genbench")
     files = sorted(Path(spec.submodule_search_locations[0]).glob("[!_]*.py"))
     return [
-        Room(
+        Plugin(
             kind,
             file.stem.replace("_", "-") if kind == "dataset" else file.stem,
             f"{package}.{file.stem}",
@@ -115,9 +119,9 @@ def _own(kind: str) -> list[Room]:
     ]
 
 
-def _guests(kind: str) -> list[Room]:
+def _guests(kind: str) -> list[Plugin]:
     return [
-        Room(
+        Plugin(
             kind,
             f"{entry.dist.name if entry.dist else 'unknown'}/{entry.name}",
             entry.module,

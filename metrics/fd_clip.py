@@ -10,4 +10,4 @@ from __future__ import annotations
 
 from .fid import metric
 
-ROOM = metric("clip", "cls", "fd_clip", "FD (CLIP)")
+METRIC = metric("clip", "cls", "fd_clip", "FD (CLIP)")

@@ -10,4 +10,4 @@ from __future__ import annotations
 
 from .fid import metric
 
-ROOM = metric("dinov2", "cls", "fd_dinov2", "FD (DINOv2)")
+METRIC = metric("dinov2", "cls", "fd_dinov2", "FD (DINOv2)")

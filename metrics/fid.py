@@ -17,7 +17,7 @@ from torch import Tensor
 from genbench.accumulators.moments import Moments
 from genbench.errors import BadInput
 from genbench.images import Array, as_rows
-from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
+from genbench.interfaces import Column, Input, Measured, Metric, Stream, Tensors
 
 LAYER = "2048"  # the layer of the paper; a distance at another layer has another scale
 OTHERS = ("64", "192", "768")
@@ -105,8 +105,9 @@ def _overlap(a: Tensor, b: Tensor) -> float:
         # Far from 0, so the root of an eigenvalue's rounding is still rounding.
         values = torch.linalg.eigvalsh((product + product.T) / 2)
         return float(values.clamp_min(0).sqrt().sum())
-    left, right = (root if root is not None else _root(cov) for root, cov in
-                   ((lower, a), (other, b)))  # fmt: skip
+    left, right = (
+        root if root is not None else _root(cov) for root, cov in ((lower, a), (other, b))
+    )
     return float(torch.linalg.svdvals(left.T @ right).sum())
 
 
@@ -159,7 +160,7 @@ def metric(
     moments = Moments(network, layer)
     return Metric(
         version=1,
-        looks={"real": Look(View.REAL, moments), "generated": Look(View.SAMPLES, moments)},
+        inputs={"real": Input(Stream.REAL, moments), "generated": Input(Stream.SAMPLES, moments)},
         compute=functools.partial(_compute, score),
         columns={score: Column(title, lower_is_better=True)},
         variants=variants or {},
@@ -170,4 +171,4 @@ def _at(layer: str) -> Metric:
     return metric("inception", layer, f"fid_{layer}", f"FID-{layer}")
 
 
-ROOM = metric("inception", LAYER, "fid", "FID", {layer: _at(layer) for layer in OTHERS})
+METRIC = metric("inception", LAYER, "fid", "FID", {layer: _at(layer) for layer in OTHERS})

@@ -26,7 +26,7 @@ from genbench.accumulators.rows import (
 )
 from genbench.errors import NotEnoughData
 from genbench.images import Array, as_rows
-from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
+from genbench.interfaces import Column, Input, Measured, Metric, Stream, Tensors
 from genbench.runtime.seeds import permutation
 
 from .fid import LAYER, OTHERS, frechet_distance
@@ -122,7 +122,7 @@ def _metric(layer: str, variants: Mapping[str, Metric]) -> Metric:
     )
     return Metric(
         version=1,
-        looks={"real": Look(View.REAL, rows), "generated": Look(View.SAMPLES, rows)},
+        inputs={"real": Input(Stream.REAL, rows), "generated": Input(Stream.SAMPLES, rows)},
         compute=functools.partial(_compute, name),
         columns={name: Column(title, lower_is_better=True)},
         parameters={"fit": f"a + b/n over {SIZES} sizes from n/4 to n"},
@@ -130,4 +130,4 @@ def _metric(layer: str, variants: Mapping[str, Metric]) -> Metric:
     )
 
 
-ROOM = _metric(LAYER, {layer: _metric(layer, {}) for layer in OTHERS})
+METRIC = _metric(LAYER, {layer: _metric(layer, {}) for layer in OTHERS})

@@ -18,7 +18,7 @@ import torch
 from genbench.accumulators.merge import finished
 from genbench.accumulators.pairs import mean_over_images, median_over_images
 from genbench.errors import NotMeasurable
-from genbench.interfaces import Column, Look, Measured, Metric, Pass, Tensors, View
+from genbench.interfaces import Column, Input, Measured, Metric, Pass, Stream, Tensors
 
 from ._parts.face_pairs import Descriptor, FacePairs
 
@@ -48,23 +48,23 @@ def identity(
         NotMeasurable: no dlib, no weights, or images too small for any face.
         BadInput: images of another type, or two shapes.
     """
-    gather = FacePairs(workers=workers) if descriptor is None else FacePairs(descriptor, workers)
+    statistic = FacePairs(workers=workers) if descriptor is None else FacePairs(descriptor, workers)
     about = Pass(device=a.device, n=len(a), resolution=a.shape[-1], side=1, seed=0)
-    pairs = gather.start(about)
+    pairs = statistic.start(about)
     with torch.inference_mode():
         for start in range(0, len(a), BATCH):
             rows = slice(start, start + BATCH)
             pairs.update((a[rows], b[rows]), torch.arange(len(a))[rows])
-        found = finished(gather, about, pairs)
+        found = finished(statistic, about, pairs)
     return found["distance"], found["found"]
 
 
 def metric(descriptor: Descriptor | None = None) -> Metric:
     """The metric with another network that tells faces apart; its threshold stays dlib's."""
-    gather = FacePairs() if descriptor is None else FacePairs(descriptor)
+    statistic = FacePairs() if descriptor is None else FacePairs(descriptor)
     return Metric(
         version=1,
-        looks={"pairs": Look(View.PAIRS, gather)},
+        inputs={"pairs": Input(Stream.PAIRS, statistic)},
         compute=_compute,
         columns={
             "identity": Column("identity", lower_is_better=True, median=True),
@@ -91,4 +91,4 @@ def _compute(pairs: Tensors) -> Mapping[str, Measured]:
     }
 
 
-ROOM = metric()
+METRIC = metric()

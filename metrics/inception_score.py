@@ -16,7 +16,7 @@ from torch import Tensor
 from genbench.accumulators.finite import FiniteCheck, conclude
 from genbench.errors import BadInput, NotEnoughData
 from genbench.images import Array, as_rows
-from genbench.interfaces import Column, Json, Look, Measured, Metric, Pass, State, Tensors, View
+from genbench.interfaces import Column, Input, Json, Measured, Metric, Pass, State, Stream, Tensors
 
 SPLITS = 10
 AT_ONCE = 4096  # images whose probabilities are held, 33 MB
@@ -166,9 +166,9 @@ def _remark(scores: Tensor, n: Tensor) -> str:
     )
 
 
-ROOM = Metric(
+METRIC = Metric(
     version=1,
-    looks={"generated": Look(View.SAMPLES, Scores())},
+    inputs={"generated": Input(Stream.SAMPLES, Scores())},
     compute=_compute,
     columns={"inception_score": Column("IS", lower_is_better=False)},
     parameters={"splits": SPLITS},

@@ -27,7 +27,7 @@ from genbench.accumulators.rows import (
 )
 from genbench.errors import NotEnoughData
 from genbench.images import Array, as_rows
-from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
+from genbench.interfaces import Column, Input, Measured, Metric, Stream, Tensors
 from genbench.runtime.devices import full_float32
 
 LAYER = "2048"  # the layer of the paper; a distance at another layer has another scale
@@ -233,7 +233,7 @@ def _metric(
     rows = FeatureRows("inception", layer)
     return Metric(
         version=1,
-        looks={"real": Look(View.REAL, rows), "generated": Look(View.SAMPLES, rows)},
+        inputs={"real": Input(Stream.REAL, rows), "generated": Input(Stream.SAMPLES, rows)},
         compute=compute,
         columns={name: Column(title, lower_is_better=True, digits=4)},
         parameters={"kernel": "(x·y / d + 1)^3", "estimator": estimator},
@@ -246,7 +246,7 @@ def _at(layer: str) -> Metric:
     return _metric(layer, name, f"KID-{layer}", functools.partial(_compute, name), {})
 
 
-ROOM = _metric(
+METRIC = _metric(
     LAYER,
     "kid",
     "KID",

@@ -14,11 +14,11 @@ import functools
 from collections.abc import Mapping
 
 from genbench.accumulators.pairs import mean_over_images, median_over_images
-from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
+from genbench.interfaces import Column, Input, Measured, Metric, Stream, Tensors
 
 from ._parts.perceptual_distances import Distances, squared_distance
 
-__all__ = ["ROOM", "squared_distance"]
+__all__ = ["METRIC", "squared_distance"]
 
 TITLES = {
     "lpips_alex": "LPIPS (AlexNet",
@@ -51,7 +51,7 @@ def _metric(network: str, face: bool, variants: Mapping[str, Metric]) -> Metric:
     title = TITLES[network] + (", face" if face else "")
     return Metric(
         version=1,
-        looks={"pairs": Look(View.PAIRS, Distances(network, face=face), face=face)},
+        inputs={"pairs": Input(Stream.PAIRS, Distances(network, face=face), face=face)},
         compute=functools.partial(_compute, score),
         columns={
             score: Column(f"{title})", lower_is_better=True),
@@ -67,7 +67,9 @@ def _layers(network: str) -> Metric:
     names = {f"layer{i + 1}": str(i + 1) for i in range(LAYERS[network])}
     return Metric(
         version=1,
-        looks={name: Look(View.PAIRS, Distances(network, layer)) for name, layer in names.items()},
+        inputs={
+            name: Input(Stream.PAIRS, Distances(network, layer)) for name, layer in names.items()
+        },
         compute=functools.partial(_compute_layers, network),
         columns={
             f"{network}_{name}": Column(f"{TITLES[network]}, layer {layer})", lower_is_better=True)
@@ -76,7 +78,7 @@ def _layers(network: str) -> Metric:
     )
 
 
-ROOM = _metric(
+METRIC = _metric(
     "lpips_alex",
     False,
     {

@@ -26,7 +26,7 @@ from genbench.accumulators.pairs import (
 from genbench.accumulators.row_buffer import KeptRows
 from genbench.errors import NotEnoughData
 from genbench.images import Array, Range
-from genbench.interfaces import Column, Json, Look, Measured, Metric, Pass, State, Tensors, View
+from genbench.interfaces import Column, Input, Json, Measured, Metric, Pass, State, Stream, Tensors
 
 from ._parts.gaussian_window import (
     by_planes,
@@ -200,9 +200,9 @@ def _check(side: int) -> None:
 
 
 # Better is low in one and high in the other, so neither is called by the bare name.
-ROOM = Metric(
+METRIC = Metric(
     version=1,
-    looks={"samples": Look(View.SAMPLES, Neighbours())},
+    inputs={"samples": Input(Stream.SAMPLES, Neighbours())},
     compute=_diversity,
     columns={"ms_ssim_diversity": Column("MS-SSIM between samples", lower_is_better=True)},
     parameters=DEFINITION,
@@ -210,9 +210,9 @@ ROOM = Metric(
     variants={
         "reconstruction": Metric(
             version=1,
-            looks={
-                "pairs": Look(
-                    View.PAIRS, PerPair("ms_ssim", ms_ssim_per_pair, "MS-SSIM of each pair")
+            inputs={
+                "pairs": Input(
+                    Stream.PAIRS, PerPair("ms_ssim", ms_ssim_per_pair, "MS-SSIM of each pair")
                 )
             },
             compute=_reconstruction,

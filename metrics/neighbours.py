@@ -24,7 +24,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from genbench.accumulators.images import AllImages
 from genbench.accumulators.pairs import SQUARED_ERRORS, mean_over_images
 from genbench.errors import NotMeasurable
-from genbench.interfaces import Column, Gather, Look, Measured, Metric, Tensors, View
+from genbench.interfaces import Column, Input, Measured, Metric, Statistic, Stream, Tensors
 from genbench.statistics.bootstrap import interval, means, resampled
 
 from ._parts.face_rows import FaceRows
@@ -38,7 +38,7 @@ from ._parts.nearest import (
 from ._parts.perceptual_distances import Distances
 from ._parts.sketches import Sketches
 
-__all__ = ["ROOM", "most_alike", "nearest", "nearest_rows"]
+__all__ = ["METRIC", "most_alike", "nearest", "nearest_rows"]
 
 MUCH_NEARER = 0.5
 COPIES = "{} lie much nearer to training images than unseen images do"
@@ -49,7 +49,7 @@ class Kind(NamedTuple):
     """A way to tell how far images are from training images."""
 
     name: str
-    gather: Gather
+    statistic: Statistic
     key: str  # the tensor of its evidence that stands for the images
     distances: Callable[[Tensors, Tensors], Tensor]  # images, training -> (n,), NaN where none
     says: str  # for the protocol
@@ -85,13 +85,16 @@ def _face(images: Tensors, training: Tensors) -> Tensor:
 KINDS = (
     Kind("", AllImages(), "images", _pixels, "mean absolute difference of pixels", "grey levels"),
     Kind(
-        "ssim", AllImages(), "images", _ssim,
+        "ssim",
+        AllImages(),
+        "images",
+        _ssim,
         f"1 - SSIM, the least of the {SHORTLIST} whose thumbnails are nearest",
         check=lambda side: check_sides("SSIM", (side, side), WIDEST),
     ),
     Kind("lpips", Sketches("lpips_alex"), "sketches", _lpips, "LPIPS (AlexNet), from sketches"),
     Kind("face", FaceRows(), "descriptors", _face, "distance of face descriptors"),
-)  # fmt: skip
+)
 
 # What unseen images are away is asked of every model and every set of samples: found once.
 _floors: Any = WeakTensorKeyDictionary()  # torch has no types there
@@ -132,18 +135,18 @@ def _ratio(near: Tensor, floor: Tensor, who: str) -> Measured:
     return Measured(ratio, float(draws.std()), over, note=note, interval=interval(draws))
 
 
-def _metric(kind: Kind, view: View, variants: Mapping[str, Metric]) -> Metric:
-    sampled = view is View.SAMPLES
+def _metric(kind: Kind, stream: Stream, variants: Mapping[str, Metric]) -> Metric:
+    sampled = stream is Stream.SAMPLES
     words = [*([] if sampled else ["reconstructions"]), *([kind.name] if kind.name else [])]
     score = "_".join(["neighbours", *words])
     tail = f" ({', '.join(words)})" if words else ""
     who = "samples" if sampled else "reconstructions"
     return Metric(
         version=1,
-        looks={
-            "training": Look(View.REAL, kind.gather),
-            "unseen": Look(View.HELD_OUT, kind.gather),
-            "generated": Look(view, kind.gather),
+        inputs={
+            "training": Input(Stream.REAL, kind.statistic),
+            "unseen": Input(Stream.HELD_OUT, kind.statistic),
+            "generated": Input(stream, kind.statistic),
         },
         compute=functools.partial(_compute, kind, score, who),
         columns={
@@ -191,12 +194,15 @@ def _gap_of_lpips(trained: Tensors, unseen: Tensors) -> Mapping[str, Measured]:
 
 
 def _gap(
-    gather: Gather, compute: Callable[..., Mapping[str, Measured]], score: str, unit: str
+    statistic: Statistic, compute: Callable[..., Mapping[str, Measured]], score: str, unit: str
 ) -> Metric:
     tail = ", LPIPS" if score.endswith("lpips") else ""
     return Metric(
         version=1,
-        looks={"trained": Look(View.TRAINED, gather), "unseen": Look(View.PAIRS, gather)},
+        inputs={
+            "trained": Input(Stream.TRAINING_PAIRS, statistic),
+            "unseen": Input(Stream.PAIRS, statistic),
+        },
         compute=compute,
         columns={score: Column(f"test − train error{tail}", lower_is_better=None, unit=unit)},
         parameters={"gap": "mean error of test images less that of training images"},
@@ -204,14 +210,14 @@ def _gap(
 
 
 VARIANTS = {
-    "-".join(filter(None, (*words, kind.name))): _metric(kind, view, {})
-    for words, view in (((), View.SAMPLES), (("reconstructions",), View.RECONSTRUCTIONS))
+    "-".join(filter(None, (*words, kind.name))): _metric(kind, stream, {})
+    for words, stream in (((), Stream.SAMPLES), (("reconstructions",), Stream.RECONSTRUCTIONS))
     for kind in KINDS
     if words or kind.name
 }
-ROOM = _metric(
+METRIC = _metric(
     KINDS[0],
-    View.SAMPLES,
+    Stream.SAMPLES,
     {
         **VARIANTS,
         "gap": _gap(SQUARED_ERRORS, _gap_of_rmse, "reconstruction_gap", "grey levels"),

@@ -23,7 +23,7 @@ import numpy as np
 from genbench.accumulators.pairs import mean_over_images
 from genbench.errors import BadInput, BadSetting, NotEnoughData
 from genbench.images import Array, as_rows
-from genbench.interfaces import Column, Look, Measured, Metric, Step, Tensors, View
+from genbench.interfaces import Column, Input, Measured, Metric, Step, Stream, Tensors
 
 from ._parts.perceptual_distances import Distances
 
@@ -110,11 +110,11 @@ def _metric(ends: bool, face: bool, variants: Mapping[str, Metric]) -> Metric:
     words = [word for word, on in (("end", ends), ("face", face)) if on]
     suffix = "".join(f"_{word}" for word in words)
     title = f"PPL ({', '.join(words)})" if words else "PPL"
-    gather = Distances("lpips_vgg", "all-256", face)
+    statistic = Distances("lpips_vgg", "all-256", face)
     step = Step(EPSILON, ends)
     return Metric(
         version=1,
-        looks={"paths": Look(View.PATHS, gather, face=face, step=step)},
+        inputs={"paths": Input(Stream.PATHS, statistic, face=face, step=step)},
         compute=functools.partial(_compute, suffix),
         columns={
             f"ppl{suffix}": Column(title, lower_is_better=True, digits=2),
@@ -125,7 +125,7 @@ def _metric(ends: bool, face: bool, variants: Mapping[str, Metric]) -> Metric:
     )
 
 
-ROOM = _metric(
+METRIC = _metric(
     False,
     False,
     {

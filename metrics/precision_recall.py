@@ -25,7 +25,7 @@ from genbench.accumulators.rows import (
 )
 from genbench.errors import NotEnoughData
 from genbench.images import Array, as_rows
-from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
+from genbench.interfaces import Column, Input, Measured, Metric, Stream, Tensors
 
 LAYER = "2048"
 OTHERS = ("768",)
@@ -141,7 +141,7 @@ def _metric(layer: str, variants: Mapping[str, Metric]) -> Metric:
     suffix, tail = ("", "") if layer == LAYER else (f"_{layer}", f"-{layer}")
     return Metric(
         version=1,
-        looks={"real": Look(View.REAL, rows), "generated": Look(View.SAMPLES, rows)},
+        inputs={"real": Input(Stream.REAL, rows), "generated": Input(Stream.SAMPLES, rows)},
         compute=functools.partial(_compute, suffix),
         columns={
             f"{name}{suffix}": Column(f"{name.title()}{tail}", lower_is_better=False)
@@ -152,4 +152,4 @@ def _metric(layer: str, variants: Mapping[str, Metric]) -> Metric:
     )
 
 
-ROOM = _metric(LAYER, {layer: _metric(layer, {}) for layer in OTHERS})
+METRIC = _metric(LAYER, {layer: _metric(layer, {}) for layer in OTHERS})

@@ -20,7 +20,7 @@ from genbench.accumulators.pairs import (
 )
 from genbench.errors import NotMeasurable
 from genbench.images import TOP
-from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
+from genbench.interfaces import Column, Input, Measured, Metric, Stream, Tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,9 +71,9 @@ def _compute(pairs: Tensors) -> Mapping[str, Measured]:
     return {"psnr": mean_over_images(_decibels(mse), kept=inexact)}
 
 
-ROOM = Metric(
+METRIC = Metric(
     version=1,
-    looks={"pairs": Look(View.PAIRS, SQUARED_ERRORS)},
+    inputs={"pairs": Input(Stream.PAIRS, SQUARED_ERRORS)},
     compute=_compute,
     columns={"psnr": Column("pSNR", lower_is_better=False, unit="dB", digits=2)},
 )

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from genbench.accumulators.moments import Moments
 from genbench.accumulators.rows import COLLAPSED
-from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
+from genbench.interfaces import Column, Input, Measured, Metric, Stream, Tensors
 
 from .fid import LAYER, OTHERS, frechet_distance
 
@@ -40,9 +40,9 @@ def _metric(layer: str, variants: Mapping[str, Metric]) -> Metric:
     name, title = ("rfid", "rFID") if layer == LAYER else (f"rfid_{layer}", f"rFID-{layer}")
     return Metric(
         version=1,
-        looks={
-            "real": Look(View.HELD_OUT, moments),
-            "generated": Look(View.RECONSTRUCTIONS, moments),
+        inputs={
+            "real": Input(Stream.HELD_OUT, moments),
+            "generated": Input(Stream.RECONSTRUCTIONS, moments),
         },
         compute=functools.partial(_compute, name),
         columns={name: Column(title, lower_is_better=True)},
@@ -50,4 +50,4 @@ def _metric(layer: str, variants: Mapping[str, Metric]) -> Metric:
     )
 
 
-ROOM = _metric(LAYER, {layer: _metric(layer, {}) for layer in OTHERS})
+METRIC = _metric(LAYER, {layer: _metric(layer, {}) for layer in OTHERS})

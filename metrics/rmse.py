@@ -16,7 +16,7 @@ from genbench.accumulators.pairs import (
     mean_over_images,
     squared_error,
 )
-from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
+from genbench.interfaces import Column, Input, Measured, Metric, Stream, Tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,9 +52,9 @@ def _compute(pairs: Tensors) -> Mapping[str, Measured]:
     return {"rmse": mean_over_images(pairs["mse"].sqrt())}
 
 
-ROOM = Metric(
+METRIC = Metric(
     version=1,
-    looks={"pairs": Look(View.PAIRS, SQUARED_ERRORS)},
+    inputs={"pairs": Input(Stream.PAIRS, SQUARED_ERRORS)},
     compute=_compute,
     columns={"rmse": Column("RMSE", lower_is_better=True, unit="grey levels of 255", digits=2)},
 )

@@ -16,12 +16,12 @@ from genbench.accumulators.pairs import (
     as_pairs,
     mean_over_images,
 )
-from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
+from genbench.interfaces import Column, Input, Measured, Metric, Stream, Tensors
 
 from ._parts.gaussian_window import WIDEST, check_sides
 from ._parts.structural_similarity import ssim_per_pair
 
-__all__ = ["ROOM", "ssim", "ssim_per_pair"]
+__all__ = ["METRIC", "ssim", "ssim_per_pair"]
 
 if TYPE_CHECKING:
     from genbench.images import Array, Range
@@ -53,9 +53,9 @@ def _compute(pairs: Tensors) -> Mapping[str, Measured]:
     return {"ssim": mean_over_images(pairs["ssim"])}
 
 
-ROOM = Metric(
+METRIC = Metric(
     version=1,
-    looks={"pairs": Look(View.PAIRS, PerPair("ssim", ssim_per_pair, "SSIM of each pair"))},
+    inputs={"pairs": Input(Stream.PAIRS, PerPair("ssim", ssim_per_pair, "SSIM of each pair"))},
     compute=_compute,
     columns={"ssim": Column("SSIM", lower_is_better=False)},
     parameters={

@@ -22,7 +22,7 @@ from genbench.accumulators.images import AllImages
 from genbench.accumulators.rows import COLLAPSED
 from genbench.errors import BadInput, NotEnoughData
 from genbench.images import Array, Range, as_images
-from genbench.interfaces import Column, Look, Measured, Metric, Tensors, View
+from genbench.interfaces import Column, Input, Measured, Metric, Stream, Tensors
 from genbench.runtime import spill
 from genbench.runtime.devices import full_float32
 from genbench.runtime.seeds import generator, permutation
@@ -138,8 +138,8 @@ def _draw(n: int, images: Tensor, index: Tensor, seed: int) -> tuple[Tensor, Ten
         return images, index
     log.warning("SWD compares equal numbers of images: %d of %d are drawn", n, len(images))
     kept = permutation(len(images), seed, "swd", "common")[:n].sort().values
-    room = None if images.is_cuda else spill.room((n, *images.shape[1:]), images.dtype)
-    return torch.index_select(images, 0, kept.to(images.device), out=room), index[kept]
+    plugin = None if images.is_cuda else spill.allocate((n, *images.shape[1:]), images.dtype)
+    return torch.index_select(images, 0, kept.to(images.device), out=plugin), index[kept]
 
 
 def _normaliser(a: Tensor, b: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
@@ -221,11 +221,11 @@ COLUMNS = {
         for side in (1024, 512, 256, 128, 64, 32, 16)
     },
 }
-ROOM = Metric(
+METRIC = Metric(
     version=2,
-    looks={
-        "real": Look(View.REAL, AllImages(MOST)),
-        "generated": Look(View.SAMPLES, AllImages(MOST)),
+    inputs={
+        "real": Input(Stream.REAL, AllImages(MOST)),
+        "generated": Input(Stream.SAMPLES, AllImages(MOST)),
     },
     compute=_compute,
     columns=COLUMNS,

@@ -9,10 +9,10 @@ import csv
 import io
 from collections.abc import Iterator
 
-from genbench.interfaces import Form
+from genbench.interfaces import Report
 from genbench.tables.table import (
     Cell,
-    Report,
+    Document,
     Row,
     Table,
     TableColumn,
@@ -21,14 +21,31 @@ from genbench.tables.table import (
 from ._words import plain
 
 FIELDS = (
-    "dataset", "resolution", "fingerprint", "model", "run", "kind", "score", "title", "unit",
-    "better", "value", "spread", "spread_over", "low", "high", "n", "best", "reason", "protocol",
+    "dataset",
+    "resolution",
+    "fingerprint",
+    "model",
+    "run",
+    "kind",
+    "score",
+    "title",
+    "unit",
+    "better",
+    "value",
+    "spread",
+    "spread_over",
+    "low",
+    "high",
+    "n",
+    "best",
+    "reason",
+    "protocol",
     "source",
-)  # fmt: skip
+)
 FORMULA = ("=", "+", "-", "@")  # a spreadsheet runs a text that begins so
 
 
-def render(report: Report) -> str:
+def render(report: Document) -> str:
     """A line of names, then the numbers row by row; what was not measured has its reason."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -65,4 +82,4 @@ def _number(value: float | None) -> str:
     return "" if value is None else repr(value)
 
 
-ROOM = Form(".csv", render)
+REPORT = Report(".csv", render)

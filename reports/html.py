@@ -17,13 +17,13 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from genbench.interfaces import Form
+from genbench.interfaces import Report
 from genbench.tables.table import (
     NO_RECORD,
     NOT_MEASURED,
     Cell,
+    Document,
     Figure,
-    Report,
     Row,
     Table,
     bodies,
@@ -58,7 +58,7 @@ class Shown:
     bar: Bar | None = None
 
 
-def render(report: Report) -> str:
+def render(report: Document) -> str:
     """The whole page."""
     style = (HERE / "html.style.jinja").read_text(encoding="utf-8")
     script = (HERE / "html.script.jinja").read_text(encoding="utf-8")
@@ -138,4 +138,4 @@ def _bar(value: float, spread: float, scale: tuple[float, float]) -> Bar:
     return Bar(*(f"{x + 4:.1f}" for x in at))  # 4: half a dot, so that none is cut off
 
 
-ROOM = Form(".html", render)
+REPORT = Report(".html", render)

@@ -11,12 +11,12 @@ import json
 from typing import Any
 
 from genbench.errors import BadInput
-from genbench.interfaces import Form
+from genbench.interfaces import Report
 from genbench.tables.footnotes import Footnote
 from genbench.tables.table import (
     Cell,
+    Document,
     Figure,
-    Report,
     Row,
     Table,
     TableColumn,
@@ -25,13 +25,13 @@ from genbench.tables.table import (
 FORMAT = 1  # raised when a reader of older files would go wrong
 
 
-def render(report: Report) -> str:
+def render(report: Document) -> str:
     """One object; "format" says which version of this layout it is."""
     said = {"format": FORMAT, **dataclasses.asdict(report)}
     return json.dumps(said, indent=1, allow_nan=False, default=_bytes) + "\n"
 
 
-def parse(text: str) -> Report:
+def parse(text: str) -> Document:
     """The report that `render` made *text* of.
 
     Raises:
@@ -47,7 +47,7 @@ def parse(text: str) -> Report:
             for figure in said.pop("figures")
         ]
         facts = tuple((name, value) for name, value in said.pop("facts"))
-        return Report(facts=facts, **_tuples(said | {"tables": tables, "figures": figures}))
+        return Document(facts=facts, **_tuples(said | {"tables": tables, "figures": figures}))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInput(
             f"this is no report of genbench in JSON, format {FORMAT} ({error!r}); "
@@ -78,4 +78,4 @@ def _bytes(value: Any) -> str:
     return base64.b64encode(value).decode()
 
 
-ROOM = Form(".json", render)
+REPORT = Report(".json", render)

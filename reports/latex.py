@@ -10,14 +10,14 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-from genbench.interfaces import Form
+from genbench.interfaces import Report
 from genbench.tables.footnotes import Footnote
 from genbench.tables.table import (
     NO_RECORD,
     NOT_MEASURED,
     Cell,
+    Document,
     Figure,
-    Report,
     Row,
     Table,
     TableColumn,
@@ -47,26 +47,49 @@ PREAMBLE = r"""\documentclass[10pt]{article}
 
 # What is not the letter itself in LaTeX, or would join with its neighbour.
 SPECIAL = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
-    "%": r"\%", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
-    "`": r"\textasciigrave{}", "'": r"\textquotesingle{}",
-    "[": "{[}", "]": "{]}", "*": "{*}",  # after the end of a row they would be its options
-    "±": r"\ensuremath{\pm}", "×": r"\ensuremath{\times}", "·": r"\ensuremath{\cdot}",
-    "−": r"\ensuremath{-}", "≤": r"\ensuremath{\leq}", "≥": r"\ensuremath{\geq}",
-    "→": r"\ensuremath{\rightarrow}", "↑": r"\ensuremath{\uparrow}",
-    "↓": r"\ensuremath{\downarrow}", "²": r"\textsuperscript{2}",
-    "—": r"\textemdash{}", "–": r"\textendash{}",
-    "“": r"\textquotedblleft{}", "”": r"\textquotedblright{}",
-    "ε": r"\ensuremath{\varepsilon}", "σ": r"\ensuremath{\sigma}",
-}  # fmt: skip
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "`": r"\textasciigrave{}",
+    "'": r"\textquotesingle{}",
+    "[": "{[}",
+    "]": "{]}",
+    "*": "{*}",  # after the end of a row they would be its options
+    "±": r"\ensuremath{\pm}",
+    "×": r"\ensuremath{\times}",
+    "·": r"\ensuremath{\cdot}",
+    "−": r"\ensuremath{-}",
+    "≤": r"\ensuremath{\leq}",
+    "≥": r"\ensuremath{\geq}",
+    "→": r"\ensuremath{\rightarrow}",
+    "↑": r"\ensuremath{\uparrow}",
+    "↓": r"\ensuremath{\downarrow}",
+    "²": r"\textsuperscript{2}",
+    "—": r"\textemdash{}",
+    "–": r"\textendash{}",
+    "“": r"\textquotedblleft{}",
+    "”": r"\textquotedblright{}",
+    "ε": r"\ensuremath{\varepsilon}",
+    "σ": r"\ensuremath{\sigma}",
+}
 LATIN = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿŒœŠšŽžŁł"
 WIDTH = 150  # letters that fit beside each other in a footnote-sized line of the page
 GAP = 3  # letters of space that a column costs
 NAMES = 34  # letters of the longest name that is not folded
 
 
-def render(report: Report) -> str:
+def render(report: Document) -> str:
     """The whole document, one blank line between its blocks."""
     blocks = [
         PREAMBLE,
@@ -212,4 +235,4 @@ def _list(items: Iterable[str]) -> str:
     return "\n".join([r"{\footnotesize\raggedright", *(rf"{item}\par" for item in items), "}"])
 
 
-ROOM = Form(".tex", render)
+REPORT = Report(".tex", render)

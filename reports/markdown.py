@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from genbench.interfaces import Form
+from genbench.interfaces import Report
 from genbench.tables.footnotes import Footnote
 from genbench.tables.table import (
     Cell,
+    Document,
     Figure,
-    Report,
     Table,
     TableColumn,
     figure_file,
@@ -27,7 +27,7 @@ from ._words import plain
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$!])")
 
 
-def render(report: Report) -> str:
+def render(report: Document) -> str:
     """The whole text, one blank line between its blocks."""
     blocks = [
         f"# {escape(report.title)}",
@@ -113,4 +113,4 @@ def _code(commands: Iterable[str]) -> str:
     return "\n".join([f"{fence}sh", *lines, fence])
 
 
-ROOM = Form(".md", render)
+REPORT = Report(".md", render)

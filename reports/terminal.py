@@ -14,10 +14,10 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from genbench.interfaces import Form
+from genbench.interfaces import Report
 from genbench.tables.table import (
     Cell,
-    Report,
+    Document,
     Row,
     Table,
     TableColumn,
@@ -32,7 +32,7 @@ PIPED = (100, 24)  # columns and lines of text where there is no terminal to ask
 MODEL = "model"
 
 
-def render(report: Report) -> str:
+def render(report: Document) -> str:
     """The whole text, as wide as the terminal, or as COLUMNS says.
 
     Numbers are never cut: a table that is too wide goes on below, with its models again.
@@ -51,7 +51,7 @@ def render(report: Report) -> str:
     return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().strip().splitlines())
 
 
-def _parts(report: Report, width: int) -> Iterator[Text | Grid | Padding]:
+def _parts(report: Document, width: int) -> Iterator[Text | Grid | Padding]:
     if report.title:
         yield Text(plain(report.title), "bold")
     for words in report.lead:
@@ -143,4 +143,4 @@ def _indented(mark: str, words: str) -> Padding:
     return Padding(Text(f"{mark} {plain(words)}".strip()), (0, 0, 0, 2))
 
 
-ROOM = Form(".txt", render)
+REPORT = Report(".txt", render)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 TREE = Path(__file__).resolve().parents[1]
-ROOMS = ("baselines", "metrics", "reports")
+PLUGINS = ("baselines", "metrics", "reports")
 
 # From the bottom up; "|" parts places of one floor, which do not know each other. A module imports
 # what stands on lower floors, and its own place.
@@ -76,7 +76,9 @@ def imports(file: Path) -> Iterator[str]:
 
 
 def files() -> list[Path]:
-    return sorted(file for folder in ("genbench", *ROOMS) for file in (TREE / folder).rglob("*.py"))
+    return sorted(
+        file for folder in ("genbench", *PLUGINS) for file in (TREE / folder).rglob("*.py")
+    )
 
 
 def place_of(module: str) -> str:
@@ -100,11 +102,11 @@ def test_the_core_names_no_plugin(file: Path) -> None:
     """Only the registry knows where plug-ins are, and it finds them by listing."""
     mine = module_of(file)
     for name in imports(file):
-        for folder in (*(f"genbench.{room}" for room in ROOMS), "genbench.data.sources"):
+        for folder in (*(f"genbench.{plugin}" for plugin in PLUGINS), "genbench.data.sources"):
             assert not name.startswith(f"{folder}.") or mine.startswith(folder), name
 
 
-@pytest.mark.parametrize("folder", ROOMS)
+@pytest.mark.parametrize("folder", PLUGINS)
 def test_parts_import_no_plugin(folder: str) -> None:
     """What several plug-ins share stands below all of them."""
     package = f"genbench.{folder}."
@@ -114,7 +116,7 @@ def test_parts_import_no_plugin(folder: str) -> None:
             assert not inside, f"{file.name} imports {name}"
 
 
-@pytest.mark.parametrize("folder", ROOMS)
+@pytest.mark.parametrize("folder", PLUGINS)
 def test_plugins_call_their_neighbours_by_relative_names(folder: str) -> None:
     for file in (TREE / folder).rglob("*.py"):
         text = file.read_text(encoding="utf-8")

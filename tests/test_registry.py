@@ -1,4 +1,4 @@
-"""Rooms are found by name without being loaded."""
+"""Plug-ins are found by name without being loaded."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ TREE = Path(__file__).resolve().parents[2]
 
 @pytest.mark.parametrize("kind", registry.KINDS)
 def test_every_room_loads_and_says_what_it_is(kind: str) -> None:
-    for name, room in registry.rooms(kind).items():
-        assert room.load() is not None, name
-        assert room.summary(), f"{name} has no docstring"
+    for name, plugin in registry.plugins(kind).items():
+        assert plugin.load() is not None, name
+        assert plugin.summary(), f"{name} has no docstring"
 
 
 def test_a_new_file_is_a_new_room() -> None:
     """What the files say is what the registry says: nothing else has to be edited."""
     for folder, kind in [("baselines", "model"), ("metrics", "metric"), ("reports", "report")]:
         files = {file.stem for file in (TREE / folder).glob("[!_]*.py")}
-        assert set(registry.rooms(kind)) == files
+        assert set(registry.plugins(kind)) == files
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_new_file_is_a_new_room() -> None:
 )
 def test_an_unknown_name_gets_the_nearest_one(kind: str, asked: str, words: str) -> None:
     with pytest.raises(UnknownName) as caught:
-        registry.room(kind, asked)
+        registry.plugin(kind, asked)
 
     assert words in str(caught.value)
 
@@ -59,11 +59,11 @@ def test_a_room_of_another_distribution_has_its_name_in_front(
 
     monkeypatch.setattr(registry, "entry_points", lambda group: [Entry()])
 
-    guest = registry.room("model", "their-package/mine")
+    guest = registry.plugin("model", "their-package/mine")
 
     assert guest.load() == pytest.approx(6.283185307)
     assert "from math" in guest.summary()
-    assert "pioneer" in registry.rooms("model")
+    assert "pioneer" in registry.plugins("model")
 
 
 def test_rooms_are_never_top_level_names(tmp_path: Path) -> None:

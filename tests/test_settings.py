@@ -32,9 +32,13 @@ def test_later_layers_win_and_every_value_knows_its_source() -> None:
 
     assert resolved.values == Settings(latent=8, lr=1e-4, growing=False, images=12)
     assert resolved.sources == {
-        "latent": "preset tiny", "lr": "file a.yaml", "name": "default",
-        "growing": "--set", "images": "--set", "betas": "default",
-    }  # fmt: skip
+        "latent": "preset tiny",
+        "lr": "file a.yaml",
+        "name": "default",
+        "growing": "--set",
+        "images": "--set",
+        "betas": "default",
+    }
     assert resolved.describe()["lr"] == {"value": 1e-4, "source": "file a.yaml"}
 
 

@@ -69,11 +69,11 @@ class ImageBuffer(nn.Module):
         shape = self.shapes[phase]
         kept = self.storage[: capacity * math.prod(shape)].view(capacity, *shape)
         images = gathered(images)
-        room = min(capacity - self.held, len(images))
-        if room:
-            kept[self.held : self.held + room] = images[:room]
-            self._note(phase, self.held + room)
-        return own(torch.cat([images[:room], _trade(kept, images[room:], rng)]))
+        plugin = min(capacity - self.held, len(images))
+        if plugin:
+            kept[self.held : self.held + plugin] = images[:plugin]
+            self._note(phase, self.held + plugin)
+        return own(torch.cat([images[:plugin], _trade(kept, images[plugin:], rng)]))
 
     def _note(self, phase: int, held: int) -> None:
         self.phase, self.held = phase, held

@@ -163,7 +163,7 @@ class WholeConv(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, k, k) -> (n, feature maps, 1, 1), k the size of the kernel."""
         assert x.shape[-2:] == self.kernel_size
-        # In this order both are views where the layout is channels-last.
+        # In this order both are streams where the layout is channels-last.
         pixels, taps = (t.permute(0, 2, 3, 1).flatten(1) for t in (x, self.weight))
         return F.linear(pixels, taps, self.bias)[:, :, None, None]
 

@@ -89,17 +89,17 @@ class Glances:
 
     def last_look(self, seen: int) -> int:
         """Images shown when the schedule was last looked at."""
-        look, starts = 0, self.schedule.starts
+        input_, starts = 0, self.schedule.starts
         while True:
-            phase = self.schedule.place(look).phase
+            phase = self.schedule.place(input_).phase
             stride = self.steps * self.batches[phase]
             if phase + 1 < len(starts):
                 # ceil: the first look at or after the start of the next phase
-                following = look - (look - starts[phase + 1]) // stride * stride
+                following = input_ - (input_ - starts[phase + 1]) // stride * stride
                 if seen >= following:
-                    look = following
+                    input_ = following
                     continue
-            return look + (seen - look) // stride * stride
+            return input_ + (seen - input_) // stride * stride
 
 
 def last_phase(resolution: int, owner: str) -> int:

@@ -1,4 +1,4 @@
-"""Every image of a view, for what cannot be had batch by batch."""
+"""Every image of a stream, for what cannot be had batch by batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from genbench.interfaces import Json, Pass, State, Tensors
 class AllImages:
     """Keeps the images: 3 h² bytes each, 12 kB at 64x64 and 200 kB at 256x256."""
 
-    most: int | None = None  # only the first so many of the view
+    most: int | None = None  # only the first so many of the stream
 
     @property
     def features(self) -> None:

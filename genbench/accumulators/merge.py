@@ -16,7 +16,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from genbench.distributed import group
-from genbench.interfaces import Accumulator, Gather, Pass, State, Tensors
+from genbench.interfaces import Accumulator, Pass, State, Statistic, Tensors
 from genbench.runtime import spill
 
 EXACT = (torch.float64, torch.int64)
@@ -24,13 +24,13 @@ PIECE = 1 << 28  # bytes sent at once
 Shape: TypeAlias = tuple[torch.dtype, Sequence[int]]
 
 
-def finished(gather: Gather, about: Pass, *accumulators: Accumulator) -> Tensors:
-    """The evidence of accumulators that have seen different images of one view."""
-    return gather.finish(whole([each.state() for each in accumulators]), about)
+def finished(statistic: Statistic, about: Pass, *accumulators: Accumulator) -> Tensors:
+    """The evidence of accumulators that have seen different images of one stream."""
+    return statistic.finish(whole([each.state() for each in accumulators]), about)
 
 
 def whole(states: Sequence[State]) -> dict[str, Tensor]:
-    """States of different images as one: what `Gather.finish` is given."""
+    """States of different images as one: what `Statistic.finish` is given."""
     for state in states:
         check(state)
     kinds: tuple[tuple[list[Tensors], Callable[[Tensor, Tensor], Tensor]], ...] = (
@@ -76,7 +76,7 @@ def joined(parts: Sequence[Tensor]) -> Tensor:
     if len(parts) == 1:
         return spill.moved(parts[0])
     shape = (sum(map(len, parts)), *parts[0].shape[1:])
-    rows, start = spill.room(shape, parts[0].dtype), 0
+    rows, start = spill.allocate(shape, parts[0].dtype), 0
     for part in parts:
         rows[start : start + len(part)] = part
         start += len(part)
@@ -155,7 +155,7 @@ def _collected(own: Tensor | None, shape: Shape, lengths: Sequence[int]) -> Tens
             for piece in _pieces(own):
                 dist.send(piece, 0)
         return torch.empty(0, dtype=dtype)
-    rows = spill.room((sum(lengths), *rest), dtype)
+    rows = spill.allocate((sum(lengths), *rest), dtype)
     if own is not None:
         rows[: lengths[0]] = own
     start = lengths[0]

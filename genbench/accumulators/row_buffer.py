@@ -42,5 +42,5 @@ class KeptRows:
 
     def _room(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
         if self.about.device.type == "cpu":
-            return spill.room(shape, dtype)
+            return spill.allocate(shape, dtype)
         return torch.empty(tuple(shape), dtype=dtype, device=self.about.device)

@@ -26,13 +26,19 @@ def out_options(name: str) -> Callable[[F], F]:
 
     def decorate(function: F) -> F:
         function = click.option(
-            "--caption/--no-caption", "captioned", default=True, show_default=True,
+            "--caption/--no-caption",
+            "captioned",
+            default=True,
+            show_default=True,
             help="Write the caption below the figure; it is in the metadata anyway.",
-        )(function)  # fmt: skip
+        )(function)
         return click.option(
-            "--out", type=click.Path(path_type=Path), default=Path(f"{name}.png"),
-            show_default=True, help="File to write, .png or .pdf.",
-        )(function)  # fmt: skip
+            "--out",
+            type=click.Path(path_type=Path),
+            default=Path(f"{name}.png"),
+            show_default=True,
+            help="File to write, .png or .pdf.",
+        )(function)
 
     return decorate
 

@@ -27,13 +27,21 @@ class Names(click.ParamType):  # type: ignore[type-arg]  # generic only in newer
 
 
 runs_option = click.option(
-    "--runs", "runs_dir", type=click.Path(path_type=Path), default=Path("runs"),
-    show_default=True, help="Folder of the run folders.",
-)  # fmt: skip
+    "--runs",
+    "runs_dir",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder of the run folders.",
+)
 table_option = click.option(
-    "--table", "table_dir", type=click.Path(path_type=Path), default=Path("results"),
-    show_default=True, help="Folder of the results table.",
-)  # fmt: skip
+    "--table",
+    "table_dir",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder of the results table.",
+)
 device_option = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1."
 )

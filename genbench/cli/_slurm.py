@@ -28,7 +28,7 @@ def beginning(
     from genbench import registry
     from genbench.training.api import free_name, layered
 
-    _, engine = layered(registry.room("model", model).load(), model, **asked)
+    _, engine = layered(registry.plugin("model", model).load(), model, **asked)
     _write(name or free_name(folder, model, engine.values), folder, engine.values, options)
 
 
@@ -47,9 +47,13 @@ def _write(name: str, runs_dir: Path, engine: Training, options: Sequence[str]) 
 
     folder = runs_dir.resolve()
     job = slurm.Job(
-        name=name, folder=folder, devices=engine.devices, nodes=engine.nodes,
-        gpus=engine.device != "cpu", options=slurm.options(options),
-    )  # fmt: skip
+        name=name,
+        folder=folder,
+        devices=engine.devices,
+        nodes=engine.nodes,
+        gpus=engine.device != "cpu",
+        options=slurm.options(options),
+    )
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{name}.sh"
     atomic.write_text(target, slurm.script(job, _command(name)))

@@ -11,8 +11,11 @@ from genbench.cli._options import runs_option, table_option
 
 @click.command()
 @click.argument("run")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False),
-              help="Where to write it.  [default: card.md in the run folder]")  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write it.  [default: card.md in the run folder]",
+)
 @runs_option
 @table_option
 def card_command(run: str, out: Path | None, runs_dir: Path, table_dir: Path) -> None:

@@ -49,10 +49,22 @@ def data_command() -> None:
 
 @data_command.command()
 @click.argument("spec")
-@click.option("-r", "--resolution", "sides", type=Sizes(), required=True, metavar="R,...",
-              help="Sides of the square images, in pixels.")  # fmt: skip
-@click.option("--on-bad", type=click.Choice(["refuse", "skip"]), default="refuse",
-              show_default=True, help="What to do about images that cannot be used.")  # fmt: skip
+@click.option(
+    "-r",
+    "--resolution",
+    "sides",
+    type=Sizes(),
+    required=True,
+    metavar="R,...",
+    help="Sides of the square images, in pixels.",
+)
+@click.option(
+    "--on-bad",
+    type=click.Choice(["refuse", "skip"]),
+    default="refuse",
+    show_default=True,
+    help="What to do about images that cannot be used.",
+)
 @data_dir_option
 def prepare(
     spec: str, sides: tuple[str, ...], on_bad: Literal["refuse", "skip"], data_dir: Path | None
@@ -115,9 +127,9 @@ def list_data(data_dir: Path | None) -> None:
     from genbench.data.inventory import entries, unfinished
     from genbench.runtime import paths
 
-    for name, room in registry.rooms("dataset").items():
-        click.echo(f"{name}: {room.summary()}")
-        for line in _about(name, getattr(room.open(), "ORIGIN", None), data_dir):
+    for name, plugin in registry.plugins("dataset").items():
+        click.echo(f"{name}: {plugin.summary()}")
+        for line in _about(name, getattr(plugin.open(), "ORIGIN", None), data_dir):
             click.echo(f"  {line}")
     root = paths.cache_dir() / "data"
     click.echo(f"prepared, in {root}")

@@ -23,55 +23,108 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--models", type=Names(), default="all", show_default=True,
-              help="all, or runs and folders of images, separated by commas.")  # fmt: skip
-@click.option("--metrics", type=Names(), default="fid,swd,rmse,psnr", show_default=True,
-              help="all, or names, separated by commas; fid:768 is a variant of fid.")  # fmt: skip
+@click.option(
+    "--models",
+    type=Names(),
+    default="all",
+    show_default=True,
+    help="all, or runs and folders of images, separated by commas.",
+)
+@click.option(
+    "--metrics",
+    type=Names(),
+    default="fid,swd,rmse,psnr",
+    show_default=True,
+    help="all, or names, separated by commas; fid:768 is a variant of fid.",
+)
 @click.option(
     "--preset", help="Metrics and numbers of images of a paper: pioneer-table1, quick, ..."
 )
 @click.option("--data", help="Data set; by default the one the runs were trained on.")
-@click.option("--data-dir", type=click.Path(path_type=Path),
-              help="Where data sets lie.  [env: GENBENCH_DATA]")  # fmt: skip
-@click.option("--on-bad", type=click.Choice(["refuse", "skip"]), default="refuse",
-              show_default=True, help="What to do about images that cannot be used.")  # fmt: skip
+@click.option(
+    "--data-dir", type=click.Path(path_type=Path), help="Where data sets lie.  [env: GENBENCH_DATA]"
+)
+@click.option(
+    "--on-bad",
+    type=click.Choice(["refuse", "skip"]),
+    default="refuse",
+    show_default=True,
+    help="What to do about images that cannot be used.",
+)
 @click.option("--resolution", type=int, help="Of the data set; by default that of the runs.")
-@click.option("--images", type=click.IntRange(min=1),
-              help="Samples.  [default: 10000, or what there is]")  # fmt: skip
-@click.option("--reference", type=click.IntRange(min=1),
-              help="Real images.  [default: as many as samples]")  # fmt: skip
-@click.option("--pairs", type=click.IntRange(min=1),
-              help="Held-out images.  [default: 10000, or what there is]")  # fmt: skip
-@click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True,
-              help="Independent sets of samples; their spread is the error bar.")  # fmt: skip
-@click.option("--quantise", type=click.Choice(["round", "truncate"]), default="round",
-              show_default=True,
-              help="How floats become bytes; truncate is for papers before 2019.")  # fmt: skip
-@click.option("--checkpoint", type=click.Choice(["latest", "best"]), default="latest",
-              show_default=True,
-              help="Of runs; best: the weights that `train --evaluate` has kept.")  # fmt: skip
+@click.option(
+    "--images", type=click.IntRange(min=1), help="Samples.  [default: 10000, or what there is]"
+)
+@click.option(
+    "--reference", type=click.IntRange(min=1), help="Real images.  [default: as many as samples]"
+)
+@click.option(
+    "--pairs",
+    type=click.IntRange(min=1),
+    help="Held-out images.  [default: 10000, or what there is]",
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Independent sets of samples; their spread is the error bar.",
+)
+@click.option(
+    "--quantise",
+    type=click.Choice(["round", "truncate"]),
+    default="round",
+    show_default=True,
+    help="How floats become bytes; truncate is for papers before 2019.",
+)
+@click.option(
+    "--checkpoint",
+    type=click.Choice(["latest", "best"]),
+    default="latest",
+    show_default=True,
+    help="Of runs; best: the weights that `train --evaluate` has kept.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--paths", type=click.IntRange(min=1),
-              help="Steps in latent space.  [default: as many as images]")  # fmt: skip
-@click.option("--batch", type=click.IntRange(min=1),
-              help="Images at once.  [default: 64 on a CPU, on a GPU what fits]")  # fmt: skip
-@click.option("--anchors", is_flag=True,
-              help="Measure real images, the mean image and untrained models too.")  # fmt: skip
+@click.option(
+    "--paths",
+    type=click.IntRange(min=1),
+    help="Steps in latent space.  [default: as many as images]",
+)
+@click.option(
+    "--batch",
+    type=click.IntRange(min=1),
+    help="Images at once.  [default: 64 on a CPU, on a GPU what fits]",
+)
+@click.option(
+    "--anchors", is_flag=True, help="Measure real images, the mean image and untrained models too."
+)
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would be done, and stop.")
 @click.option("--weights-dir", type=click.Path(path_type=Path), help="Folder of network weights.")
 @click.option("--download", is_flag=True, help="Fetch missing weights from their first address.")
 @device_option
-@click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True,
-              help="Processes on each machine, a device each, that share the work.")  # fmt: skip
-@click.option("--compile", is_flag=True,
-              help="Compile feature networks; the recipe says so.")  # fmt: skip
+@click.option(
+    "--devices",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes on each machine, a device each, that share the work.",
+)
+@click.option("--compile", is_flag=True, help="Compile feature networks; the recipe says so.")
 @runs_option
 @table_option
 def evaluate_command(
-    models: tuple[str, ...], metrics: tuple[str, ...], data: str | None,
-    data_dir: Path | None, on_bad: Any, resolution: int | None, runs_dir: Path,
-    table_dir: Path, plan_only: bool, preset: str | None, **options: Any,
-) -> None:  # fmt: skip
+    models: tuple[str, ...],
+    metrics: tuple[str, ...],
+    data: str | None,
+    data_dir: Path | None,
+    on_bad: Any,
+    resolution: int | None,
+    runs_dir: Path,
+    table_dir: Path,
+    plan_only: bool,
+    preset: str | None,
+    **options: Any,
+) -> None:
     """Measure trained models and add one version to the results table.
 
     \b

@@ -32,16 +32,27 @@ def table_options(function: F) -> F:
 
 
 @click.command("tradeoff")
-@click.option("--x", default="fid", show_default=True,
-              help="Score across: fid, or of one protocol of several fid@3fa9.")  # fmt: skip
+@click.option(
+    "--x",
+    default="fid",
+    show_default=True,
+    help="Score across: fid, or of one protocol of several fid@3fa9.",
+)
 @click.option("--y", default="rmse", show_default=True, help="Score up.")
 @click.option("--log", type=Names(), default=(), help="Logarithmic axes: x, y or x,y.")
 @table_options
 @out_options("tradeoff")
 def tradeoff_command(
-    x: str, y: str, log: tuple[str, ...], table_dir: Path, version: int | None, data: str | None,
-    resolution: int | None, out: Path, captioned: bool,
-) -> None:  # fmt: skip
+    x: str,
+    y: str,
+    log: tuple[str, ...],
+    table_dir: Path,
+    version: int | None,
+    data: str | None,
+    resolution: int | None,
+    out: Path,
+    captioned: bool,
+) -> None:
     """Two scores of every model against each other, with error bars and the Pareto front.
 
     \b
@@ -61,14 +72,24 @@ def tradeoff_command(
 
 @click.command("ranks")
 @click.option("--models", type=Names(), default=(), help="Those to rank.  [default: all]")
-@click.option("--scores", type=Names(), default=(),
-              help="Those to rank by.  [default: the main ones that all have]")  # fmt: skip
+@click.option(
+    "--scores",
+    type=Names(),
+    default=(),
+    help="Those to rank by.  [default: the main ones that all have]",
+)
 @table_options
 @out_options("ranks")
 def ranks_command(
-    models: tuple[str, ...], scores: tuple[str, ...], table_dir: Path, version: int | None,
-    data: str | None, resolution: int | None, out: Path, captioned: bool,
-) -> None:  # fmt: skip
+    models: tuple[str, ...],
+    scores: tuple[str, ...],
+    table_dir: Path,
+    version: int | None,
+    data: str | None,
+    resolution: int | None,
+    out: Path,
+    captioned: bool,
+) -> None:
     """Average rank of every model over the scores that all of them have.
 
     \b
@@ -87,8 +108,12 @@ def ranks_command(
 
 @click.command("training")
 @click.argument("runs", nargs=-1, required=True)
-@click.option("--scalars", type=Names(), default=(),
-              help="Panels: kl_real+kl_fake,l1.  [default: KL, errors, FID]")  # fmt: skip
+@click.option(
+    "--scalars",
+    type=Names(),
+    default=(),
+    help="Panels: kl_real+kl_fake,l1.  [default: KL, errors, FID]",
+)
 @runs_option
 @out_options("training")
 def training_command(
@@ -110,8 +135,12 @@ def training_command(
 
 @click.command("fid")
 @click.argument("models", nargs=-1, required=True, metavar="RUNS...")
-@click.option("--metric", default="fid_inf", show_default=True,
-              help="fid_inf, or with fewer features fid_inf:64.")  # fmt: skip
+@click.option(
+    "--metric",
+    default="fid_inf",
+    show_default=True,
+    help="fid_inf, or with fewer features fid_inf:64.",
+)
 @click.option("--images", type=int, help="Most images on each side.  [default: 10,000 or all]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the samples.")
 @click.option("--weights-dir", type=click.Path(path_type=Path), help="Folder of network weights.")
@@ -120,9 +149,17 @@ def training_command(
 @runs_option
 @out_options("fid")
 def fid_command(
-    models: tuple[str, ...], metric: str, images: int | None, seed: int, weights_dir: Path | None,
-    download: bool, device: str, runs_dir: Path, out: Path, captioned: bool,
-) -> None:  # fmt: skip
+    models: tuple[str, ...],
+    metric: str,
+    images: int | None,
+    seed: int,
+    weights_dir: Path | None,
+    download: bool,
+    device: str,
+    runs_dir: Path,
+    out: Path,
+    captioned: bool,
+) -> None:
     """FID of RUNS against the number of images, and what it tends to for infinitely many.
 
     \b
@@ -138,8 +175,13 @@ def fid_command(
     check_metric(metric)
     found = find_candidates(list(models), runs_dir)
     how = Evaluation(
-        metrics=(metric,), images=images, repeats=1, seed=seed, device=device,
-        weights_dir=weights_dir, download=download,
-    )  # fmt: skip
+        metrics=(metric,),
+        images=images,
+        repeats=1,
+        seed=seed,
+        device=device,
+        weights_dir=weights_dir,
+        download=download,
+    )
     plan = make_plan(found, default_data(found), how, strict=False)
     save(curve(*extrapolations(plan)), out, captioned)

@@ -21,9 +21,15 @@ from genbench.cli._figure_options import (
 @model_options
 @out_options("samples")
 def samples_command(
-    run: str, count: int, seed: int, data: str | None, device: str, runs_dir: Path, out: Path,
+    run: str,
+    count: int,
+    seed: int,
+    data: str | None,
+    device: str,
+    runs_dir: Path,
+    out: Path,
     captioned: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Images that the model of RUN generates.
 
     \b
@@ -41,9 +47,15 @@ def samples_command(
 @model_options
 @out_options("reconstructions")
 def reconstructions_command(
-    run: str, count: int, seed: int, data: str | None, device: str, runs_dir: Path, out: Path,
+    run: str,
+    count: int,
+    seed: int,
+    data: str | None,
+    device: str,
+    runs_dir: Path,
+    out: Path,
     captioned: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Test images above what the model of RUN makes of them.
 
     \b
@@ -57,14 +69,25 @@ def reconstructions_command(
 
 @click.command("interpolations")
 @click.argument("run")
-@click.option("--corners", type=click.Choice(["4", "6"]), default="4", show_default=True,
-              help="Test images between which to go: a square or a hexagon.")  # fmt: skip
+@click.option(
+    "--corners",
+    type=click.Choice(["4", "6"]),
+    default="4",
+    show_default=True,
+    help="Test images between which to go: a square or a hexagon.",
+)
 @model_options
 @out_options("interpolations")
 def interpolations_command(
-    run: str, corners: str, seed: int, data: str | None, device: str, runs_dir: Path, out: Path,
+    run: str,
+    corners: str,
+    seed: int,
+    data: str | None,
+    device: str,
+    runs_dir: Path,
+    out: Path,
     captioned: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Decoded latents between four or six test images, along arcs where latents lie on a sphere.
 
     \b
@@ -79,26 +102,52 @@ def interpolations_command(
 
 @click.command("attributes")
 @click.argument("run")
-@click.option("--attribute", "wanted", multiple=True,
-              help="By labels: glasses, hair_style=3, smile+glasses; repeatable.")  # fmt: skip
-@click.option("--with", "have", type=click.Path(path_type=Path),
-              help="Folder of images with something, instead of labels.")  # fmt: skip
-@click.option("--without", "lack", type=click.Path(path_type=Path),
-              help="Folder of images without it.")  # fmt: skip
+@click.option(
+    "--attribute",
+    "wanted",
+    multiple=True,
+    help="By labels: glasses, hair_style=3, smile+glasses; repeatable.",
+)
+@click.option(
+    "--with",
+    "have",
+    type=click.Path(path_type=Path),
+    help="Folder of images with something, instead of labels.",
+)
+@click.option(
+    "--without", "lack", type=click.Path(path_type=Path), help="Folder of images without it."
+)
 @click.option("--from", "low", type=float, default=-2.0, show_default=True, help="Least intensity.")
 @click.option("--to", "high", type=float, default=2.0, show_default=True, help="Greatest one.")
 @count_option("--steps", 9, "Intensities.", 2)
 @count_option("--images", 3, "Test images to edit.")
 @count_option("--set-size", 64, "Training images on each side, at most.", 2)
-@click.option("--renormalise/--keep-norm", default=True, show_default=True,
-              help="Bring edited codes back to the sphere, where they lie on one.")  # fmt: skip
+@click.option(
+    "--renormalise/--keep-norm",
+    default=True,
+    show_default=True,
+    help="Bring edited codes back to the sphere, where they lie on one.",
+)
 @model_options
 @out_options("attributes")
 def attributes_command(
-    run: str, wanted: tuple[str, ...], have: Path | None, lack: Path | None, low: float,
-    high: float, steps: int, images: int, set_size: int, renormalise: bool, seed: int,
-    data: str | None, device: str, runs_dir: Path, out: Path, captioned: bool,
-) -> None:  # fmt: skip
+    run: str,
+    wanted: tuple[str, ...],
+    have: Path | None,
+    lack: Path | None,
+    low: float,
+    high: float,
+    steps: int,
+    images: int,
+    set_size: int,
+    renormalise: bool,
+    seed: int,
+    data: str | None,
+    device: str,
+    runs_dir: Path,
+    out: Path,
+    captioned: bool,
+) -> None:
     """Test images with an attribute taken away and added, from intensity -2 to 2.
 
     \b
@@ -127,14 +176,26 @@ def attributes_command(
 @click.argument("run")
 @count_option("--directions", 4, "Rows.")
 @count_option("--codes", 2048, "Training images that the directions are fitted to, at most.", 2)
-@click.option("--renormalise/--keep-norm", default=True, show_default=True,
-              help="Bring codes back to the sphere, where they lie on one.")  # fmt: skip
+@click.option(
+    "--renormalise/--keep-norm",
+    default=True,
+    show_default=True,
+    help="Bring codes back to the sphere, where they lie on one.",
+)
 @model_options
 @out_options("directions")
 def directions_command(
-    run: str, directions: int, codes: int, renormalise: bool, seed: int, data: str | None,
-    device: str, runs_dir: Path, out: Path, captioned: bool,
-) -> None:  # fmt: skip
+    run: str,
+    directions: int,
+    codes: int,
+    renormalise: bool,
+    seed: int,
+    data: str | None,
+    device: str,
+    runs_dir: Path,
+    out: Path,
+    captioned: bool,
+) -> None:
     """Walks along the principal directions of the latents, 3 standard deviations each way.
 
     \b
@@ -155,9 +216,16 @@ def directions_command(
 @model_options
 @out_options("neighbours")
 def neighbours_command(
-    run: str, count: int, near: int, seed: int, data: str | None, device: str, runs_dir: Path,
-    out: Path, captioned: bool,
-) -> None:  # fmt: skip
+    run: str,
+    count: int,
+    near: int,
+    seed: int,
+    data: str | None,
+    device: str,
+    runs_dir: Path,
+    out: Path,
+    captioned: bool,
+) -> None:
     """Samples, and the training images nearest to each: does the model copy?
 
     \b
@@ -175,9 +243,15 @@ def neighbours_command(
 @model_options
 @out_options("side-by-side")
 def side_by_side_command(
-    runs: tuple[str, ...], count: int, seed: int, data: str | None, device: str, runs_dir: Path,
-    out: Path, captioned: bool,
-) -> None:  # fmt: skip
+    runs: tuple[str, ...],
+    count: int,
+    seed: int,
+    data: str | None,
+    device: str,
+    runs_dir: Path,
+    out: Path,
+    captioned: bool,
+) -> None:
     """The same test images as the models of several RUNS reconstruct them.
 
     \b

@@ -17,9 +17,9 @@ def list_command(kind: str | None) -> None:
       genbench list metric
     """
     for each in (kind,) if kind else registry.KINDS:
-        rooms = registry.rooms(each)
+        plugins = registry.plugins(each)
         if kind is None:
             click.echo(f"{each}s")
-        width = max((len(name) for name in rooms), default=0)
-        for name, room in rooms.items():
-            click.echo(f"  {name:<{width}}  {room.summary()}".rstrip())
+        width = max((len(name) for name in plugins), default=0)
+        for name, plugin in plugins.items():
+            click.echo(f"  {name:<{width}}  {plugin.summary()}".rstrip())

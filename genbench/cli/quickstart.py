@@ -21,12 +21,23 @@ RESERVE = 1 / 3  # minutes kept for each model that is still to come
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path), default=Path("genbench-quickstart"),
-              show_default=True, help="Folder for runs, table and report.")  # fmt: skip
-@click.option("--models", type=Names(),
-              help="Models to train.  [default: those with a preset quickstart]")  # fmt: skip
-@click.option("--minutes", type=float, default=3.5, show_default=True,
-              help="Training time of all models together.")  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("genbench-quickstart"),
+    show_default=True,
+    help="Folder for runs, table and report.",
+)
+@click.option(
+    "--models", type=Names(), help="Models to train.  [default: those with a preset quickstart]"
+)
+@click.option(
+    "--minutes",
+    type=float,
+    default=3.5,
+    show_default=True,
+    help="Training time of all models together.",
+)
 @device_option
 def quickstart_command(
     out: Path, models: tuple[str, ...] | None, minutes: float, device: str
@@ -46,8 +57,10 @@ def quickstart_command(
     from genbench.results.store import Store
 
     began = time.monotonic()
-    rooms = registry.rooms("model")
-    names = list(models or (name for name in rooms if "quickstart" in rooms[name].load().PRESETS))
+    plugins = registry.plugins("model")
+    names = list(
+        models or (name for name in plugins if "quickstart" in plugins[name].load().PRESETS)
+    )
     data = open_dataset(DATA, RESOLUTION)
     for left, name in zip(range(len(names), 0, -1), names, strict=True):
         rest = max(minutes - (time.monotonic() - began) / 60, 0.1)
@@ -59,10 +72,14 @@ def quickstart_command(
     store = Store(out / "results")
     store.append(records, "quickstart")
     report = compose(
-        store.read(values=True), out / "runs", "genbench quickstart", device,
-        lead=(_lead(data, names),), next_steps=_next_steps(out),
-    )  # fmt: skip
-    forms = {form: registry.room("report", form).load() for form in registry.rooms("report")}
+        store.read(values=True),
+        out / "runs",
+        "genbench quickstart",
+        device,
+        lead=(_lead(data, names),),
+        next_steps=_next_steps(out),
+    )
+    forms = {form: registry.plugin("report", form).load() for form in registry.plugins("report")}
     files = write(report, forms, out / "report")
     click.echo(forms["terminal"].render(report))
     click.echo(f"done in {time.monotonic() - began:.0f} s; the report:", err=True)
@@ -82,7 +99,7 @@ def _train(name: str, runs_dir: Path, minutes: float, device: str) -> None:
     if folder.is_dir() and not (folder / "checkpoints").is_dir():
         runs.discard(runs.read(folder))  # it was stopped before its first checkpoint
     if not folder.is_dir():
-        presets = registry.room("model", name).load().PRESETS
+        presets = registry.plugin("model", name).load().PRESETS
         preset = next((preset for preset in PRESETS if preset in presets), None)
         training = Layer(
             "quickstart",
@@ -111,8 +128,8 @@ def _without_networks() -> tuple[str, ...]:
 
     return tuple(
         name
-        for name, room in registry.rooms("metric").items()
-        if all(look.gather.features is None for look in room.load().looks.values())
+        for name, plugin in registry.plugins("metric").items()
+        if all(input_.statistic.features is None for input_ in plugin.load().inputs.values())
     )
 
 

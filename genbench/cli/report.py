@@ -15,26 +15,53 @@ from genbench.cli._options import (
 
 
 @click.command()
-@click.option("--format", "forms", type=Names(), default="terminal,markdown,html",
-              show_default=True, help="Forms, see: genbench list report.")  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), default=Path("report"), show_default=True,
-              help="Folder for the files.")  # fmt: skip
+@click.option(
+    "--format",
+    "forms",
+    type=Names(),
+    default="terminal,markdown,html",
+    show_default=True,
+    help="Forms, see: genbench list report.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("report"),
+    show_default=True,
+    help="Folder for the files.",
+)
 @click.option("--version", type=int, help="Version of the table; by default the newest.")
-@click.option("--against", type=click.Choice(["published"]),
-              help="Add the papers' numbers, in columns of their own.")  # fmt: skip
-@click.option("--training", type=Names(), default=(),
-              help="Runs whose training to draw, beside each other.")  # fmt: skip
-@click.option("--figure", "figures", type=click.Path(path_type=Path), multiple=True,
-              help="A PNG file of genbench figure to show too; repeatable.")  # fmt: skip
+@click.option(
+    "--against",
+    type=click.Choice(["published"]),
+    help="Add the papers' numbers, in columns of their own.",
+)
+@click.option(
+    "--training", type=Names(), default=(), help="Runs whose training to draw, beside each other."
+)
+@click.option(
+    "--figure",
+    "figures",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="A PNG file of genbench figure to show too; repeatable.",
+)
 @click.option("--title", default="genbench report", show_default=True)
 @device_option
 @runs_option
 @table_option
 def report_command(
-    forms: tuple[str, ...], out: Path, version: int | None, against: str | None,
-    training: tuple[str, ...], figures: tuple[Path, ...], title: str, device: str,
-    runs_dir: Path, table_dir: Path,
-) -> None:  # fmt: skip
+    forms: tuple[str, ...],
+    out: Path,
+    version: int | None,
+    against: str | None,
+    training: tuple[str, ...],
+    figures: tuple[Path, ...],
+    title: str,
+    device: str,
+    runs_dir: Path,
+    table_dir: Path,
+) -> None:
     """Write the results table with sample, reconstruction and interpolation grids.
 
     \b
@@ -54,7 +81,9 @@ def report_command(
     )
     from genbench.results.store import Store
 
-    chosen = {_full_name(form): registry.room("report", _full_name(form)).load() for form in forms}
+    chosen = {
+        _full_name(form): registry.plugin("report", _full_name(form)).load() for form in forms
+    }
     records = Store(table_dir).read(version, values=True)
     more = [training_figure(training, runs_dir)] if training else []
     more += [read(file) for file in figures]

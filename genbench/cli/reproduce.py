@@ -26,30 +26,55 @@ if TYPE_CHECKING:
 @click.argument("table", required=False)
 @click.option("--list", "list_all", is_flag=True, help="List the tables and what they cost.")
 @click.option("--plan", "plan_only", is_flag=True, help="Say what is needed, and stop.")
-@click.option("--scale", type=click.FloatRange(0, 1, min_open=True), default=1.0,
-              show_default=True,
-              help="Share of all images, shown and measured; below 1: a smoke test.")  # fmt: skip
-@click.option("--data", "places", multiple=True, metavar="[NAME=]DATA",
-              help="celeba-hq=folder:PATH says where a data set is read from; toyfaces alone "
-              "takes the place of all of them, in a smoke test.")  # fmt: skip
+@click.option(
+    "--scale",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Share of all images, shown and measured; below 1: a smoke test.",
+)
+@click.option(
+    "--data",
+    "places",
+    multiple=True,
+    metavar="[NAME=]DATA",
+    help="celeba-hq=folder:PATH says where a data set is read from; toyfaces alone "
+    "takes the place of all of them, in a smoke test.",
+)
 @click.option("--systems", type=Names(), help="Only these, as the paper prints them: PIONEER,AGE.")
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
-              help="Another setting for models that have it, in a smoke test.")  # fmt: skip
-@click.option("--data-dir", type=click.Path(path_type=Path),
-              help="Where data sets lie.  [env: GENBENCH_DATA]")  # fmt: skip
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Another setting for models that have it, in a smoke test.",
+)
+@click.option(
+    "--data-dir", type=click.Path(path_type=Path), help="Where data sets lie.  [env: GENBENCH_DATA]"
+)
 @click.option("--weights-dir", type=click.Path(path_type=Path), help="Folder of network weights.")
 @click.option("--download", is_flag=True, help="Fetch missing weights from their first address.")
 @click.option("--threads", type=click.IntRange(min=1), help="Of the CPU; 1 on a busy machine.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False),
-              default=Path("reproduction"), show_default=True,
-              help="Folder of the report and its chart.")  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reproduction"),
+    show_default=True,
+    help="Folder of the report and its chart.",
+)
 @device_option
 @runs_option
 @table_option
 def reproduce_command(
-    table: str | None, list_all: bool, plan_only: bool, places: tuple[str, ...],
-    systems: tuple[str, ...] | None, assignments: tuple[str, ...], out: Path, **options: Any,
-) -> None:  # fmt: skip
+    table: str | None,
+    list_all: bool,
+    plan_only: bool,
+    places: tuple[str, ...],
+    systems: tuple[str, ...] | None,
+    assignments: tuple[str, ...],
+    out: Path,
+    **options: Any,
+) -> None:
     """Train and measure what TABLE of a paper printed, and say how close it came.
 
     What is there already, trained runs with the published settings and numbers of the same
@@ -88,8 +113,10 @@ def reproduce_command(
         for target in chosen:
             if target.why_not is not None:
                 printed = target.published
-                click.echo(f"not attempted: {printed.system} {printed.where} {printed.split} "
-                           f"{printed.metric}: {target.why_not}")  # fmt: skip
+                click.echo(
+                    f"not attempted: {printed.system} {printed.where} {printed.split} "
+                    f"{printed.metric}: {target.why_not}"
+                )
         return
 
     def say(words: str) -> None:

@@ -29,8 +29,9 @@ def runs_command(context: click.Context, runs_dir: Path) -> None:
 
     found = runs.list_all(runs_dir)
     if not found:
-        click.echo(f"no runs in {runs_dir}; make one with: genbench train pioneer --preset tiny",
-                   err=True)  # fmt: skip
+        click.echo(
+            f"no runs in {runs_dir}; make one with: genbench train pioneer --preset tiny", err=True
+        )
         return
     click.echo(table(overview(found)))
 

@@ -18,11 +18,22 @@ LEAST_P = 1e-300
 
 
 @click.command()
-@click.option("--metric", "metrics", type=Names(), default="all", show_default=True,
-              help="Metrics or scores, separated by commas.")  # fmt: skip
-@click.option("--models", type=Names(), default="all", show_default=True,
-              help="Rows of the table or ids of runs, separated by commas; all are the "
-              "contenders, without yardsticks such as real images.")  # fmt: skip
+@click.option(
+    "--metric",
+    "metrics",
+    type=Names(),
+    default="all",
+    show_default=True,
+    help="Metrics or scores, separated by commas.",
+)
+@click.option(
+    "--models",
+    type=Names(),
+    default="all",
+    show_default=True,
+    help="Rows of the table or ids of runs, separated by commas; all are the "
+    "contenders, without yardsticks such as real images.",
+)
 @click.pass_obj
 def compare(store: Any, metrics: tuple[str, ...], models: tuple[str, ...]) -> None:
     """Test the differences between models, pair by pair.

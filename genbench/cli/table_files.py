@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from genbench.results.merge import Joined
 
 form_option = click.option(
-    "--format", "form", type=click.Choice(["parquet", "csv", "json"]),
+    "--format",
+    "form",
+    type=click.Choice(["parquet", "csv", "json"]),
     help="Of the file; by default what its name ends in.",
-)  # fmt: skip
+)
 
 
 @click.command()

@@ -26,56 +26,120 @@ def _listed(_: click.Context, __: click.Parameter, value: str | None) -> list[st
 @click.option("--data", help="Data set: toyfaces, celeba, folder:PATH, zip:PATH, ...")
 @click.option("--resolution", type=int, help="Side of the images in pixels.")
 @click.option("--data-dir", type=click.Path(), help="Where data sets lie.  [env: GENBENCH_DATA]")
-@click.option("--on-bad", type=click.Choice(["refuse", "skip"]),
-              help="What to do about images that cannot be used.  [default: refuse]")  # fmt: skip
+@click.option(
+    "--on-bad",
+    type=click.Choice(["refuse", "skip"]),
+    help="What to do about images that cannot be used.  [default: refuse]",
+)
 @click.option("--images", type=click.IntRange(min=1), help="Images to show in all.")
 @click.option("--minutes", type=float, help="Stop at a checkpoint after so long.")
 @click.option("--cpu-minutes", type=float, help="The same, of processor time.")
 @click.option("--seed", type=int, help="Fixes everything that is drawn.")
 @click.option("--device", help="auto, cpu, cuda or cuda:1.  [default: auto]")
-@click.option("--devices", type=click.IntRange(min=1),
-              help="Processes on each machine that share every batch.  [default: 1]")  # fmt: skip
-@click.option("--nodes", type=click.IntRange(min=1),
-              help="Machines; torchrun or srun starts processes there.  [default: 1]")  # fmt: skip
-@click.option("--deterministic", is_flag=True, default=None,
-              help="On a GPU: only kernels that add in one order; slower.")  # fmt: skip
+@click.option(
+    "--devices",
+    type=click.IntRange(min=1),
+    help="Processes on each machine that share every batch.  [default: 1]",
+)
+@click.option(
+    "--nodes",
+    type=click.IntRange(min=1),
+    help="Machines; torchrun or srun starts processes there.  [default: 1]",
+)
+@click.option(
+    "--deterministic",
+    is_flag=True,
+    default=None,
+    help="On a GPU: only kernels that add in one order; slower.",
+)
 @click.option("--threads", type=click.IntRange(min=1), help="Of the CPU; 1 on a busy machine.")
-@click.option("--evaluate", metavar="METRIC:IMAGES", callback=_listed,
-              help="Metrics to take now and then, such as fid:768:2000,rmse:500; the weights that "
-              "the first of them likes most are kept.")  # fmt: skip
-@click.option("--evaluate-every", type=click.IntRange(min=1),
-              help="Images between two evaluations.  [default: 20 of them in all]")  # fmt: skip
-@click.option("--on-divergence", type=click.Choice(["stop", "rollback", "continue"]),
-              help="What to do when training goes wrong in a way that is known: stop at the last "
-              "good checkpoint, go back to it and on with other noise, or only say so.  "
-              "[default: stop]")  # fmt: skip
+@click.option(
+    "--evaluate",
+    metavar="METRIC:IMAGES",
+    callback=_listed,
+    help="Metrics to take now and then, such as fid:768:2000,rmse:500; the weights that "
+    "the first of them likes most are kept.",
+)
+@click.option(
+    "--evaluate-every",
+    type=click.IntRange(min=1),
+    help="Images between two evaluations.  [default: 20 of them in all]",
+)
+@click.option(
+    "--on-divergence",
+    type=click.Choice(["stop", "rollback", "continue"]),
+    help="What to do when training goes wrong in a way that is known: stop at the last "
+    "good checkpoint, go back to it and on with other noise, or only say so.  "
+    "[default: stop]",
+)
 @click.option("--keep", type=click.IntRange(min=1), help="Checkpoints kept.  [default: 2]")
-@click.option("--checkpoint-minutes", type=click.FloatRange(min=0),
-              help="A kill loses at most so much work.  [default: 5]")  # fmt: skip
-@click.option("--precision", type=click.Choice(["32", "tf32", "bf16"]),
-              help="Of products; tf32 and bf16 are faster on a GPU.  [default: 32]")  # fmt: skip
-@click.option("--compile", flag_value=True, default=None, type=bool,
-              help="Let torch compile the networks, anew in every phase.")  # fmt: skip
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
-              help="A setting of the model; may be given several times.")  # fmt: skip
+@click.option(
+    "--checkpoint-minutes",
+    type=click.FloatRange(min=0),
+    help="A kill loses at most so much work.  [default: 5]",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["32", "tf32", "bf16"]),
+    help="Of products; tf32 and bf16 are faster on a GPU.  [default: 32]",
+)
+@click.option(
+    "--compile",
+    flag_value=True,
+    default=None,
+    type=bool,
+    help="Let torch compile the networks, anew in every phase.",
+)
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting of the model; may be given several times.",
+)
 @click.option("--config", type=click.Path(path_type=Path), help="YAML file of settings.")
 @click.option("--name", help="Name of the run folder.")
-@click.option("--from", "start", metavar="RUN",
-              help="Trained run to start from, for a model that starts from another.")  # fmt: skip
-@click.option("--resume", "resume_dir", type=click.Path(path_type=Path),
-              help="Go on with this run from its newest good checkpoint.")  # fmt: skip
-@click.option("--continue", "go_on", is_flag=True,
-              help="Go on with the run --name where it has been begun, else begin it.")  # fmt: skip
-@click.option("--slurm", is_flag=True,
-              help="Write a batch script beside the run, and stop.")  # fmt: skip
-@click.option("--slurm-option", "slurm_options", multiple=True, metavar="KEY=VALUE",
-              help="Of sbatch, such as partition=gpu; may be given several times.")  # fmt: skip
+@click.option(
+    "--from",
+    "start",
+    metavar="RUN",
+    help="Trained run to start from, for a model that starts from another.",
+)
+@click.option(
+    "--resume",
+    "resume_dir",
+    type=click.Path(path_type=Path),
+    help="Go on with this run from its newest good checkpoint.",
+)
+@click.option(
+    "--continue",
+    "go_on",
+    is_flag=True,
+    help="Go on with the run --name where it has been begun, else begin it.",
+)
+@click.option("--slurm", is_flag=True, help="Write a batch script beside the run, and stop.")
+@click.option(
+    "--slurm-option",
+    "slurm_options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Of sbatch, such as partition=gpu; may be given several times.",
+)
 @runs_option
 def train_command(
-    model: str | None, resume_dir: Path | None, assignments: tuple[str, ...],
-    preset: str | None, config: Path | None, name: str | None, start: str | None, runs_dir: Path,
-    go_on: bool, slurm: bool, slurm_options: tuple[str, ...], **engine: Any,
-) -> None:  # fmt: skip
+    model: str | None,
+    resume_dir: Path | None,
+    assignments: tuple[str, ...],
+    preset: str | None,
+    config: Path | None,
+    name: str | None,
+    start: str | None,
+    runs_dir: Path,
+    go_on: bool,
+    slurm: bool,
+    slurm_options: tuple[str, ...],
+    **engine: Any,
+) -> None:
     """Train MODEL and leave a run folder with checkpoints, logs and sample grids.
 
     Settings come in layers: defaults, then --preset, then --config, then the command line.
@@ -114,10 +178,11 @@ def train_command(
     from genbench.training.resume import train_or_resume
 
     asked: dict[str, Any] = {
-        "preset": preset, "config": config,
+        "preset": preset,
+        "config": config,
         "settings": Layer("command line", parse_assignments(assignments).values),
         "training": Layer("command line", given),
-    }  # fmt: skip
+    }
     if slurm:
         _slurm.beginning(model, asked, runs_dir, slurm_options, name=name)
         return

@@ -34,7 +34,7 @@ class ContractBroken(GenbenchError):
     """A model does not keep a promise; the message says which."""
 
 
-def check_model(name: str, room: Any) -> dict[str, str]:
+def check_model(name: str, plugin: Any) -> dict[str, str]:
     """Run every check on a model room.
 
     Returns:
@@ -43,7 +43,7 @@ def check_model(name: str, room: Any) -> dict[str, str]:
     outcome = {}
     for title, check in CHECKS.items():
         try:
-            check(name, room)
+            check(name, plugin)
             outcome[title] = ""
         except ContractBroken as error:
             outcome[title] = str(error)
@@ -62,12 +62,12 @@ class Images:
         return to_bytes(batch().images)[rows]
 
 
-def fresh(name: str, room: Any, seed: int = 0) -> Learns:
+def fresh(name: str, plugin: Any, seed: int = 0) -> Learns:
     """A small new model at its full resolution, ready for its first step."""
-    model = built(name, room, seed)
+    model = built(name, plugin, seed)
     if isinstance(model, Continues):
         origin = model.STARTS_FROM
-        other = built(origin, registry.room("model", origin).load(), seed)
+        other = built(origin, registry.plugin("model", origin).load(), seed)
         assert isinstance(other, torch.nn.Module)
         model.start_from(other.eval())
     if isinstance(model, Prepares):
@@ -76,10 +76,10 @@ def fresh(name: str, room: Any, seed: int = 0) -> Learns:
     return model
 
 
-def built(name: str, room: Any, seed: int = 0) -> Learns:
+def built(name: str, plugin: Any, seed: int = 0) -> Learns:
     """A small new model as its constructor leaves it, counter at the end."""
-    preset = room.PRESETS.get("tiny", {})
-    settings = resolve(room.Settings, [Layer("preset tiny", preset)], name).values
+    preset = plugin.PRESETS.get("tiny", {})
+    settings = resolve(plugin.Settings, [Layer("preset tiny", preset)], name).values
     model = runs.build(name, settings, RESOLUTION, seed)
     model.seen = model.total(ROWS)
     return model
@@ -92,9 +92,9 @@ def batch(seed: int = 0) -> Batch:
     return Batch(images.tanh(), torch.arange(ROWS))
 
 
-def _settings_are_frozen(name: str, room: Any) -> None:
-    settings = room.Settings()
-    field = next(iter(room.Settings.__dataclass_fields__))
+def _settings_are_frozen(name: str, plugin: Any) -> None:
+    settings = plugin.Settings()
+    field = next(iter(plugin.Settings.__dataclass_fields__))
     try:
         setattr(settings, field, getattr(settings, field))
     except AttributeError:
@@ -102,37 +102,37 @@ def _settings_are_frozen(name: str, room: Any) -> None:
     raise ContractBroken(f"{name}.Settings can be changed after it was made; freeze the dataclass")
 
 
-def _presets_fit(name: str, room: Any) -> None:
-    for preset, values in room.PRESETS.items():
+def _presets_fit(name: str, plugin: Any) -> None:
+    for preset, values in plugin.PRESETS.items():
         try:
-            resolve(room.Settings, [Layer(f"preset {preset}", values)], name)
+            resolve(plugin.Settings, [Layer(f"preset {preset}", values)], name)
         except GenbenchError as error:
             raise ContractBroken(str(error)) from error
-    if "tiny" not in room.PRESETS:
+    if "tiny" not in plugin.PRESETS:
         raise ContractBroken(f"{name} has no preset tiny, so nobody can try it on a CPU")
 
 
-def _samples_have_the_shape(name: str, room: Any) -> None:
-    model = fresh(name, room).eval()
+def _samples_have_the_shape(name: str, plugin: Any) -> None:
+    model = fresh(name, plugin).eval()
     images = model.sample(5, seeds.generator(0, "s"))
     _expect(images, (5, 3, RESOLUTION, RESOLUTION), f"{name}.sample(5)")
 
 
-def _samples_depend_on_the_seed_alone(name: str, room: Any) -> None:
-    model = fresh(name, room).eval()
+def _samples_depend_on_the_seed_alone(name: str, plugin: Any) -> None:
+    model = fresh(name, plugin).eval()
     if not isinstance(model, Generates):
         return
     first = model.sample(4, seeds.generator(1, "s"))
     torch.manual_seed(99)
     if not torch.equal(first, model.sample(4, seeds.generator(1, "s"))):
         raise ContractBroken(f"{name}.sample gives other images for the same generator")
-    again = fresh(name, room).eval().sample(4, seeds.generator(1, "s"))
+    again = fresh(name, plugin).eval().sample(4, seeds.generator(1, "s"))
     if not torch.equal(first, again):
         raise ContractBroken(f"{name} is built with other weights from the same seed")
 
 
-def _sample_is_decode_of_draw(name: str, room: Any) -> None:
-    model = _trained(name, room).eval()
+def _sample_is_decode_of_draw(name: str, plugin: Any) -> None:
+    model = _trained(name, plugin).eval()
     if isinstance(model, Draws) and isinstance(model, Decodes) and isinstance(model, Generates):
         decoded = model.decode(model.draw(4, seeds.generator(1, "s")))
         _close(
@@ -140,8 +140,8 @@ def _sample_is_decode_of_draw(name: str, room: Any) -> None:
         )
 
 
-def _any_split_gives_the_same(name: str, room: Any) -> None:
-    model = _trained(name, room).eval()
+def _any_split_gives_the_same(name: str, plugin: Any) -> None:
+    model = _trained(name, plugin).eval()
     if not isinstance(model, Encodes) or not isinstance(model, Decodes):
         return
     images = batch(3).images
@@ -158,8 +158,8 @@ def _any_split_gives_the_same(name: str, room: Any) -> None:
     )
 
 
-def _ends_of_the_way_are_the_ends(name: str, room: Any) -> None:
-    model = _trained(name, room).eval()
+def _ends_of_the_way_are_the_ends(name: str, plugin: Any) -> None:
+    model = _trained(name, plugin).eval()
     if not isinstance(model, Interpolates) or not isinstance(model, Draws):
         return
     a, b = model.draw(3, seeds.generator(1, "a")), model.draw(3, seeds.generator(1, "b"))
@@ -167,10 +167,10 @@ def _ends_of_the_way_are_the_ends(name: str, room: Any) -> None:
     _close(model.interpolate(a, b, 1.0), b, f"{name}.interpolate at 1")
 
 
-def _state_round_trip(name: str, room: Any) -> None:
+def _state_round_trip(name: str, plugin: Any) -> None:
     """A model that took a checkpoint takes the very same next step."""
-    one = _trained(name, room)
-    two = built(name, room, seed=7)
+    one = _trained(name, plugin)
+    two = built(name, plugin, seed=7)
     two.load_state_dict({k: v.clone() for k, v in one.state_dict().items()})
     for key, optimizer in two.optimizers().items():
         # A copy: torch hands the very tensors over, and both models would update them.
@@ -185,16 +185,16 @@ def _state_round_trip(name: str, room: Any) -> None:
             raise ContractBroken(f"{name}: {key} differs one step after the state was restored")
 
 
-def _step_reports_finite_scalars(name: str, room: Any) -> None:
-    model = fresh(name, room)
+def _step_reports_finite_scalars(name: str, plugin: Any) -> None:
+    model = fresh(name, plugin)
     model.train()
     for key, value in model.step(batch(), seeds.generator(0, "step")).items():
         if value.ndim != 0 or value.requires_grad or not bool(torch.isfinite(value)):
             raise ContractBroken(f"{name}.step reports {key} = {value}, not a finite plain scalar")
 
 
-def _a_step_changes_weights(name: str, room: Any) -> None:
-    model = fresh(name, room)
+def _a_step_changes_weights(name: str, plugin: Any) -> None:
+    model = fresh(name, plugin)
     before = {key: value.clone() for key, value in model.state_dict().items()}
     model.train()
     model.step(batch(), seeds.generator(0, "step"))
@@ -202,8 +202,8 @@ def _a_step_changes_weights(name: str, room: Any) -> None:
         raise ContractBroken(f"{name}.step changed nothing, so the model does not learn")
 
 
-def _use_changes_nothing(name: str, room: Any) -> None:
-    model = _trained(name, room).eval()
+def _use_changes_nothing(name: str, plugin: Any) -> None:
+    model = _trained(name, plugin).eval()
     before = {key: value.clone() for key, value in model.state_dict().items()}
     model.sample(3, seeds.generator(1, "s"))
     if isinstance(model, Encodes) and isinstance(model, Decodes):
@@ -213,8 +213,8 @@ def _use_changes_nothing(name: str, room: Any) -> None:
         raise ContractBroken(f"{name}: {changed[0]} changed while the model was only used")
 
 
-def _works_under_autocast(name: str, room: Any) -> None:
-    model = fresh(name, room)
+def _works_under_autocast(name: str, plugin: Any) -> None:
+    model = fresh(name, plugin)
     model.train()
     with devices.bfloat16(torch.device("cpu")):
         scalars = model.step(batch(), seeds.generator(0, "step"))
@@ -223,8 +223,8 @@ def _works_under_autocast(name: str, room: Any) -> None:
         raise ContractBroken(f"{name}.step reports {bad[0]} = {scalars[bad[0]]} under autocast")
 
 
-def _training_images_are_left_alone(name: str, room: Any) -> None:
-    model = fresh(name, room)
+def _training_images_are_left_alone(name: str, plugin: Any) -> None:
+    model = fresh(name, plugin)
     model.train()
     given = batch()
     before = given.images.clone()
@@ -233,8 +233,8 @@ def _training_images_are_left_alone(name: str, room: Any) -> None:
         raise ContractBroken(f"{name}.step changed the images it was given")
 
 
-def _stage_is_a_function_of_seen(name: str, room: Any) -> None:
-    model = fresh(name, room)
+def _stage_is_a_function_of_seen(name: str, plugin: Any) -> None:
+    model = fresh(name, plugin)
     total = model.total(1000)
     for seen in (0, 1, total // 3, total // 2, total):
         stage = model.stage(seen)
@@ -246,9 +246,9 @@ def _stage_is_a_function_of_seen(name: str, room: Any) -> None:
             )
 
 
-def _trained(name: str, room: Any) -> Learns:
+def _trained(name: str, plugin: Any) -> Learns:
     """A model after one step."""
-    model = fresh(name, room)
+    model = fresh(name, plugin)
     model.train()
     model.step(batch(), seeds.generator(0, "step"))
     if isinstance(model, torch.nn.Module):

@@ -79,8 +79,17 @@ def _look(folder: Path, key: str) -> Stored | None:
     """The entry if it is there and looks whole: sizes and headers, not every pixel."""
     try:
         return _open(folder, key)
-    except (BadInput, OSError, ValueError, TypeError, LookupError, AttributeError, EOFError,
-            RecursionError, zipfile.BadZipFile):  # fmt: skip
+    except (
+        BadInput,
+        OSError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        EOFError,
+        RecursionError,
+        zipfile.BadZipFile,
+    ):
         return None  # whatever is wrong with it, the answer is to make it again
 
 

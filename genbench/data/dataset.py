@@ -16,7 +16,7 @@ from genbench.data import cache
 from genbench.data.source import Bytes, Opener, Recipe, Source
 from genbench.data.stream import Streamed, Streams, recipe, stream
 from genbench.errors import BadSetting
-from genbench.registry import room
+from genbench.registry import plugin
 from genbench.runtime import paths
 
 
@@ -123,7 +123,7 @@ def open_source(spec: str, data_dir: Path | None = None) -> Source:
         UnknownName, BadSetting, BadInput: see `open_dataset`.
     """
     name, colon, argument = spec.partition(":")
-    opener: Opener = room("dataset", name).load()
+    opener: Opener = plugin("dataset", name).load()
     return opener(argument if colon else None, paths.data_dir(data_dir))
 
 

@@ -21,8 +21,17 @@ from genbench.errors import BadInput
 # Formats, by Pillow's names: none of them can start a program, as PostScript would.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 EXTENSIONS = (
-    ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm",
-)  # fmt: skip
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".webp",
+    ".bmp",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".ppm",
+    ".pgm",
+)
 CHANNELS = "RGB, grey repeated, transparency on white"
 RESIZE = "PIL bilinear, antialiased"
 MAX_FILE = 256 * 2**20  # bytes of one image file
@@ -31,10 +40,17 @@ MAX_PIXELS = 2**26  # 8192 x 8192, 200 MB decoded
 # What Pillow's decoders raise on files that are cut off or scrambled. Not MemoryError: which
 # images are left out must not depend on the machine.
 BROKEN = (
-    OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError,
-    struct.error, zlib.error,
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    struct.error,
+    zlib.error,
     NotImplementedError,  # by Pillow, for a variant of a format that it cannot decode
-)  # fmt: skip
+)
 
 
 def decode(content: bytes) -> Image.Image:

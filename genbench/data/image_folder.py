@@ -22,9 +22,10 @@ def read_images(folder: Path, resolution: int) -> Tensor:
     if not folder.is_dir():
         raise BadInput(f"{folder} is not a folder of images")
     names = sorted(
-        file for file in folder.iterdir()
+        file
+        for file in folder.iterdir()
         if file.suffix.lower() in decode.EXTENSIONS and not file.name.startswith(".")
-    )  # fmt: skip
+    )
     if not names:
         raise BadInput(
             f"no images found in {folder}; extensions searched: {', '.join(decode.EXTENSIONS)}"

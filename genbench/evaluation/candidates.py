@@ -16,7 +16,7 @@ from genbench.data import Dataset, read_images
 from genbench.distributed import group
 from genbench.errors import BadInput, GenbenchError
 from genbench.images import to_floats
-from genbench.interfaces import Decodes, Draws, Encodes, Generates, Interpolates, Step, View
+from genbench.interfaces import Decodes, Draws, Encodes, Generates, Interpolates, Step, Stream
 from genbench.runs import checkpoints
 from genbench.runs.checkpoints import BEST, LATEST
 from genbench.runtime import seeds
@@ -33,7 +33,7 @@ class Subject:
     samples: Sampler | None = None
     reconstruct: Reconstructor | None = None
     path: Walker | None = None
-    missing: Mapping[View, str] = field(default_factory=dict)  # reasons
+    missing: Mapping[Stream, str] = field(default_factory=dict)  # reasons
     note: str | None = None  # for all its records
     sets: int | None = None  # separate sets of samples that it has; None: any number
 
@@ -121,9 +121,15 @@ def _untrained(run: runs.Run) -> Candidate:
     def load(data: Dataset, device: torch.device) -> Subject:
         return from_model(runs.untrained(run, data, device=str(device)), device)
 
-    return Candidate(f"{run.name} (untrained)", f"{run.id}-untrained", load, run.resolution,
-                     run.facts["fingerprint"], anchor=True,
-                     identity=f"{run.id} untrained")  # fmt: skip
+    return Candidate(
+        f"{run.name} (untrained)",
+        f"{run.id}-untrained",
+        load,
+        run.resolution,
+        run.facts["fingerprint"],
+        anchor=True,
+        identity=f"{run.id} untrained",
+    )
 
 
 def from_model(model: Any, device: torch.device) -> Subject:
@@ -140,7 +146,7 @@ def from_model(model: Any, device: torch.device) -> Subject:
     elif isinstance(model, Generates):
         samples = _block_sampler(model)
     else:
-        missing[View.SAMPLES] = "it has no method sample"
+        missing[Stream.SAMPLES] = "it has no method sample"
     if isinstance(model, Encodes) and isinstance(model, Decodes):
         encode, decode = model.encode, model.decode
 
@@ -148,7 +154,7 @@ def from_model(model: Any, device: torch.device) -> Subject:
             return decode(encode(to_floats(images.to(device))))
 
     else:
-        missing[View.PAIRS] = "it does not both encode and decode"
+        missing[Stream.PAIRS] = "it does not both encode and decode"
     path = None
     if isinstance(model, Draws) and isinstance(model, Decodes) and isinstance(model, Interpolates):
         path = _walker(model, model, model, device)
@@ -222,7 +228,7 @@ def _from_folder(folder: Path) -> Candidate:
                 )
             return images[start:stop]
 
-        return Subject(samples, missing={View.PAIRS: "a folder of images reconstructs nothing"})
+        return Subject(samples, missing={Stream.PAIRS: "a folder of images reconstructs nothing"})
 
     return Candidate(folder.name, f"folder:{folder.name}", load)
 
@@ -298,5 +304,5 @@ def opened(candidate: Candidate, data: Dataset, device: torch.device) -> Subject
         with group.agreed():
             return candidate.open(data, device)
     except GenbenchError as error:
-        reasons = dict.fromkeys((View.SAMPLES, View.PAIRS, View.PATHS), str(error))
+        reasons = dict.fromkeys((Stream.SAMPLES, Stream.PAIRS, Stream.PATHS), str(error))
         return Subject(missing=reasons)

@@ -1,8 +1,8 @@
 """One pass over a stream of images, shared by all metrics.
 
-Each view (real images, samples, pairs) is produced once. Every image goes once through
+Each stream (real images, samples, pairs) is produced once. Every image goes once through
 each feature network, whatever the number of metrics and layers that look at it, and every
-statement of what to keep (`Gather`) is kept once, however many metrics make it.
+statement of what to keep (`Statistic`) is kept once, however many metrics make it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from genbench.accumulators.merge import merged
 from genbench.distributed import group
 from genbench.errors import GenbenchError, NotMeasurable
 from genbench.evaluation.image_checks import Watch, remark
-from genbench.interfaces import Accumulator, Extractor, Look, Pass, State, Tensors, View
+from genbench.interfaces import Accumulator, Extractor, Input, Pass, State, Stream, Tensors
 
 CHECK_EVERY = 64  # batches
 
@@ -26,11 +26,11 @@ Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Stream:
-    """Images that can be produced in order, and the views that they are."""
+class Producer:
+    """Images that can be produced in order, and the streams that they are."""
 
     about: Pass
-    views: Mapping[View, tuple[int, ...]]  # which of the rows of a batch a view shows
+    streams: Mapping[Stream, tuple[int, ...]]  # which of the rows of a batch a stream shows
     produce: Callable[[int, int], Rows]  # rows start to stop, the same however they are cut
     batch: int  # rows at once, to begin with
     most: int = 0  # rows at once, as far as the device has room; 0 for no more than `batch`
@@ -41,9 +41,9 @@ class Stream:
 class Evidence:
     """What passes brought, and why some of it could not be had."""
 
-    found: Mapping[Look, Tensors] = field(default_factory=dict)
-    failed: Mapping[Look, GenbenchError] = field(default_factory=dict)
-    remarks: Mapping[View, str] = field(default_factory=dict)  # what numbers of it do not say
+    found: Mapping[Input, Tensors] = field(default_factory=dict)
+    failed: Mapping[Input, GenbenchError] = field(default_factory=dict)
+    remarks: Mapping[Stream, str] = field(default_factory=dict)  # what numbers of it do not say
 
     def __or__(self, other: Evidence) -> Evidence:
         """Both together."""
@@ -55,72 +55,75 @@ class Evidence:
 
 
 def collect(
-    stream: Stream, looks: Iterable[Look], networks: Mapping[str, Extractor], advance: Advance
+    producer: Producer, inputs: Iterable[Input], networks: Mapping[str, Extractor], advance: Advance
 ) -> Evidence:
-    """Run one pass and keep what *looks* ask for.
+    """Run one pass and keep what *inputs* ask for.
 
     Several processes run it together, each its own share of the rows; the first one gets the
     evidence, the others get none. What does not fit on the device is halved.
 
     Args:
         stream: the images.
-        looks: what to keep, of views that the stream shows; equal ones are kept once.
-        networks: by name; must cover what *looks* look through.
+        looks: what to keep, of streams that the stream shows; equal ones are kept once.
+        networks: by name; must cover what *inputs* look through.
         advance: told the number of images after each batch, those of other processes included.
 
     Raises:
         GenbenchError: the images cannot be used, as this or another process has found.
     """
-    rows = group.share(stream.about.n)
-    running, failed = _start(looks, replace(stream.about, share=len(rows)))
-    states: dict[Look, State] = {}
+    rows = group.share(producer.about.n)
+    running, failed = _start(inputs, replace(producer.about, share=len(rows)))
+    states: dict[Input, State] = {}
     with group.agreed():
         if running and not rows:
-            advance(stream.about.n)
+            advance(producer.about.n)
         elif running:
-            _run(stream, running, networks, _Progress(advance, rows, stream.about.n))
-            states = {look: accumulator.state() for look, accumulator in running.items()}
-    found: dict[Look, Tensors] = {}
-    for look in running:
-        whole = merged(states.pop(look, None))
+            _run(producer, running, networks, _Progress(advance, rows, producer.about.n))
+            states = {input_: accumulator.state() for input_, accumulator in running.items()}
+    found: dict[Input, Tensors] = {}
+    for input_ in running:
+        whole = merged(states.pop(input_, None))
         if whole is not None:
             try:
-                found[look] = look.gather.finish(whole, stream.about)
+                found[input_] = input_.statistic.finish(whole, producer.about)
             except GenbenchError as error:
-                failed[look] = error
-    return Evidence(found, failed, _remarks(stream))
+                failed[input_] = error
+    return Evidence(found, failed, _remarks(producer))
 
 
 def _run(
-    stream: Stream,
-    running: Mapping[Look, Accumulator],
+    producer: Producer,
+    running: Mapping[Input, Accumulator],
     networks: Mapping[str, Extractor],
     progress: _Progress,
 ) -> None:
     """All rows of this process's share, batch by batch."""
-    wanted = _layers(running, stream.views)
-    size, start, batches = BatchSize(stream.batch, stream.most), progress.rows.start, 0
+    wanted = _layers(running, producer.streams)
+    size, start, batches = BatchSize(producer.batch, producer.most), progress.rows.start, 0
     with torch.inference_mode():
         while start < progress.rows.stop:
             stop = size.end(start, progress.rows.stop)
             try:
-                seen = _Batch(stream.produce(start, stop), networks, wanted)
-                shown = {look: seen.through(look, stream.views[look.view]) for look in running}
+                seen = _Batch(producer.produce(start, stop), networks, wanted)
+                shown = {
+                    input_: seen.through(input_, producer.streams[input_.stream])
+                    for input_ in running
+                }
             except torch.OutOfMemoryError:
                 if stop - start == 1:
                     raise
                 size.halve(stop - start)
                 continue
-            for look, accumulator in running.items():
-                _take(accumulator, shown[look], torch.arange(start, stop))
+            for input_, accumulator in running.items():
+                _take(accumulator, shown[input_], torch.arange(start, stop))
             size.fitted(stop - start)
             progress.to(stop)
             start, batches = stop, batches + 1
             # One wait in so many batches: garbage should not cost a whole pass.
-            if stream.watch is not None and batches % CHECK_EVERY == 0:
-                stream.watch.conclude()
-    if stream.watch is not None:
-        stream.watch.conclude()
+            if producer.watch is not None and batches % CHECK_EVERY == 0:
+                producer.watch.conclude()
+    if producer.watch is not None:
+        producer.watch.conclude()
 
 
 def _take(accumulator: Accumulator, rows: Rows, index: Tensor) -> None:
@@ -175,13 +178,13 @@ class _Progress:
         self.told = done
 
 
-def _remarks(stream: Stream) -> dict[View, str]:
+def _remarks(producer: Producer) -> dict[Stream, str]:
     """What is to be said of the images of a model, the same in every process."""
-    if stream.watch is None:
+    if producer.watch is None:
         return {}
-    views = list(stream.views)
-    said = remark(group.everyone(stream.watch.seen()), stream.watch.stream.split(",")[0])
-    return {} if said is None else dict.fromkeys(views, said)
+    streams = list(producer.streams)
+    said = remark(group.everyone(producer.watch.seen()), producer.watch.stream.split(",")[0])
+    return {} if said is None else dict.fromkeys(streams, said)
 
 
 Place = tuple[str, int, bool]  # (network, row of the batch, face box only)
@@ -199,12 +202,12 @@ class _Batch:
         self.rows, self.networks, self.wanted = rows, networks, wanted
         self.features: dict[Place, dict[str, Tensor]] = {}
 
-    def through(self, look: Look, numbers: tuple[int, ...]) -> Rows:
+    def through(self, input_: Input, numbers: tuple[int, ...]) -> Rows:
         """The rows *numbers* as *look* sees them."""
-        if look.gather.features is None:
-            return tuple(self._image(number, look.face) for number in numbers)
-        network, layer = look.gather.features
-        places = [(network, number, look.face) for number in numbers]
+        if input_.statistic.features is None:
+            return tuple(self._image(number, input_.face) for number in numbers)
+        network, layer = input_.statistic.features
+        places = [(network, number, input_.face) for number in numbers]
         return tuple(self._features(place)[layer] for place in places)
 
     def _features(self, place: Place) -> dict[str, Tensor]:
@@ -232,18 +235,18 @@ def face_box(images: Tensor) -> Tensor:
 
 
 def _start(
-    looks: Iterable[Look], about: Pass
-) -> tuple[dict[Look, Accumulator], dict[Look, GenbenchError]]:
+    inputs: Iterable[Input], about: Pass
+) -> tuple[dict[Input, Accumulator], dict[Input, GenbenchError]]:
     """Those that can start in every process, and why the others cannot."""
-    running: dict[Look, Accumulator] = {}
-    failed: dict[Look, GenbenchError] = {}
-    ordered = list(dict.fromkeys(looks))
-    for look in ordered:
+    running: dict[Input, Accumulator] = {}
+    failed: dict[Input, GenbenchError] = {}
+    ordered = list(dict.fromkeys(inputs))
+    for input_ in ordered:
         try:
-            running[look] = look.gather.start(about)
+            running[input_] = input_.statistic.start(about)
         except GenbenchError as error:
-            failed[look] = error
-    for told in group.everyone({ordered.index(look): str(e) for look, e in failed.items()}):
+            failed[input_] = error
+    for told in group.everyone({ordered.index(input_): str(e) for input_, e in failed.items()}):
         for number, text in told.items():
             failed.setdefault(ordered[number], GenbenchError(text))
             running.pop(ordered[number], None)
@@ -251,18 +254,20 @@ def _start(
 
 
 def _layers(
-    looks: Iterable[Look], views: Mapping[View, tuple[int, ...]]
+    inputs: Iterable[Input], streams: Mapping[Stream, tuple[int, ...]]
 ) -> dict[Place, tuple[str, ...]]:
     """Layers wanted of each network at each row, so that one forward pass gives them all."""
     wanted: dict[Place, set[str]] = {}
-    for look in looks:
-        if look.gather.features is not None:
-            network, layer = look.gather.features
-            for number in views[look.view]:
-                wanted.setdefault((network, number, look.face), set()).add(layer)
+    for input_ in inputs:
+        if input_.statistic.features is not None:
+            network, layer = input_.statistic.features
+            for number in streams[input_.stream]:
+                wanted.setdefault((network, number, input_.face), set()).add(layer)
     return {place: tuple(sorted(layers)) for place, layers in wanted.items()}
 
 
-def networks_needed(looks: Iterable[Look]) -> list[str]:
-    """Names of the feature networks that *looks* look through."""
-    return sorted({look.gather.features[0] for look in looks if look.gather.features is not None})
+def networks_needed(inputs: Iterable[Input]) -> list[str]:
+    """Names of the feature networks that *inputs* look through."""
+    return sorted(
+        {input_.statistic.features[0] for input_ in inputs if input_.statistic.features is not None}
+    )

@@ -12,12 +12,19 @@ from typing import BinaryIO
 import torch
 from safetensors import SafetensorError, safe_open
 
-from genbench.interfaces import Extractor, Json, Look, Tensors
+from genbench.interfaces import Extractor, Input, Json, Tensors
 from genbench.runtime.atomic import new_file
 
 # Names of the types that evidence has, in files of safetensors.
-DTYPES = {torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.int64: "I64",
-          torch.int32: "I32", torch.uint8: "U8", torch.bool: "BOOL"}  # fmt: skip
+DTYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
 CACHE_LIMIT = 256 << 20  # bytes of evidence worth keeping on disk: moments yes, patches no
 
 
@@ -28,9 +35,9 @@ class Cache:
         """*facts* must name everything the evidence depends on beside the look."""
         self.folder, self.facts, self.limit = folder, dict(facts), limit
 
-    def load(self, look: Look, network: Extractor | None) -> Tensors | None:
+    def load(self, input_: Input, network: Extractor | None) -> Tensors | None:
         """The evidence if it is there and whole."""
-        key, file = self._place(look, network)
+        key, file = self._place(input_, network)
         if not file.is_file():
             return None
         try:
@@ -41,17 +48,17 @@ class Cache:
         except SafetensorError:
             return None
 
-    def save(self, look: Look, network: Extractor | None, tensors: Tensors) -> None:
+    def save(self, input_: Input, network: Extractor | None, tensors: Tensors) -> None:
         """Keep the evidence, if it is small enough to be worth it."""
         if sum(tensor.nbytes for tensor in tensors.values()) > self.limit:
             return
-        key, file = self._place(look, network)
+        key, file = self._place(input_, network)
         with new_file(file) as temporary, temporary.open("wb") as stream:
             _write(stream, tensors, {"key": key})
 
-    def _place(self, look: Look, network: Extractor | None) -> tuple[str, Path]:
+    def _place(self, input_: Input, network: Extractor | None) -> tuple[str, Path]:
         through = None if network is None else network.describe()
-        facts = {**self.facts, "look": describe(look), "network": through}
+        facts = {**self.facts, "look": describe(input_), "network": through}
         key = json.dumps(facts, sort_keys=True)
         return key, self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.safetensors"
 
@@ -73,12 +80,12 @@ def _write(stream: BinaryIO, tensors: Tensors, metadata: Mapping[str, str]) -> N
             tensor.contiguous().numpy().tofile(stream)
 
 
-def describe(look: Look) -> dict[str, Json]:
+def describe(input_: Input) -> dict[str, Json]:
     """What a protocol must say about a look."""
-    said: dict[str, Json] = {"view": look.view.value, **look.gather.describe()}
-    if look.face:
+    said: dict[str, Json] = {"view": input_.stream.value, **input_.statistic.describe()}
+    if input_.face:
         said["crop"] = "face box: of 8 parts, rows 3 to 7, columns 2 to 6"
-    if look.step is not None:
-        where = "t = 0" if look.step.ends else "t uniform in [0, 1)"
-        said["step"] = f"epsilon {look.step.epsilon:g}, {where}"
+    if input_.step is not None:
+        where = "t = 0" if input_.step.ends else "t uniform in [0, 1)"
+        said["step"] = f"epsilon {input_.step.epsilon:g}, {where}"
     return said

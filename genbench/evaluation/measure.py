@@ -25,7 +25,7 @@ def carry_out(plan: Plan) -> list[Record]:
         "dataset": passes.data.name,
         "resolution": passes.data.resolution,
     }
-    real = passes.real(plan.looks)
+    real = passes.real(plan.inputs)
     records = [
         record
         for candidate in plan.candidates
@@ -43,7 +43,7 @@ def _measured(
     passes = plan.passes
     began = time.monotonic()
     subject = candidates.opened(candidate, passes.data, passes.device)
-    gathered = passes.subject(candidate.name, subject, plan.looks, candidate.identity)
+    gathered = passes.subject(candidate.name, subject, plan.inputs, candidate.identity)
     if group.rank():
         return []
     circumstances = {

@@ -18,7 +18,7 @@ from genbench.evaluation.candidates import Candidate
 from genbench.evaluation.collect import networks_needed
 from genbench.evaluation.passes import Passes
 from genbench.evaluation.settings import DEFAULT_IMAGES, QUANTISE, Evaluation
-from genbench.interfaces import Extractor, Gather, Look, Metric, View
+from genbench.interfaces import Extractor, Input, Metric, Statistic, Stream
 from genbench.runtime import devices, paths, provenance
 
 
@@ -29,7 +29,7 @@ class Plan:
     metrics: Mapping[str, Metric]  # by the names they were asked for
     candidates: Sequence[Candidate]  # the anchors last
     left_out: Sequence[str]  # one line for each candidate that does not fit the data
-    looks: Sequence[Look]  # each once, and only those whose network is at hand
+    inputs: Sequence[Input]  # each once, and only those whose network is at hand
     missing: Mapping[str, str]  # network -> why it is not
     refused: Mapping[str, str]  # metric -> why images of this size cannot have it
     passes: Passes
@@ -37,20 +37,23 @@ class Plan:
     def describe(self) -> list[str]:
         """The passes and what they cost, a line each."""
         sizes, repeats = self.passes.sizes, self.passes.how.repeats
-        views = {look.view for look in self.looks}
-        lines = [f"{view} images: {sizes[view]}, once for all models, unless they are cached"
-                 for view in (View.REAL, View.HELD_OUT) if view in views]  # fmt: skip
+        streams = {input_.stream for input_ in self.inputs}
+        lines = [
+            f"{stream} images: {sizes[stream]}, once for all models, unless they are cached"
+            for stream in (Stream.REAL, Stream.HELD_OUT)
+            if stream in streams
+        ]
         for candidate in self.candidates:
             parts = []
-            if View.SAMPLES in views:
-                parts.append(f"{repeats} x {sizes[View.SAMPLES]} samples")
-            if views & {View.PAIRS, View.RECONSTRUCTIONS}:
-                parts.append(f"{sizes[View.PAIRS]} reconstructions")
-            if View.TRAINED in views:
-                parts.append(f"{sizes[View.TRAINED]} reconstructions of training images")
-            if View.PATHS in views:
-                steps = len({look.step for look in self.looks if look.step})
-                parts.append(f"{steps} x {sizes[View.PATHS]} steps of a path, two images each")
+            if Stream.SAMPLES in streams:
+                parts.append(f"{repeats} x {sizes[Stream.SAMPLES]} samples")
+            if streams & {Stream.PAIRS, Stream.RECONSTRUCTIONS}:
+                parts.append(f"{sizes[Stream.PAIRS]} reconstructions")
+            if Stream.TRAINING_PAIRS in streams:
+                parts.append(f"{sizes[Stream.TRAINING_PAIRS]} reconstructions of training images")
+            if Stream.PATHS in streams:
+                steps = len({input_.step for input_ in self.inputs if input_.step})
+                parts.append(f"{steps} x {sizes[Stream.PATHS]} steps of a path, two images each")
             lines.append(f"{candidate.name}: {', '.join(parts) or 'nothing'}")
         for network, images in self.forward_passes().items():
             lines.append(f"{network}: {images} images to look at in all")
@@ -61,22 +64,22 @@ class Plan:
     def forward_passes(self) -> dict[str, int]:
         """Images that go through each network, none of them twice."""
         sizes, repeats = self.passes.sizes, self.passes.how.repeats
-        both = dict.fromkeys((View.PAIRS, View.TRAINED, View.PATHS), (0, 1))
-        rows: dict[View, tuple[int, ...]] = {**both, View.RECONSTRUCTIONS: (1,)}
+        both = dict.fromkeys((Stream.PAIRS, Stream.TRAINING_PAIRS, Stream.PATHS), (0, 1))
+        rows: dict[Stream, tuple[int, ...]] = {**both, Stream.RECONSTRUCTIONS: (1,)}
         seen: dict[str, set[tuple[object, ...]]] = {}
-        for look in self.looks:
-            if look.gather.features is None:
+        for input_ in self.inputs:
+            if input_.statistic.features is None:
                 continue
-            place = View.PAIRS if look.view is View.RECONSTRUCTIONS else look.view
-            for row in rows.get(look.view, (0,)):
-                key = (place, row, look.face, look.step)
-                seen.setdefault(look.gather.features[0], set()).add(key)
+            place = Stream.PAIRS if input_.stream is Stream.RECONSTRUCTIONS else input_.stream
+            for row in rows.get(input_.stream, (0,)):
+                key = (place, row, input_.face, input_.step)
+                seen.setdefault(input_.statistic.features[0], set()).add(key)
         counts = {}
         for network, keys in seen.items():
             counts[network] = sum(
-                sizes[View(str(key[0]))]
-                * (1 if key[0] in (View.REAL, View.HELD_OUT) else len(self.candidates))
-                * (repeats if key[0] is View.SAMPLES else 1)
+                sizes[Stream(str(key[0]))]
+                * (1 if key[0] in (Stream.REAL, Stream.HELD_OUT) else len(self.candidates))
+                * (repeats if key[0] is Stream.SAMPLES else 1)
                 for key in keys
             )
         return counts
@@ -106,14 +109,14 @@ def make_plan(found: Sequence[Candidate], data: Dataset, how: Evaluation, *, str
     device = devices.choose(how.device)
     refused = _refused(metrics, data.resolution)
     able = [metric for name, metric in metrics.items() if name not in refused]
-    looks = list(dict.fromkeys(look for metric in able for look in metric.looks.values()))
-    networks, missing = _networks(looks, how, device)
+    inputs = list(dict.fromkeys(input_ for metric in able for input_ in metric.inputs.values()))
+    networks, missing = _networks(inputs, how, device)
     passes = Passes(data, how, sizes, networks, device, _pending(kept, data, how))
     if how.anchors:
         before = [c.before_training for c in kept if c.before_training is not None]
-        floor = anchors.real_images(passes.reference, sizes[View.SAMPLES], how.repeats)
+        floor = anchors.real_images(passes.reference, sizes[Stream.SAMPLES], how.repeats)
         kept = [*kept, floor, anchors.mean_image(), *before]
-    visible = [look for look in looks if _visible(look.gather, networks)]
+    visible = [input_ for input_ in inputs if _visible(input_.statistic, networks)]
     return Plan(metrics, kept, left, visible, missing, refused, passes)
 
 
@@ -139,8 +142,8 @@ def find_metrics(names: Iterable[str]) -> dict[str, Metric]:
     found: dict[str, Metric] = {}
     for name in names:
         if name == "all":
-            for each, room in registry.rooms("metric").items():
-                metric: Metric = room.load()
+            for each, plugin in registry.plugins("metric").items():
+                metric: Metric = plugin.load()
                 found[each] = metric
                 found |= {f"{each}:{variant}": m for variant, m in metric.variants.items()}
             continue
@@ -150,10 +153,10 @@ def find_metrics(names: Iterable[str]) -> dict[str, Metric]:
     return found
 
 
-def _sizes(how: Evaluation, data: Dataset) -> dict[View, int]:
-    """Images of each view; what was asked for explicitly is never cut."""
-    room = len(data.train) // (2 if how.anchors else 1)
-    images = how.images if how.images is not None else min(DEFAULT_IMAGES, room)
+def _sizes(how: Evaluation, data: Dataset) -> dict[Stream, int]:
+    """Images of each stream; what was asked for explicitly is never cut."""
+    plugin = len(data.train) // (2 if how.anchors else 1)
+    images = how.images if how.images is not None else min(DEFAULT_IMAGES, plugin)
     pairs = how.pairs if how.pairs is not None else min(DEFAULT_IMAGES, len(data.test))
     real = how.reference if how.reference is not None else images
     given = [n for n in (images, real, pairs, how.paths, how.repeats, how.batch) if n is not None]
@@ -176,23 +179,23 @@ def _sizes(how: Evaluation, data: Dataset) -> dict[View, int]:
             f"lower it to {len(data.test)}"
         )
     return {
-        View.REAL: real,
-        View.SAMPLES: images,
-        View.PATHS: how.paths if how.paths is not None else images,
-        View.PAIRS: pairs,
-        View.HELD_OUT: pairs,
-        View.RECONSTRUCTIONS: pairs,
-        View.TRAINED: min(pairs, len(data.train)),
+        Stream.REAL: real,
+        Stream.SAMPLES: images,
+        Stream.PATHS: how.paths if how.paths is not None else images,
+        Stream.PAIRS: pairs,
+        Stream.HELD_OUT: pairs,
+        Stream.RECONSTRUCTIONS: pairs,
+        Stream.TRAINING_PAIRS: min(pairs, len(data.train)),
     }
 
 
 def _networks(
-    looks: Sequence[Look], how: Evaluation, device: torch.device
+    inputs: Sequence[Input], how: Evaluation, device: torch.device
 ) -> tuple[dict[str, Extractor], dict[str, str]]:
     """The feature networks that can be had, and the reasons for those that cannot."""
     networks: dict[str, Extractor] = {}
     missing: dict[str, str] = {}
-    for name in networks_needed(looks):
+    for name in networks_needed(inputs):
         try:
             networks[name] = features.load(
                 name, weights_dir=how.weights_dir, device=device, download=how.download
@@ -204,10 +207,10 @@ def _networks(
     return networks, missing
 
 
-def _visible(gather: Gather, networks: Mapping[str, Extractor]) -> bool:
-    if gather.features is None:
+def _visible(statistic: Statistic, networks: Mapping[str, Extractor]) -> bool:
+    if statistic.features is None:
         return True
-    network, layer = gather.features
+    network, layer = statistic.features
     return network in networks and layer in networks[network].layers
 
 

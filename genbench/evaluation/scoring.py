@@ -13,8 +13,8 @@ import torch
 from genbench.errors import GenbenchError
 from genbench.evaluation import evidence_cache
 from genbench.evaluation.collect import Evidence
-from genbench.evaluation.passes import Gathered, Passes
-from genbench.interfaces import Json, Look, Measured, Metric, Tensors, View
+from genbench.evaluation.passes import Passes, SubjectEvidence
+from genbench.interfaces import Input, Json, Measured, Metric, Stream, Tensors
 from genbench.results.protocol import (
     COMPILED,
     QUANTISED,
@@ -26,7 +26,7 @@ from genbench.results.record import Record
 from genbench.runs.checkpoints import LATEST
 
 QUANTISE = {"round": QUANTISED, "truncate": TRUNCATED}
-PAIRED = {View.PAIRS, View.RECONSTRUCTIONS}  # rows that are the same images for every model
+PAIRED = {Stream.PAIRS, Stream.RECONSTRUCTIONS}  # rows that are the same images for every model
 NO_BAR = "no error bar"
 ONE_SET = "one set of samples has none; measure five: --repeats 5"
 SAME_ROWS = (
@@ -39,7 +39,7 @@ def score(
     name: str,
     metric: Metric,
     real: Evidence,
-    gathered: Gathered,
+    gathered: SubjectEvidence,
     passes: Passes,
     missing: Mapping[str, str],
     common: Mapping[str, Any],
@@ -93,12 +93,12 @@ def _no_number(score: str, number: Measured) -> str:
     return f"{why}; {number.note}" if number.note else f"{why}, on images that are finite"
 
 
-def _remarks(metric: Metric, gathered: Gathered) -> list[str]:
+def _remarks(metric: Metric, gathered: SubjectEvidence) -> list[str]:
     """What is to be said of the subject and of the images that *metric* looks at."""
     found = [gathered.note] if gathered.note else []
     for part in (*gathered.samples, gathered.once):
-        for look in metric.looks.values():
-            remark = part.remarks.get(look.view)
+        for input_ in metric.inputs.values():
+            remark = part.remarks.get(input_.stream)
             if remark is not None and remark not in found:
                 found.append(remark)
     return found
@@ -108,7 +108,7 @@ def _note(number: Measured, metric: Metric, remarks: Sequence[str]) -> str | Non
     """What is to be said of the number, and why it has no error bar, where it has none."""
     said = [*([number.note] if number.note else []), *remarks]
     if number.spread is None and not any(NO_BAR in other for other in said):
-        sampled = any(look.view is View.SAMPLES for look in metric.looks.values())
+        sampled = any(input_.stream is Stream.SAMPLES for input_ in metric.inputs.values())
         said.append(f"{NO_BAR}: {ONE_SET if sampled else SAME_ROWS}")
     return "; ".join(said) or None
 
@@ -121,48 +121,53 @@ def not_measured(name: str, metric: Metric, reason: str, common: Mapping[str, An
 
 def describe(name: str, metric: Metric, passes: Passes, checkpoint: str = LATEST) -> Protocol:
     """The protocol of a metric under these passes."""
-    views = [look.view for look in metric.looks.values()]
-    splits = {View.REAL: "train", View.HELD_OUT: "test", View.PAIRS: "test",
-              View.RECONSTRUCTIONS: "test", View.TRAINED: "train"}  # fmt: skip
+    streams = [input_.stream for input_ in metric.inputs.values()]
+    splits = {
+        Stream.REAL: "train",
+        Stream.HELD_OUT: "test",
+        Stream.PAIRS: "test",
+        Stream.RECONSTRUCTIONS: "test",
+        Stream.TRAINING_PAIRS: "train",
+    }
     return Protocol(
         metric=name,
         version=metric.version,
         parameters=metric.parameters,
-        looks={argument: _look(look, passes) for argument, look in metric.looks.items()},
-        images={view.value: passes.sizes[view] for view in views},
-        splits={view.value: splits[view] for view in views if view in splits},
+        looks={argument: _look(input_, passes) for argument, input_ in metric.inputs.items()},
+        images={stream.value: passes.sizes[stream] for stream in streams},
+        splits={stream.value: splits[stream] for stream in streams if stream in splits},
         dataset=passes.data.name,
         fingerprint=passes.data.fingerprint,
         recipe=passes.data.recipe.describe(),
         resolution=passes.data.resolution,
-        quantise=UNQUANTISED if View.PATHS in views else QUANTISE[passes.how.quantise],
-        repeats=passes.how.repeats if View.SAMPLES in views else 1,
+        quantise=UNQUANTISED if Stream.PATHS in streams else QUANTISE[passes.how.quantise],
+        repeats=passes.how.repeats if Stream.SAMPLES in streams else 1,
         checkpoint=checkpoint,
         **({"precision": COMPILED} if passes.how.compile else {}),
     )
 
 
-def _look(look: Look, passes: Passes) -> dict[str, Json]:
-    described = evidence_cache.describe(look)
-    if look.gather.features is not None:
-        described["network"] = passes.networks[look.gather.features[0]].describe()
+def _look(input_: Input, passes: Passes) -> dict[str, Json]:
+    described = evidence_cache.describe(input_)
+    if input_.statistic.features is not None:
+        described["network"] = passes.networks[input_.statistic.features[0]].describe()
     return described
 
 
 def _measure(
     metric: Metric,
     real: Evidence,
-    gathered: Gathered,
+    gathered: SubjectEvidence,
     passes: Passes,
     missing: Mapping[str, str],
 ) -> dict[str, Measured]:
     """Call the metric once, or once for each set of samples."""
-    views = {look.view for look in metric.looks.values()}
+    streams = {input_.stream for input_ in metric.inputs.values()}
     check(metric, gathered, passes, missing)
     known = real | gathered.once
-    if View.SAMPLES not in views:
+    if Stream.SAMPLES not in streams:
         found = dict(metric.compute(**arguments(metric, known)))
-        return found if views & PAIRED else _without_values(found)
+        return found if streams & PAIRED else _without_values(found)
     each = [metric.compute(**arguments(metric, known | samples)) for samples in gathered.samples]
     if len(each) == 1:
         return _without_values(each[0])
@@ -190,14 +195,16 @@ def _over_repeats(numbers: Sequence[Measured]) -> Measured:
     )
 
 
-def check(metric: Metric, gathered: Gathered, passes: Passes, missing: Mapping[str, str]) -> None:
+def check(
+    metric: Metric, gathered: SubjectEvidence, passes: Passes, missing: Mapping[str, str]
+) -> None:
     """Raise the reason, if there is one, why this subject cannot have this metric."""
-    for look in metric.looks.values():
-        if look.view in gathered.missing:
-            raise GenbenchError(gathered.missing[look.view])
-        if look.gather.features is None:
+    for input_ in metric.inputs.values():
+        if input_.stream in gathered.missing:
+            raise GenbenchError(gathered.missing[input_.stream])
+        if input_.statistic.features is None:
             continue
-        network, layer = look.gather.features
+        network, layer = input_.statistic.features
         if network in missing:
             raise GenbenchError(missing[network])
         if layer not in passes.networks[network].layers:
@@ -212,15 +219,15 @@ def check(metric: Metric, gathered: Gathered, passes: Passes, missing: Mapping[s
 def arguments(metric: Metric, known: Evidence) -> dict[str, Tensors]:
     """What the function of a metric takes, from all that is known."""
     found = {}
-    for name, look in metric.looks.items():
-        if look in known.failed:
-            raise known.failed[look]
-        found[name] = known.found[look]
+    for name, input_ in metric.inputs.items():
+        if input_ in known.failed:
+            raise known.failed[input_]
+        found[name] = known.found[input_]
     return found
 
 
-def _main_view(metric: Metric) -> View:
-    """The view whose size a reader takes for the n of the number."""
-    views = [look.view for look in metric.looks.values()]
-    data = (View.REAL, View.HELD_OUT)
-    return next((view for view in views if view not in data), views[0])
+def _main_view(metric: Metric) -> Stream:
+    """The stream whose size a reader takes for the n of the number."""
+    streams = [input_.stream for input_ in metric.inputs.values()]
+    data = (Stream.REAL, Stream.HELD_OUT)
+    return next((stream for stream in streams if stream not in data), streams[0])

@@ -34,8 +34,11 @@ def read(tensors: Mapping[str, Tensor]) -> Transformer:
     Raises:
         KeyError: another network.
     """
-    mine = {name.removeprefix("visual."): tensor for name, tensor in tensors.items()
-            if name.startswith("visual.")} or tensors  # fmt: skip
+    mine = {
+        name.removeprefix("visual."): tensor
+        for name, tensor in tensors.items()
+        if name.startswith("visual.")
+    } or tensors
     depth = len({name.split(".")[2] for name in mine if name.startswith("transformer.resblocks.")})
     return Transformer(
         patches=(mine["conv1.weight"].float(), None),

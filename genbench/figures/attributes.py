@@ -85,11 +85,14 @@ def edits(
         moved = edited(of, codes, direction.delta, how)
         images = of.decode(moved.flatten(0, 1))
         tiles += block(inputs, 1, top)
-        tiles += [Tile(tile.image, tile.row, tile.column + 1.2)
-                  for tile in block(images, how.steps, top)]  # fmt: skip
+        tiles += [
+            Tile(tile.image, tile.row, tile.column + 1.2) for tile in block(images, how.steps, top)
+        ]
         labels[top + (how.images - 1) / 2] = direction.name
-    heads = {1.2 + i: f"{x:+.3g}".replace("-", "−") if x else "0"
-             for i, x in enumerate(how.intensities.tolist())}  # fmt: skip
+    heads = {
+        1.2 + i: f"{x:+.3g}".replace("-", "−") if x else "0"
+        for i, x in enumerate(how.intensities.tolist())
+    }
     sphere = ", brought back to the sphere" if of.sphere and how.renormalise else ""
     said = (f"{d.name}: {d.words}, |δ| = {float(d.delta.norm()):.3g}." for d in directions)
     words = Words(

@@ -170,8 +170,9 @@ def wrapped(words: str, inches: float, size: float) -> list[str]:
         lines += [line] if line else []
         line = word
         while width_of(line, size) > inches and len(line) > 1:
-            fits = next((n for n in range(len(line) - 1, 1, -1)
-                         if width_of(line[:n], size) <= inches), 1)  # fmt: skip
+            fits = next(
+                (n for n in range(len(line) - 1, 1, -1) if width_of(line[:n], size) <= inches), 1
+            )
             lines, line = [*lines, line[:fits]], line[fits:]
     return [*lines, line] if line else lines
 
@@ -189,8 +190,10 @@ def _advance(letter: str) -> float:
 
     font = FontProperties(family="DejaVu Sans", size=100)
     # Between two bars, for a space alone has no width.
-    widths = [text_to_path.get_text_width_height_descent(words, font, False)[0]
-              for words in (f"|{letter}|", "||")]  # fmt: skip
+    widths = [
+        text_to_path.get_text_width_height_descent(words, font, False)[0]
+        for words in (f"|{letter}|", "||")
+    ]
     return float(widths[0] - widths[1]) / 100
 
 
@@ -247,7 +250,16 @@ def _caption(drawing: Drawing, shown: bool) -> Iterator[Any]:
 def _metadata(words: Words, suffix: str) -> dict[str, Any]:
     if suffix == ".pdf":
         # No date: the same figure is the same file.
-        return {"Title": words.title, "Subject": words.caption, "Keywords": words.alt,
-                "Creator": "genbench", "CreationDate": None}  # fmt: skip
-    return {"Title": words.title, "Description": words.caption, "Alt": words.alt,
-            "Software": "genbench"}  # fmt: skip
+        return {
+            "Title": words.title,
+            "Subject": words.caption,
+            "Keywords": words.alt,
+            "Creator": "genbench",
+            "CreationDate": None,
+        }
+    return {
+        "Title": words.title,
+        "Description": words.caption,
+        "Alt": words.alt,
+        "Software": "genbench",
+    }

@@ -51,8 +51,10 @@ def directions(
         walked = of.at_home(walked, codes)
     shares = found.variances / found.variances.sum().clamp_min(torch.finfo(torch.float64).tiny)
     labels = {i: f"{i + 1} ({100 * shares[i]:.1f} %)" for i in range(count)}
-    heads = {i: "mean" if d == 0 else f"{d:+g} σ".replace("-", "−")
-             for i, d in enumerate(deviations.tolist())}  # fmt: skip
+    heads = {
+        i: "mean" if d == 0 else f"{d:+g} σ".replace("-", "−")
+        for i, d in enumerate(deviations.tolist())
+    }
     norm = "; brought back to the sphere" if of.sphere and renormalise else ""
     words = Words(
         f"{of.name}: principal directions",
@@ -63,10 +65,13 @@ def directions(
     )
     tiles = block(of.decode(walked), STEPS)
     return draw(
-        Sheet(tiles, {float(i): text for i, text in labels.items()},
-              {float(i): text for i, text in heads.items()}),
+        Sheet(
+            tiles,
+            {float(i): text for i, text in labels.items()},
+            {float(i): text for i, text in heads.items()},
+        ),
         words,
-    )  # fmt: skip
+    )
 
 
 def principal(codes: Tensor) -> Principal:

@@ -80,10 +80,15 @@ def phases(logged: Mapping[str, Series]) -> list[Phase]:
     for first, stop in pairwise(cuts):
         start = 0.0 if first == 0 else (seen[first - 1] + seen[first]) / 2
         end = float(seen[-1]) if stop == len(seen) else (seen[stop - 1] + seen[stop]) / 2
-        fading = [] if alphas is None else [
-            step for step, alpha in zip(alphas.seen, alphas.values, strict=True)
-            if seen[first] <= step <= seen[stop - 1] and alpha < 1
-        ]  # fmt: skip
+        fading = (
+            []
+            if alphas is None
+            else [
+                step
+                for step, alpha in zip(alphas.seen, alphas.values, strict=True)
+                if seen[first] <= step <= seen[stop - 1] and alpha < 1
+            ]
+        )
         faded = _next(seen, fading[-1], end) if fading else start
         found.append(Phase(start, end, int(values[first]), faded))
     return found

@@ -58,11 +58,26 @@ def curve(found: Sequence[Extrapolated], title: str, source: str) -> Drawing:
             axes.plot(
                 x, each.values, marker, color=colour, markersize=4.5, label=text(each.name, 32)
             )
-            axes.plot([0, max(x)], [each.limit, each.limit + slope * max(x)], color=colour,
-                      linestyle=LINES[number % len(LINES)], linewidth=1)  # fmt: skip
-            axes.errorbar(0, each.limit, yerr=each.error, color=colour, marker=marker,
-                          markerfacecolor="white", markersize=5.5, capsize=2.5, linewidth=1,
-                          clip_on=False, zorder=3)  # fmt: skip
+            axes.plot(
+                [0, max(x)],
+                [each.limit, each.limit + slope * max(x)],
+                color=colour,
+                linestyle=LINES[number % len(LINES)],
+                linewidth=1,
+            )
+            axes.errorbar(
+                0,
+                each.limit,
+                yerr=each.error,
+                color=colour,
+                marker=marker,
+                markerfacecolor="white",
+                markersize=5.5,
+                capsize=2.5,
+                linewidth=1,
+                clip_on=False,
+                zorder=3,
+            )
         ticks = _ticks(found[0].images)
         axes.set_xticks([0, *(1 / n for n in ticks)], ["∞", *(f"{n:,}" for n in ticks)])
         axes.get_xticklabels()[0].set_fontsize(1.5 * SMALL)
@@ -106,21 +121,24 @@ def extrapolations(plan: Plan) -> tuple[list[Extrapolated], str, str]:
     Raises:
         GenbenchError: it cannot be measured; the message says of whom and why.
     """
-    (name, metric), room = next(iter(plan.metrics.items())), registry.room("metric", METRIC).open()
+    (name, metric), plugin = (
+        next(iter(plan.metrics.items())),
+        registry.plugin("metric", METRIC).open(),
+    )
     passes = plan.passes
-    real = passes.real(plan.looks)
+    real = passes.real(plan.inputs)
     found = []
     for candidate in plan.candidates:
         subject = opened(candidate, passes.data, passes.device)
-        gathered = passes.subject(candidate.name, subject, plan.looks, candidate.identity)
+        gathered = passes.subject(candidate.name, subject, plan.inputs, candidate.identity)
         try:
             check(metric, gathered, passes, plan.missing)
             sides = arguments(metric, real | gathered.once | gathered.samples[0])
             rows = sides["real"]["features"], sides["generated"]["features"]
-            shares, distances = room.points(*rows)
+            shares, distances = plugin.points(*rows)
         except GenbenchError as error:
             raise NotMeasurable(f"{candidate.name} has no {name}: {error}") from error
-        limit, error_bar = room.intercept(1 / shares, distances)
+        limit, error_bar = plugin.intercept(1 / shares, distances)
         least = min(map(len, rows))
         images = [round(share * least) for share in shares.tolist()]
         found.append(Extrapolated(candidate.name, images, distances.tolist(), limit, error_bar))

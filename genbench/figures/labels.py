@@ -37,9 +37,13 @@ def name_points(
     frame = axes.bbox
     inside = (frame.x0, frame.y0, frame.x1, frame.y1)
     for (x, y), name in zip(spots, names, strict=True):
-        box = min(_around(x, y, width_of(name, SMALL) * DPI),
-                  key=lambda box: sum(_overlap(box, other) for other in taken)
-                  + 2 * (_area(box) - _overlap(box, inside)))  # fmt: skip
+        box = min(
+            _around(x, y, width_of(name, SMALL) * DPI),
+            key=lambda box: (
+                sum(_overlap(box, other) for other in taken)
+                + 2 * (_area(box) - _overlap(box, inside))
+            ),
+        )
         taken.append(box)
         middle = axes.transData.inverted().transform(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2))
         axes.text(middle[0], middle[1], name, ha="center", va="center", fontsize=SMALL)
@@ -49,9 +53,18 @@ def _around(x: float, y: float, width: float) -> list[Box]:
     """Places for a name about a point, the best first: right, above, left, below, corners."""
     right, left, half = x + GAP + width / 2, x - GAP - width / 2, HEIGHT / 2
     above, below = y + GAP + half, y - GAP - half
-    centres = [(right, y), (x, above), (left, y), (x, below),
-               (right, above), (left, above), (right, below), (left, below),
-               (x, above + HEIGHT), (x, below - HEIGHT)]  # fmt: skip
+    centres = [
+        (right, y),
+        (x, above),
+        (left, y),
+        (x, below),
+        (right, above),
+        (left, above),
+        (right, below),
+        (left, below),
+        (x, above + HEIGHT),
+        (x, below - HEIGHT),
+    ]
     return [(cx - width / 2, cy - half, cx + width / 2, cy + half) for cx, cy in centres]
 
 

@@ -162,8 +162,14 @@ def _drawn(found: Ranking) -> Canvas:
             axes.plot([min(ranks_), max(ranks_)], [y, y], color="#bbbbbb", linewidth=1, zorder=1)
             axes.plot(ranks_, [y] * len(ranks_), "|", color="#777777", markersize=6, zorder=2)
             axes.plot(average, y, "o", color=COLOURS[0], markersize=6, zorder=3)
-            axes.annotate(f"{average:.2f}", (k + 0.35, y), ha="left", va="center", fontsize=SMALL,
-                          annotation_clip=False)  # fmt: skip
+            axes.annotate(
+                f"{average:.2f}",
+                (k + 0.35, y),
+                ha="left",
+                va="center",
+                fontsize=SMALL,
+                annotation_clip=False,
+            )
         axes.set_yticks(range(k), [text(row.label, 32) for row in found.rows])
         axes.set_ylim(k - 0.4, -0.6)
         axes.set_xlim(0.8, k + 0.2)
@@ -178,8 +184,11 @@ def _drawn(found: Ranking) -> Canvas:
 
 def _words(table: Table, found: Ranking) -> Words:
     titles = [table.columns[i].title for i in found.columns]
-    out = [column.title for i, column in enumerate(table.columns)
-           if i not in found.columns and column.protocol_id is not None]  # fmt: skip
+    out = [
+        column.title
+        for i, column in enumerate(table.columns)
+        if i not in found.columns and column.protocol_id is not None
+    ]
     absent = [row.label for row in table.rows if not row.anchor and row not in found.rows]
     others = ", ".join(dict.fromkeys(out))
     parts = [

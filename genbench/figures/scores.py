@@ -27,9 +27,10 @@ def one_table(
     """
     known = build(records, titles)
     found = [
-        table for table in known
+        table
+        for table in known
         if data in (None, table.dataset) and resolution in (None, table.resolution)
-    ]  # fmt: skip
+    ]
     if len(found) == 1:
         return found[0]
     there = ", ".join(_name(table) for table in known) or "nothing"

@@ -54,8 +54,12 @@ def draw(sheet: Sheet, words: Words) -> Drawing:
         canvas.set_dpi(place.dpi)
         for tile in sheet.tiles:
             left, top = place.corner(tile.row, tile.column)
-            box = (left / place.width, 1 - (top + place.side) / place.height,
-                   place.side / place.width, place.side / place.height)  # fmt: skip
+            box = (
+                left / place.width,
+                1 - (top + place.side) / place.height,
+                place.side / place.width,
+                place.side / place.height,
+            )
             axes = canvas.add_axes(box)
             axes.set_axis_off()
             pixels = tile.image.permute(1, 2, 0).cpu().numpy()

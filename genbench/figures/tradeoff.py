@@ -45,10 +45,16 @@ def tradeoff(table: Table, x: str, y: str, log: Sequence[str] = ()) -> Drawing:
         axes = canvas.add_subplot()
         for number, (row, point) in enumerate(zip(shown, points, strict=True)):
             axes.errorbar(
-                *point, xerr=row.cells[across].spread, yerr=row.cells[up].spread,
-                color=COLOURS[number % len(COLOURS)], marker=MARKERS[number % len(MARKERS)],
-                markersize=5, capsize=2, linewidth=0.9, zorder=3,
-            )  # fmt: skip
+                *point,
+                xerr=row.cells[across].spread,
+                yerr=row.cells[up].spread,
+                color=COLOURS[number % len(COLOURS)],
+                marker=MARKERS[number % len(MARKERS)],
+                markersize=5,
+                capsize=2,
+                linewidth=0.9,
+                zorder=3,
+            )
         for name, scale in (("x", axes.set_xscale), ("y", axes.set_yscale)):
             if name in log:
                 scale("log")
@@ -144,13 +150,15 @@ def _words(table: Table, across: int, up: int, best: Sequence[Row]) -> Words:
     absent = [
         f"{row.label} (no {' and no '.join(lacks)})"
         for row in table.rows
-        if not row.anchor and (lacks := [table.columns[i].title for i in (across, up)
-                                         if row.cells[i].value is None])
-    ]  # fmt: skip
+        if not row.anchor
+        and (lacks := [table.columns[i].title for i in (across, up) if row.cells[i].value is None])
+    ]
     over = dict.fromkeys(
-        row.cells[i].spread_over for row in table.rows for i in (across, up)
+        row.cells[i].spread_over
+        for row in table.rows
+        for i in (across, up)
         if row.cells[i].spread is not None
-    )  # fmt: skip
+    )
     parts = [
         f"Models on {where(table)}.",
         f"Bars: {'; '.join(filter(None, over))}." if any(over) else "",

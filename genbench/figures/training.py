@@ -82,9 +82,10 @@ def default_panels(names: Sequence[str]) -> list[Panel]:
     own = [name for name in names if name not in ABOUT and name not in taken]
     kl = tuple(name for name in own if name.lower().split("_")[0] == "kl")
     error = tuple(
-        name for name in own
+        name
+        for name in own
         if name not in kl and "loss" not in name and any(e in name.lower() for e in ERRORS)
-    )  # fmt: skip
+    )
     groups = (("KL terms", kl), ("reconstruction error", error))
     found = [(_label(label, members), members) for label, members in groups if members]
     found = found or [(_plain(name), (name,)) for name in own[:3]]
@@ -124,8 +125,15 @@ def _shade(axes: Any, shaded: Sequence[Phase], unit: float) -> None:
         if number % 2:
             axes.axvspan(start, stop, color="#000000", alpha=0.06, linewidth=0, zorder=0)
         if faded > start:
-            axes.axvspan(start, faded, facecolor="none", edgecolor="#c4c4c4", hatch="////",
-                         linewidth=0, zorder=0)  # fmt: skip
+            axes.axvspan(
+                start,
+                faded,
+                facecolor="none",
+                edgecolor="#c4c4c4",
+                hatch="////",
+                linewidth=0,
+                zorder=0,
+            )
 
 
 def _names_of(axes: Any, shaded: Sequence[Phase], unit: float) -> None:
@@ -136,8 +144,16 @@ def _names_of(axes: Any, shaded: Sequence[Phase], unit: float) -> None:
     for phase in shaded:
         if phase.stop - phase.start > 0.1 * whole:
             middle, name = (phase.start + phase.stop) / 2 / unit, f"{phase.resolution}×"
-            axes.text(middle, 1.02, f"{name}{phase.resolution}", fontsize=SMALL, color="#555555",
-                      transform=axes.get_xaxis_transform(), ha="center", va="bottom")  # fmt: skip
+            axes.text(
+                middle,
+                1.02,
+                f"{name}{phase.resolution}",
+                fontsize=SMALL,
+                color="#555555",
+                transform=axes.get_xaxis_transform(),
+                ha="center",
+                va="bottom",
+            )
 
 
 def _lines(axes: Any, series: Mapping[str, Series], unit: float, members: Sequence[str]) -> None:
@@ -150,9 +166,15 @@ def _lines(axes: Any, series: Mapping[str, Series], unit: float, members: Sequen
         if len(x) >= MANY:
             axes.plot(x, each.values, color=colour, alpha=0.25, linewidth=0.5)
         axes.plot(
-            x, smooth if len(x) >= MANY else each.values, color=colour, linestyle=line,
-            linewidth=1.2, marker=mark, markersize=4, label=text(_plain(name)),
-        )  # fmt: skip
+            x,
+            smooth if len(x) >= MANY else each.values,
+            color=colour,
+            linestyle=line,
+            linewidth=1.2,
+            marker=mark,
+            markersize=4,
+            label=text(_plain(name)),
+        )
     if series:
         axes.set_xlim(0, max(each.seen[-1] for each in series.values()) / unit * 1.01)
     axes.grid(visible=True, axis="y", color="#dddddd", linewidth=0.4)
@@ -165,8 +187,16 @@ def _legend(row: Sequence[Any]) -> None:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             named.setdefault(label, handle)
     beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.05)}
-    row[-1].legend(named.values(), named.keys(), frameon=True, framealpha=0.8, edgecolor="none",
-                   handlelength=2.4, borderpad=0.2, **(beside if len(row) > 1 else {}))  # fmt: skip
+    row[-1].legend(
+        named.values(),
+        named.keys(),
+        frameon=True,
+        framealpha=0.8,
+        edgecolor="none",
+        handlelength=2.4,
+        borderpad=0.2,
+        **(beside if len(row) > 1 else {}),
+    )
 
 
 def running_mean(values: Sequence[float]) -> list[float]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor, device
 
 
-class View(enum.StrEnum):
+class Stream(enum.StrEnum):
     """The streams of images a metric can look at. Each is produced once per evaluation."""
 
     REAL = "real"  # training images: the reference of a distribution
@@ -23,20 +23,20 @@ class View(enum.StrEnum):
     SAMPLES = "samples"  # what the model generates
     RECONSTRUCTIONS = "reconstructions"  # of the test images, in their order
     PAIRS = "pairs"  # a test image and its reconstruction, row by row
-    TRAINED = "training pairs"  # a training image and its reconstruction, row by row
+    TRAINING_PAIRS = "training pairs"  # a training image and its reconstruction, row by row
     PATHS = "paths"  # two generated images a small step apart in latent space; never quantised
 
 
 @dataclass(frozen=True)
 class Pass:
-    """What a gatherer may know before its first batch."""
+    """What a statistic may know before its first batch."""
 
     device: device
     n: int  # images the whole pass will show
     resolution: int
     side: int  # 0 for the real side, 1 for the generated one: independent random numbers
     seed: int
-    weights_dir: Path | None = None  # where the user keeps weights, for a gatherer's own network
+    weights_dir: Path | None = None  # where the user keeps weights, for a statistic's own network
     share: int | None = None  # images that this process will see of them; None for all
 
 
@@ -51,7 +51,7 @@ class State:
 
 
 class Accumulator(Protocol):
-    """Takes batches of one view and keeps little of them. Memory must not grow without need."""
+    """Takes batches of one stream and keeps little of them. Memory must not grow without need."""
 
     def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
         """Take a batch, without making the device wait.
@@ -59,7 +59,7 @@ class Accumulator(Protocol):
         Args:
             rows: one tensor, and two for PAIRS and TRAINED (input, reconstruction) and PATHS
                 (start, end): uint8 images (n, 3, h, w), for PATHS float32 in [-1, 1]; or float32
-                features (n, d) of each where the gatherer names a network.
+                features (n, d) of each where the statistic names a network.
             index: (n,) global row of each image, on the CPU.
         """
 
@@ -67,10 +67,10 @@ class Accumulator(Protocol):
         """What the batches have left. Asked for once, after the last one."""
 
 
-class Gather(Protocol):
-    """A frozen, hashable statement of what to keep of a view.
+class Statistic(Protocol):
+    """A frozen, hashable statement of what to keep of a stream.
 
-    Two metrics that state equal gatherers of one view share the work. Several processes
+    Two metrics that state equal statistics of one stream share the work. Several processes
     have an accumulator each, and see whole blocks of `genbench.runtime.seeds.BLOCK` rows. Nothing
     gets from accumulators to `finish` but by their merged states, with one process as with
     many, so what a state forgets is missed at once.
@@ -111,11 +111,11 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Look:
+class Input:
     """One thing a metric looks at. Equal ones of several metrics are gathered once."""
 
-    view: View
-    gather: Gather
+    stream: Stream
+    statistic: Statistic
     face: bool = False  # only the face box: of 8 parts, rows 3 to 7 and columns 2 to 6
     step: Step | None = None  # for PATHS
 
@@ -127,7 +127,7 @@ class Measured:
     value: float
     spread: float | None = None
     spread_over: str | None = None  # "standard error over images", ...
-    n: int | None = None  # rows it was taken over, where that is not the whole view
+    n: int | None = None  # rows it was taken over, where that is not the whole stream
     note: str | None = None  # what the number alone does not say
     interval: tuple[float, float] | None = None  # 95 %, bootstrap over rows
     # One number for each row of PAIRS, (n,), NaN where a row has none: what paired tests take.
@@ -150,7 +150,7 @@ class Metric:
     """A metric of the registry: what it looks at, and the function that makes numbers of it."""
 
     version: int  # raise it when the same input gives another number
-    looks: Mapping[str, Look]  # argument of `compute` -> what fills it
+    inputs: Mapping[str, Input]  # argument of `compute` -> what fills it
     compute: Callable[..., Mapping[str, Measured]]  # score name -> number
     columns: Mapping[str, Column]  # score name -> how it is printed; the main score first
     parameters: Mapping[str, Json] = field(default_factory=dict)  # of `compute`, for the protocol

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Form:
+class Report:
     """A form a report can take."""
 
     suffix: str  # of the file, ".md"

@@ -31,76 +31,76 @@ def card(name: str) -> Iterator[str]:
     Raises:
         UnknownName: no such model.
     """
-    found = registry.room("model", name)
-    room = found.load()
+    found = registry.plugin("model", name)
+    plugin = found.load()
     yield name
     yield from (f"  {line}".rstrip() for line in story(found).splitlines())
     yield ""
-    yield f"it {', '.join(words for method, words in ABILITIES.items() if hasattr(room, method))}"
-    if hasattr(room, "GEOMETRY"):
-        yield f"latents: {room.GEOMETRY}"
-    if hasattr(room, "STARTS_FROM"):
-        yield f"starts from a trained {room.STARTS_FROM}: genbench train {name} --from RUN"
-    yield from _settings(room)
-    yield from _presets(room)
-    yield from _parameters(name, room)
-    yield from _published(room)
+    yield f"it {', '.join(words for method, words in ABILITIES.items() if hasattr(plugin, method))}"
+    if hasattr(plugin, "GEOMETRY"):
+        yield f"latents: {plugin.GEOMETRY}"
+    if hasattr(plugin, "STARTS_FROM"):
+        yield f"starts from a trained {plugin.STARTS_FROM}: genbench train {name} --from RUN"
+    yield from _settings(plugin)
+    yield from _presets(plugin)
+    yield from _parameters(name, plugin)
+    yield from _published(plugin)
 
 
-def story(found: registry.Room) -> str:
+def story(found: registry.Plugin) -> str:
     """The docstring of the file: paper, what it follows, what differs."""
     return inspect.getdoc(found.open()) or found.summary()
 
 
-def paper(found: registry.Room) -> str | None:
+def paper(found: registry.Plugin) -> str | None:
     """What a room names as its source, "Paper:" or "Method:", on one line; None if nothing."""
     block = re.search(r"^(?:Paper|Method):(.*(?:\n[ \t]+.*)*)", story(found), flags=re.MULTILINE)
     return None if block is None else " ".join(block[1].split())
 
 
-def _settings(room: Any) -> Iterator[str]:
+def _settings(plugin: Any) -> Iterator[str]:
     yield ""
     yield "settings (default, meaning)"
-    notes = comments(room.Settings)
-    for field in fields(room.Settings):
+    notes = comments(plugin.Settings)
+    for field in fields(plugin.Settings):
         note = f"  {notes[field.name]}" if field.name in notes else ""
         yield f"  {field.name} = {_default(field)}{note}"
 
 
-def _presets(room: Any) -> Iterator[str]:
-    sources: Mapping[str, str] = getattr(room, "PRESET_SOURCE", {})
+def _presets(plugin: Any) -> Iterator[str]:
+    sources: Mapping[str, str] = getattr(plugin, "PRESET_SOURCE", {})
     yield ""
     yield "presets"
-    for preset, values in room.PRESETS.items():
-        size = getattr(room, "PRESET_RESOLUTION", {}).get(preset)
-        data = getattr(room, "PRESET_DATA", {}).get(preset)
+    for preset, values in plugin.PRESETS.items():
+        size = getattr(plugin, "PRESET_RESOLUTION", {}).get(preset)
+        data = getattr(plugin, "PRESET_DATA", {}).get(preset)
         about = [data or "any data", f"{size}x{size}" if size else "any resolution"]
         yield f"  {preset}: {' at '.join(about)}; {sources.get(preset, 'for a CPU, no paper')}"
         yield from (f"      {key} = {value}" for key, value in values.items())
 
 
-def _parameters(name: str, room: Any) -> Iterator[str]:
+def _parameters(name: str, plugin: Any) -> Iterator[str]:
     """Trainable numbers of each network under each preset, once for equal ones."""
     yield ""
     yield "parameters"
-    sizes = getattr(room, "PRESET_RESOLUTION", {})
+    sizes = getattr(plugin, "PRESET_RESOLUTION", {})
     lines: dict[str, list[str]] = {}
-    for preset, values in room.PRESETS.items():
+    for preset, values in plugin.PRESETS.items():
         if preset not in sizes:
             continue
-        settings = resolve(room.Settings, [Layer(f"preset {preset}", values)], name).values
-        model = _built(name, room, settings, sizes[preset])
+        settings = resolve(plugin.Settings, [Layer(f"preset {preset}", values)], name).values
+        model = _built(name, plugin, settings, sizes[preset])
         counts = [f"{part} {count:,}" for part, count in parameters(model).items()]
         said = f"{sizes[preset]}x{sizes[preset]}: {', '.join(counts) or 'none are trained'}"
         lines.setdefault(said, []).append(preset)
     yield from (f"  {said}  ({', '.join(presets)})" for said, presets in lines.items())
 
 
-def _built(name: str, room: Any, settings: Any, resolution: int) -> Any:
+def _built(name: str, plugin: Any, settings: Any, resolution: int) -> Any:
     """The model without numbers in it, which costs neither time nor memory, where it can be."""
     try:
         with torch.device("meta"):
-            return room(settings, resolution)
+            return plugin(settings, resolution)
     except (RuntimeError, NotImplementedError):  # a stranger's model that looks at its numbers
         return runs.build(name, settings, resolution, seed=0)
 
@@ -115,8 +115,8 @@ def parameters(model: Any) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def _published(room: Any) -> Iterator[str]:
-    found = published.of_systems(getattr(room, "PUBLISHED_AS", ()))
+def _published(plugin: Any) -> Iterator[str]:
+    found = published.of_systems(getattr(plugin, "PUBLISHED_AS", ()))
     if not found:
         return
     yield ""

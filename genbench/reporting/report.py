@@ -22,13 +22,13 @@ from genbench.figures.ranks import ranks
 from genbench.figures.samples import Strip, side_by_side, strip
 from genbench.figures.tradeoff import tradeoff
 from genbench.figures.training import training
-from genbench.interfaces import Column, Form
+from genbench.interfaces import Column, Report
 from genbench.results.record import Record
 from genbench.runtime import atomic
 from genbench.tables import with_published
 from genbench.tables.table import (
+    Document,
     Figure,
-    Report,
     Table,
     build,
     figure_file,
@@ -45,8 +45,8 @@ def column(metric: str, score: str) -> Column:
 
 def to_text(records: Sequence[Record]) -> str:
     """Tables for the terminal."""
-    form: Form = registry.room("report", "terminal").load()
-    return form.render(Report(title="", tables=tuple(build(records, column))))
+    form: Report = registry.plugin("report", "terminal").load()
+    return form.render(Document(title="", tables=tuple(build(records, column))))
 
 
 def compose(
@@ -58,7 +58,7 @@ def compose(
     lead: Sequence[str] = (),
     next_steps: Sequence[str] = (),
     figures: Sequence[Figure] = (),
-) -> Report:
+) -> Document:
     """Tables of *records*, and pictures of those of their runs that are still in *runs_dir*.
 
     Args:
@@ -80,7 +80,7 @@ def compose(
     pictures += _charts(records, tables, notes)
     newest = records[-1] if records else None
     facts = [] if newest is None else _facts(newest)
-    return Report(
+    return Document(
         title=title,
         lead=(*lead, *notes),
         tables=tuple(tables),
@@ -90,7 +90,7 @@ def compose(
     )
 
 
-def against_published(report: Report, records: Sequence[Record]) -> Report:
+def against_published(report: Document, records: Sequence[Record]) -> Document:
     """The report with the papers' numbers beside those of *records*, which its tables hold."""
     models = {record.run: record.provenance.get("model") for record in records}
     systems = {run: _published_as(str(model)) for run, model in models.items() if model}
@@ -102,12 +102,12 @@ def against_published(report: Report, records: Sequence[Record]) -> Report:
 def _published_as(model: str) -> tuple[str, ...]:
     """Names under which papers print a model of the registry; none where it is gone."""
     try:
-        return tuple(getattr(registry.room("model", model).load(), "PUBLISHED_AS", ()))
+        return tuple(getattr(registry.plugin("model", model).load(), "PUBLISHED_AS", ()))
     except UnknownName:
         return ()
 
 
-def write(report: Report, forms: Mapping[str, Form], out: Path) -> list[Path]:
+def write(report: Document, forms: Mapping[str, Report], out: Path) -> list[Path]:
     """Write each form that is a file, and the figures beside them; returns the files."""
     written = []
     for figure in report.figures:

@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 from genbench import registry, runs
 from genbench.errors import GenbenchError
-from genbench.interfaces import Form, Json
+from genbench.interfaces import Json, Report
 from genbench.reporting import model_card
 from genbench.reporting.report import column
 from genbench.results.record import Record
 from genbench.runs import Run
 from genbench.runtime import atomic
-from genbench.tables.table import Report, build
+from genbench.tables.table import Document, build
 
 LATEST = 2  # grids shown of each kind
 
@@ -61,13 +61,13 @@ def _head(run: Run, records: Sequence[Record]) -> str:
             f"Nothing was measured yet: genbench evaluate --models {run.name} "
             f"--runs {run.folder.parent}"
         )
-    form: Form = registry.room("report", "markdown").load()
-    return form.render(Report(run.name, tuple(lead), tuple(build(shown, column))))
+    form: Report = registry.plugin("report", "markdown").load()
+    return form.render(Document(run.name, tuple(lead), tuple(build(shown, column))))
 
 
 def _summary(run: Run) -> str:
     try:
-        return registry.room("model", run.model).summary().rstrip(".")
+        return registry.plugin("model", run.model).summary().rstrip(".")
     except GenbenchError:
         return "of a package that is not installed here"
 
@@ -135,7 +135,7 @@ def _grids(run: Run, where: Path) -> Iterator[str]:
 def _citation(run: Run) -> Iterator[str]:
     yield "genbench, " + str(_of(run, "provenance").get("genbench", "version not recorded"))
     try:
-        found = registry.room("model", run.model)
+        found = registry.plugin("model", run.model)
     except GenbenchError:
         return
     yield model_card.paper(found) or "the model names no paper"

@@ -66,16 +66,25 @@ def _panel(ax: Axes, name: str, panel: Sequence[Verdict]) -> None:
     ax.set_title(text(name), loc="left")
     places = range(len(panel))
     ax.errorbar(
-        [verdict.target.published.value or 0.0 for verdict in panel], places,
+        [verdict.target.published.value or 0.0 for verdict in panel],
+        places,
         xerr=[verdict.target.published.std or 0.0 for verdict in panel],
-        fmt=MARKERS[0], mfc="white", color=PUBLISHED, markersize=4, label="published",
-    )  # fmt: skip
+        fmt=MARKERS[0],
+        mfc="white",
+        color=PUBLISHED,
+        markersize=4,
+        label="published",
+    )
     ours = [(i, v.record) for i, v in enumerate(panel) if v.record is not None]
     ax.errorbar(
-        [record.value or 0.0 for _, record in ours], [i for i, _ in ours],
+        [record.value or 0.0 for _, record in ours],
+        [i for i, _ in ours],
         xerr=[spread(record) or 0.0 for _, record in ours],
-        fmt=MARKERS[1], color=MEASURED, markersize=3.5, label="measured",
-    )  # fmt: skip
+        fmt=MARKERS[1],
+        color=MEASURED,
+        markersize=3.5,
+        label="measured",
+    )
     ax.set_yticks(list(places), [text(verdict.target.published.system, 40) for verdict in panel])
     ax.set_ylim(len(panel) - 0.5, -0.5)
     low, high = ax.get_xlim()

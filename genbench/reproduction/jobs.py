@@ -99,23 +99,25 @@ def origin(job: Job) -> Job | None:
     Raises:
         BadInput: that model has no preset for the same images.
     """
-    wanted = getattr(registry.room("model", job.model).load(), "STARTS_FROM", None)
+    wanted = getattr(registry.plugin("model", job.model).load(), "STARTS_FROM", None)
     if wanted is None:
         return None
-    room = registry.room("model", wanted).load()
-    if job.preset not in room.PRESETS:
+    plugin = registry.plugin("model", wanted).load()
+    if job.preset not in plugin.PRESETS:
         raise BadInput(f"{job.model} starts from a {wanted}, which has no preset {job.preset}")
     return dataclasses.replace(job, model=wanted)
 
 
 def settings(job: Job, how: How) -> dict[str, Any]:
     """What of a job's model differs from its preset: nothing but in a smoke test."""
-    room = registry.room("model", job.model).load()
-    names = {f.name for f in dataclasses.fields(room.Settings)}
+    plugin = registry.plugin("model", job.model).load()
+    names = {f.name for f in dataclasses.fields(plugin.Settings)}
     given = {name: value for name, value in how.settings.items() if name in names}
     if how.scale == 1:
         return given
-    own = resolve(room.Settings, [Layer(f"preset {job.preset}", room.PRESETS[job.preset])], "it")
+    own = resolve(
+        plugin.Settings, [Layer(f"preset {job.preset}", plugin.PRESETS[job.preset])], "it"
+    )
     counts = {
         name: _shorter(getattr(own.values, name), how.scale) for name in COUNTS if name in names
     }
@@ -140,9 +142,9 @@ def images(job: Job, how: How, train_size: int) -> int:
 
 def _total(job: Job, train_size: int) -> int:
     """Images in the whole training, up to a batch: as its settings say, without building it."""
-    room = registry.room("model", job.model).load()
-    layer = Layer(f"preset {job.preset}", room.PRESETS[job.preset])
-    own = resolve(room.Settings, [layer], job.model).values
+    plugin = registry.plugin("model", job.model).load()
+    layer = Layer(f"preset {job.preset}", plugin.PRESETS[job.preset])
+    own = resolve(plugin.Settings, [layer], job.model).values
     if getattr(own, "images", None) is not None:
         return int(own.images)
     epochs = getattr(own, "epochs", None)
@@ -189,9 +191,9 @@ def needs(targets: Iterable[Target], how: How) -> Iterator[str]:
     for spec in dict.fromkeys((how.spec(job.data), job.data) for job in jobs):
         yield _data_line(*spec, how)
     metrics = dict.fromkeys(metric for wanted in jobs.values() for metric in wanted)
-    looks = [look for name in metrics for look in registry.metric(name).looks.values()]
-    for network in networks_needed(looks):
-        layers = {f[1] for look in looks if (f := look.gather.features) and f[0] == network}
+    inputs = [input_ for name in metrics for input_ in registry.metric(name).inputs.values()]
+    for network in networks_needed(inputs):
+        layers = {f[1] for input_ in inputs if (f := input_.statistic.features) and f[0] == network}
         yield f"weights {network}: {_weights(network, layers, how)}"
     for job in _with_origins(jobs):
         cost = hours(job, how)
@@ -229,8 +231,8 @@ def no_data(data: str, how: How) -> str | None:
     """Why the images cannot be had; None where they can. Nothing is decoded."""
     name, colon, argument = how.spec(data).partition(":")
     try:
-        room = registry.room("dataset", name).load()
-        room(argument if colon else None, paths.data_dir(how.data_dir))
+        plugin = registry.plugin("dataset", name).load()
+        plugin(argument if colon else None, paths.data_dir(how.data_dir))
     except GenbenchError as error:
         place = f"--data {data.partition(':')[0]}=folder:PATH"
         hint = f"; say where it is: {place}" if not how.instead else ""

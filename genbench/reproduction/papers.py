@@ -25,7 +25,7 @@ SHORT = {"celeba_hq": "celebahq", "lsun_bedroom": "lsun"}  # in the names of pre
 
 @dataclass(frozen=True, kw_only=True)
 class Paper:
-    """One table of a paper, and what of it is not in the rooms: names of presets."""
+    """One table of a paper, and what of it is not in the plug-ins: names of presets."""
 
     title: str
     sources: tuple[str, ...]  # of its published numbers
@@ -159,7 +159,7 @@ def _systems() -> dict[str, str]:
     """Name under which papers print a model -> the model."""
     return {
         system: model
-        for model, found in registry.rooms("model").items()
+        for model, found in registry.plugins("model").items()
         for system in getattr(found.load(), "PUBLISHED_AS", ())
     }
 
@@ -175,13 +175,13 @@ def _targets(
     preset = about.presets.get(number.system, about.preset)
     short = SHORT.get(number.dataset, number.dataset)
     preset = preset.format(data=short, resolution=number.resolution)
-    room = registry.room("model", model).load()
-    why = _no_preset(room, model, preset, number)
+    plugin = registry.plugin("model", model).load()
+    why = _no_preset(plugin, model, preset, number)
     if why is not None:
         yield Target(number, why_not=why)
         return
     # A preset says more than the name: which split the paper trained on.
-    data = getattr(room, "PRESET_DATA", {}).get(preset, DATA[number.dataset])
+    data = getattr(plugin, "PRESET_DATA", {}).get(preset, DATA[number.dataset])
     evaluation = about.evaluation.get(number.dataset, name)
     job = Job(model, preset, data, number.resolution, evaluation, about.images)
     found = list(_metrics(evaluation, number))
@@ -209,16 +209,16 @@ def _why_not(about: Paper, number: Published, systems: Mapping[str, str]) -> str
     return None
 
 
-def _no_preset(room: Any, model: str, preset: str, number: Published) -> str | None:
-    if preset not in room.PRESETS:
+def _no_preset(plugin: Any, model: str, preset: str, number: Published) -> str | None:
+    if preset not in plugin.PRESETS:
         return (
             f"{model} has no published settings for {number.dataset} at "
             f"{number.resolution}x{number.resolution}"
         )
-    known = room.PRESET_RESOLUTION.get(preset)
+    known = plugin.PRESET_RESOLUTION.get(preset)
     if known != number.resolution:
         return f"{model}'s preset {preset} is for {known}x{known}"
-    data = getattr(room, "PRESET_DATA", {}).get(preset)
+    data = getattr(plugin, "PRESET_DATA", {}).get(preset)
     if data is not None and data.partition(":")[0] != DATA[number.dataset]:
         return f"{model}'s preset {preset} is for {data}, not for {number.dataset}"
     return None

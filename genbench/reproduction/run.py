@@ -117,9 +117,14 @@ def _begun(job: Job, how: How, say: Say) -> Run:
         engine["images"] = jobs.images(job, how, len(data.train))
     say(f"training {place}" + (f" ({how.smoke})" if how.smoke else ""))
     return train(
-        job.model, preset=job.preset, settings=Layer(jobs.SOURCE, jobs.settings(job, how)),
-        training=Layer(jobs.SOURCE, engine), runs_dir=place.parent, name=place.name, start=start,
-    )  # fmt: skip
+        job.model,
+        preset=job.preset,
+        settings=Layer(jobs.SOURCE, jobs.settings(job, how)),
+        training=Layer(jobs.SOURCE, engine),
+        runs_dir=place.parent,
+        name=place.name,
+        start=start,
+    )
 
 
 def _measured(name: str, job: Job, run: Run, metrics: Sequence[str], how: How, say: Say) -> Outcome:
@@ -158,7 +163,7 @@ def _known(
     plan = make_plan([candidate], data, part, strict=False)
     known = {}
     for name, metric in plan.metrics.items():
-        if set(networks_needed(list(metric.looks.values()))) & plan.missing.keys():
+        if set(networks_needed(list(metric.inputs.values()))) & plan.missing.keys():
             continue  # without its network a metric has no recipe, and cannot be measured now
         wanted = describe(name, metric, plan.passes).id, next(iter(metric.columns))
         for record in there:

@@ -42,7 +42,7 @@ LONGEST = 1 << 30  # characters of a cell; values of 50 000 images fill 270 000
 
 
 @dataclass(frozen=True)
-class Form:
+class Report:
     """How rows become bytes, and bytes rows."""
 
     write: Callable[[Sequence[Row]], bytes]
@@ -77,8 +77,16 @@ def load(file: Path, form: str | None = None) -> list[Record]:
         rows = reader(file.read_bytes())
     except OSError as error:
         raise BadInput(f"{file} cannot be read: {error.strerror or error}") from None
-    except (BadInput, ValueError, TypeError, KeyError, csv.Error, RecursionError,
-            pa.ArrowException, MemoryError) as error:  # fmt: skip
+    except (
+        BadInput,
+        ValueError,
+        TypeError,
+        KeyError,
+        csv.Error,
+        RecursionError,
+        pa.ArrowException,
+        MemoryError,
+    ) as error:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise BadInput(f"{file} holds no table that genbench has exported: {reason}") from None
     found = []
@@ -232,8 +240,8 @@ def _little(numbers: array[float]) -> array[float]:
     return numbers
 
 
-FORMS: Mapping[str, Form] = {
-    "parquet": Form(_to_parquet, _from_parquet),
-    "csv": Form(_to_csv, _from_csv),
-    "json": Form(_to_json, _from_json),
+FORMS: Mapping[str, Report] = {
+    "parquet": Report(_to_parquet, _from_parquet),
+    "csv": Report(_to_csv, _from_csv),
+    "json": Report(_to_json, _from_json),
 }

@@ -28,9 +28,9 @@ class Protocol:
     metric: str  # "fid:768"
     version: int  # of the metric's code
     parameters: Mapping[str, Json]  # of the metric: neighbours, kernel, directions
-    looks: Mapping[str, Json]  # argument -> view, what is gathered, network and its sha256
-    images: Mapping[str, int]  # view -> number of images
-    splits: Mapping[str, str]  # view -> split of the data set; empty for samples
+    looks: Mapping[str, Json]  # argument -> stream, what is gathered, network and its sha256
+    images: Mapping[str, int]  # stream -> number of images
+    splits: Mapping[str, str]  # stream -> split of the data set; empty for samples
     dataset: str
     fingerprint: str  # of the decoded data set
     recipe: Mapping[str, Json]  # crop, resize filter, split rule

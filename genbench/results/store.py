@@ -96,9 +96,13 @@ class Store:
 
         def commit() -> int:
             write_deltalake(
-                str(self.folder), batch, mode="append", name="genbench",
-                commit_properties=facts, schema_mode="merge",  # older tables have fewer columns
-            )  # fmt: skip
+                str(self.folder),
+                batch,
+                mode="append",
+                name="genbench",
+                commit_properties=facts,
+                schema_mode="merge",  # older tables have fewer columns
+            )
             # Another process may have committed since: our version is the one with our mark.
             history = DeltaTable(str(self.folder)).history(limit=4 * ATTEMPTS)
             return next(int(e["version"]) for e in history if e.get("genbench.mark") == mark)

@@ -25,8 +25,18 @@ KINDS: Mapping[str, tuple[type, ...]] = {
     "values_digest": TEXT,
     "values": (list,),
 }
-NEEDED = ("evaluation", "time", "model", "run", "dataset", "resolution", "metric", "score",
-          "anchor", "provenance")  # fmt: skip
+NEEDED = (
+    "evaluation",
+    "time",
+    "model",
+    "run",
+    "dataset",
+    "resolution",
+    "metric",
+    "score",
+    "anchor",
+    "provenance",
+)
 LARGEST = 2**63  # of a whole number in the table
 
 

@@ -52,10 +52,14 @@ def _line(run: Run) -> tuple[str, ...]:
         ago = _age(newest.stat().st_mtime) if newest else ""
         state = f"training, saved {ago} ago" if ago else "training, nothing saved yet"
     return (
-        run.name, run.model,
+        run.name,
+        run.model,
         f"{run.facts['dataset']} {run.resolution}x{run.resolution}",
-        f"{saved}/{total} ({saved / total:.0%})", cost(run), _best(run), state,
-    )  # fmt: skip
+        f"{saved}/{total} ({saved / total:.0%})",
+        cost(run),
+        _best(run),
+        state,
+    )
 
 
 def _age(when: float) -> str:

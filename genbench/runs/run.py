@@ -165,10 +165,10 @@ def find(name: str, runs_dir: Path) -> Run:
 
 def build(name: str, settings: Any, resolution: int, seed: int) -> Learns:
     """A fresh model of the registry, its weights a function of *seed* alone."""
-    room = registry.room("model", name).load()
+    plugin = registry.plugin("model", name).load()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model: Learns = room(settings, resolution)
+        model: Learns = plugin(settings, resolution)
     model.seen = 0
     return model
 
@@ -183,9 +183,9 @@ def prepare(model: Learns, data: Dataset, seed: int) -> None:
 
 def rebuild(run: Run) -> Learns:
     """A fresh, untrained model with the settings of *run*."""
-    room = registry.room("model", run.model).load()
+    plugin = registry.plugin("model", run.model).load()
     values = {name: entry["value"] for name, entry in run.settings["model"].items()}
-    settings = resolve(room.Settings, [Layer(f"{run.name}/settings.json", values)], run.model)
+    settings = resolve(plugin.Settings, [Layer(f"{run.name}/settings.json", values)], run.model)
     return build(run.model, settings.values, run.resolution, int(run.value("training", "seed")))
 
 

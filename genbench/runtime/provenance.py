@@ -48,7 +48,7 @@ def device_name(device: torch.device) -> str:
 
 @cache
 def code_digest() -> str:
-    """sha256 over the source of genbench and its rooms: evidence of other code is not reused."""
+    """sha256 over the source of genbench and its plug-ins: evidence of other code is not reused."""
     digest = hashlib.sha256()
     for package in ("genbench", *PACKAGES.values()):
         spec = find_spec(package)

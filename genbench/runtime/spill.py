@@ -22,7 +22,7 @@ from genbench.runtime.atomic import full_disk_is_an_error
 IN_MEMORY = 64 << 20  # bytes of one tensor: the features of 8,000 images
 
 
-def room(shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
+def allocate(shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
     """A tensor on the CPU with arbitrary content.
 
     Raises:
@@ -42,4 +42,8 @@ def room(shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
 
 def moved(tensor: Tensor) -> Tensor:
     """*tensor* itself where it is on the CPU, else a copy there."""
-    return tensor if tensor.device.type == "cpu" else room(tensor.shape, tensor.dtype).copy_(tensor)
+    return (
+        tensor
+        if tensor.device.type == "cpu"
+        else allocate(tensor.shape, tensor.dtype).copy_(tensor)
+    )

@@ -34,8 +34,11 @@ class Footnote:
         if not self.protocol_id:
             return self.text
         known = dict(self.fields)
-        images = (f"{n} {name.removeprefix('images.')}" for name, n in known.items()
-                  if name.startswith("images."))  # fmt: skip
+        images = (
+            f"{n} {name.removeprefix('images.')}"
+            for name, n in known.items()
+            if name.startswith("images.")
+        )
         bars = (clause for clause in self.clauses if clause.startswith("±"))
         return "; ".join([", ".join(images), *bars, f"protocol {self.protocol_id}"])
 
@@ -100,17 +103,17 @@ def _text(value: Json) -> str:
 def _images(protocol: Protocol) -> str:
     """ "10000 real (train), 10000 samples"."""
     counts = []
-    for view, n in protocol.images.items():
-        split = protocol.splits.get(view)
-        counts.append(f"{n} {view} ({split})" if split else f"{n} {view}")
+    for stream, n in protocol.images.items():
+        split = protocol.splits.get(stream)
+        counts.append(f"{n} {stream} ({split})" if split else f"{n} {stream}")
     return ", ".join(counts)
 
 
-def _looks(looks: Mapping[str, Json]) -> Iterator[str]:
+def _looks(inputs: Mapping[str, Json]) -> Iterator[str]:
     """What each argument is made from; arguments made in the same way share a clause."""
     ways: dict[str, list[str]] = {}
-    for argument, look in looks.items():
-        leaves = [(name, value) for name, value in _leaves(look) if name != "view"]
+    for argument, input_ in inputs.items():
+        leaves = [(name, value) for name, value in _leaves(input_) if name != "view"]
         way = ", ".join(f"{name} {short(value)}" for name, value in leaves)
         ways.setdefault(way, []).append(argument)
     for way, arguments in ways.items():

@@ -125,7 +125,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Report:
+class Document:
     """Everything a report says, in whatever form."""
 
     title: str
@@ -295,9 +295,14 @@ def _cells(
     for key, slot in slots.items():
         if (found := values.get(slot)) is not None:
             cells[key] = Cell(
-                found.value, spread(found), found.spread_over, found.n, best=slot in crowned,
-                low=found.low, high=found.high,
-            )  # fmt: skip
+                found.value,
+                spread(found),
+                found.spread_over,
+                found.n,
+                best=slot in crowned,
+                low=found.low,
+                high=found.high,
+            )
         elif (absent := chosen.absent.get((key, head.score))) is not None:
             cells[key] = Cell(reason=why(absent))
         else:

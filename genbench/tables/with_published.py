@@ -118,9 +118,15 @@ def _head(group: Group, marker: str) -> TableColumn:
     numbers = [x for number in group for x in (number.value, number.std) if x is not None]
     places = max((-int(Decimal(repr(x)).as_tuple().exponent) for x in numbers), default=0)
     return TableColumn(
-        measure.score, f"published {measure.title}", "", measure.lower_is_better, max(places, 0),
-        None, marker, source=group[0].source,
-    )  # fmt: skip
+        measure.score,
+        f"published {measure.title}",
+        "",
+        measure.lower_is_better,
+        max(places, 0),
+        None,
+        marker,
+        source=group[0].source,
+    )
 
 
 def _placed(

@@ -24,8 +24,15 @@ from genbench.training.settings import Training, check
 
 # What a resumed run keeps: with another value it would not be the run that was begun.
 FIXED = {
-    "data", "data_dir", "on_bad", "resolution", "seed", "flip", "precision", "compile",
-}  # fmt: skip
+    "data",
+    "data_dir",
+    "on_bad",
+    "resolution",
+    "seed",
+    "flip",
+    "precision",
+    "compile",
+}
 
 
 def train(
@@ -57,14 +64,14 @@ def train(
     Raises:
         GenbenchError: anything the caller can put right.
     """
-    room = registry.room("model", model).load()
-    chosen, engine = layered(room, model, preset, config, settings, training)
+    plugin = registry.plugin("model", model).load()
+    chosen, engine = layered(plugin, model, preset, config, settings, training)
     check(engine.values)
     engine = anchored(engine)
     with parallel.working(engine.values, devices.choose(engine.values.device)) as device:
         with group.agreed():
             built = runs.build(model, chosen.values, engine.values.resolution, engine.values.seed)
-            origin = _origin(room, model, start, Path(runs_dir))
+            origin = _origin(plugin, model, start, Path(runs_dir))
         data = parallel.in_turn(lambda: _data(engine.values))
         with group.agreed():
             _begin(built, origin, data, device, engine.values.seed)
@@ -164,14 +171,14 @@ def resumed(run: Run, given: Mapping[str, Any]) -> Training:
     return engine
 
 
-def _origin(room: Any, model: str, start: str | Path | None, runs_dir: Path) -> Run | None:
+def _origin(plugin: Any, model: str, start: str | Path | None, runs_dir: Path) -> Run | None:
     """The run to start from, if the model starts from one.
 
     Raises:
         BadSetting: none was given where one is needed, or one that is of no use.
         BadInput: what was given is not a run.
     """
-    wanted: str | None = getattr(room, "STARTS_FROM", None)
+    wanted: str | None = getattr(plugin, "STARTS_FROM", None)
     if start is None:
         if wanted is not None:
             raise BadSetting(
@@ -233,22 +240,28 @@ def _work(trainer: Trainer) -> Run:
         state = trainer.train()
     except GenbenchError as error:
         parallel.note(
-            trainer.run, state=f"failed: {error}", seen=trainer.model.seen,
+            trainer.run,
+            state=f"failed: {error}",
+            seen=trainer.model.seen,
             seconds=trainer.seconds(),
-        )  # fmt: skip
+        )
         raise
     run = parallel.note(
-        trainer.run, state=state, seen=trainer.model.seen, total=trainer.total,
+        trainer.run,
+        state=state,
+        seen=trainer.model.seen,
+        total=trainer.total,
         seconds=trainer.seconds(),
-        ended=provenance.now(), **trainer.pace.facts(),
-    )  # fmt: skip
+        ended=provenance.now(),
+        **trainer.pace.facts(),
+    )
     if parallel.first() and (words := slurm.requeue(state)):
         sys.stderr.write(f"{words}\n")
     return run
 
 
 def layered(
-    room: Any,
+    plugin: Any,
     model: str,
     preset: str | None,
     config: Path | None,
@@ -259,13 +272,13 @@ def layered(
     mine: list[Layer] = []
     engine: list[Layer] = []
     if preset is not None:
-        if preset not in room.PRESETS:
+        if preset not in plugin.PRESETS:
             raise BadSetting(
-                f"{model} has no preset {preset!r}.{nearest(preset, room.PRESETS)} "
-                f"Known: {', '.join(room.PRESETS)}"
+                f"{model} has no preset {preset!r}.{nearest(preset, plugin.PRESETS)} "
+                f"Known: {', '.join(plugin.PRESETS)}"
             )
-        mine.append(Layer(f"preset {preset}", room.PRESETS[preset]))
-        engine.append(Layer(f"preset {preset}", _preset_training(room, preset)))
+        mine.append(Layer(f"preset {preset}", plugin.PRESETS[preset]))
+        engine.append(Layer(f"preset {preset}", _preset_training(plugin, preset)))
     if config is not None:
         values = dict(read_layer(config).values)
         inner = values.pop("training", {}) or {}
@@ -275,14 +288,14 @@ def layered(
         engine.append(Layer(f"file {config.name}", inner))
     mine.append(_layer(settings))
     engine.append(_layer(training))
-    return resolve(room.Settings, mine, model), resolve(Training, engine, "training")
+    return resolve(plugin.Settings, mine, model), resolve(Training, engine, "training")
 
 
-def _preset_training(room: Any, preset: str) -> dict[str, Any]:
+def _preset_training(plugin: Any, preset: str) -> dict[str, Any]:
     """Data set and resolution that a published preset is for."""
     values = {
-        "data": getattr(room, "PRESET_DATA", {}).get(preset),
-        "resolution": getattr(room, "PRESET_RESOLUTION", {}).get(preset),
+        "data": getattr(plugin, "PRESET_DATA", {}).get(preset),
+        "resolution": getattr(plugin, "PRESET_RESOLUTION", {}).get(preset),
     }
     return {name: value for name, value in values.items() if value is not None}
 

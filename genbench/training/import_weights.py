@@ -52,16 +52,18 @@ def import_run(
         BadInput: a file cannot be read without running code in it, or its tensors do not fit.
         BadSetting: the model cannot take over weights, or the preset is unknown.
     """
-    room = registry.room("model", model).load()
-    if not hasattr(room, "ADOPTS"):
-        able = [each for each, r in registry.rooms("model").items() if hasattr(r.load(), "ADOPTS")]
+    plugin = registry.plugin("model", model).load()
+    if not hasattr(plugin, "ADOPTS"):
+        able = [
+            each for each, r in registry.plugins("model").items() if hasattr(r.load(), "ADOPTS")
+        ]
         raise BadSetting(f"{model} takes over no foreign weights; these do: {', '.join(able)}")
-    if preset is not None and preset not in room.PRESETS:
-        raise BadSetting(f"{model} has no preset {preset!r}.{nearest(preset, room.PRESETS)}")
-    layers = [Layer(f"preset {preset}", room.PRESETS[preset])] if preset else []
+    if preset is not None and preset not in plugin.PRESETS:
+        raise BadSetting(f"{model} has no preset {preset!r}.{nearest(preset, plugin.PRESETS)}")
+    layers = [Layer(f"preset {preset}", plugin.PRESETS[preset])] if preset else []
     layers.append(settings if isinstance(settings, Layer) else Layer("caller", settings or {}))
-    chosen = resolve(room.Settings, layers, model)
-    size = resolution or getattr(room, "PRESET_RESOLUTION", {}).get(preset)
+    chosen = resolve(plugin.Settings, layers, model)
+    size = resolution or getattr(plugin, "PRESET_RESOLUTION", {}).get(preset)
     if size is None:
         raise BadSetting(
             "the resolution of the weights is not known; give --preset or --resolution"
@@ -72,12 +74,21 @@ def import_run(
     shown = next(n for n in (seen, adopted.seen, built.total(1)) if n is not None)
     engine = resolve(Training, [Layer("import", {"resolution": size})], "training")
     facts = {
-        "model": model, "data": None, "dataset": "unknown data", "fingerprint": None,
-        "resolution": size, "preset": preset, "from": None, "device": "cpu",
-        "created": provenance.now(), "state": "imported", "seen": shown, "total": shown,
+        "model": model,
+        "data": None,
+        "dataset": "unknown data",
+        "fingerprint": None,
+        "resolution": size,
+        "preset": preset,
+        "from": None,
+        "device": "cpu",
+        "created": provenance.now(),
+        "state": "imported",
+        "seen": shown,
+        "total": shown,
         "imported": [_about(source) for source in sources],
         "provenance": provenance.describe(torch.device("cpu")),
-    }  # fmt: skip
+    }
     described = {"model": chosen.describe(), "training": engine.describe()}
     run = runs.create(Path(runs_dir) / name, facts, described)
     average = dict(adopted.average) or _as_they_are(built)

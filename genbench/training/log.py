@@ -46,8 +46,12 @@ class Log:
         rate = (seen - self._last[0]) / max(now - self._last[1], 1e-9)
         self._last = (seen, now)
         memory = memory_used(self.device)
-        about = {"alpha": stage.alpha, "resolution": float(stage.resolution),
-                 "images_per_second": rate, "memory_gib": memory}  # fmt: skip
+        about = {
+            "alpha": stage.alpha,
+            "resolution": float(stage.resolution),
+            "images_per_second": rate,
+            "memory_gib": memory,
+        }
         self.scalars({**scalars, **about}, seen)
         shown = [f"{name} {scalars[name]:.3f}" for name in list(scalars)[:3]]
         return "  ".join([where(stage), f"{rate:.0f}/s now", f"{memory:.1f} GiB", *shown])

@@ -43,8 +43,8 @@ def train_or_resume(
     Raises:
         BadSetting: there is a run of that name, of another model or with other settings.
     """
-    room = registry.room("model", model).load()
-    chosen, engine = layered(room, model, preset, config, settings, training)
+    plugin = registry.plugin("model", model).load()
+    chosen, engine = layered(plugin, model, preset, config, settings, training)
     engine = anchored(engine)
     wanted = {"model": chosen.describe(), "training": engine.describe()}
     folder = Path(runs_dir) / name
@@ -52,9 +52,15 @@ def train_or_resume(
         begun = parallel.made(lambda: _begun(folder, model, wanted))
     if not begun:
         return train(
-            model, preset=preset, config=config, settings=settings, training=training,
-            runs_dir=runs_dir, name=name, start=start,
-        ), []  # fmt: skip
+            model,
+            preset=preset,
+            config=config,
+            settings=settings,
+            training=training,
+            runs_dir=runs_dir,
+            name=name,
+            start=start,
+        ), []
     given = training.values if isinstance(training, Layer) else training or {}
     return resume(folder, {k: v for k, v in given.items() if k not in FIXED | {"images"}})
 

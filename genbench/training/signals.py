@@ -50,9 +50,13 @@ class Clock:
         """Start both clocks."""
         self._limits = (
             (settings.minutes, time.monotonic, time.monotonic(), "minutes"),
-            (settings.cpu_minutes, time.process_time, time.process_time(),
-             "minutes of processor time"),
-        )  # fmt: skip
+            (
+                settings.cpu_minutes,
+                time.process_time,
+                time.process_time(),
+                "minutes of processor time",
+            ),
+        )
 
     def is_up(self) -> str:
         """Why training should end now, if it should."""

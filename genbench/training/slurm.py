@@ -79,15 +79,17 @@ def script(job: Job, command: Sequence[str]) -> str:
     ]
     # Only the environment of this Python knows genbench for sure.
     call = shlex.join([sys.executable, "-m", "genbench", *command])
-    return "\n".join([
-        "#!/bin/bash",
-        *lines,
-        "set -eu",
-        f"cd {shlex.quote(str(Path.cwd()))}",
-        "# The same command starts the run and, when the job is queued again, goes on with it.",
-        f"srun --kill-on-bad-exit=1 {call}",
-        "",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            "#!/bin/bash",
+            *lines,
+            "set -eu",
+            f"cd {shlex.quote(str(Path.cwd()))}",
+            "# The same command starts the run and, when the job is queued again, goes on with it.",
+            f"srun --kill-on-bad-exit=1 {call}",
+            "",
+        ]
+    )
 
 
 def stopping() -> tuple[signal.Signals, ...]:

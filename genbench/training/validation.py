@@ -122,9 +122,15 @@ class Measuring:
     def _records(self, model: Learns, wishes: Sequence[Wish], seed: int) -> list[Record]:
         n = wishes[0].images
         how = Evaluation(
-            metrics=tuple(wish.metric for wish in wishes), images=n, pairs=n, paths=n, repeats=1,
-            fewer=True, seed=seed, device=str(self.device),
-        )  # fmt: skip
+            metrics=tuple(wish.metric for wish in wishes),
+            images=n,
+            pairs=n,
+            paths=n,
+            repeats=1,
+            fewer=True,
+            seed=seed,
+            device=str(self.device),
+        )
         found = find_candidates({self.run.name: model}, self.run.folder.parent)
         with progress.silent():
             return carry_out(make_plan(found, self.data, how, strict=False))
@@ -132,7 +138,13 @@ class Measuring:
 
 def _row(seen: int, wish: Wish, record: Record) -> dict[str, Json]:
     return {
-        "seen": seen, "asked": wish.title, "score": record.score, "value": record.value,
-        "spread": record.spread, "n": record.n, "reason": record.reason,
-        "protocol": record.protocol, "protocol_id": record.protocol_id,
-    }  # fmt: skip
+        "seen": seen,
+        "asked": wish.title,
+        "score": record.score,
+        "value": record.value,
+        "spread": record.spread,
+        "n": record.n,
+        "reason": record.reason,
+        "protocol": record.protocol,
+        "protocol_id": record.protocol_id,
+    }

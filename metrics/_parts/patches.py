@@ -52,7 +52,7 @@ def patches_of(images: Tensor, level: int, corners: Tensor) -> Tensor:
     n, k = corners.shape[:2]
     levels = len(laplacian_pyramid.sides(images.shape[-1]))
     shape = (n, k, LENGTH)
-    found = torch.empty(shape, device=images.device) if images.is_cuda else spill.room(shape)
+    found = torch.empty(shape, device=images.device) if images.is_cuda else spill.allocate(shape)
     for start in range(0, n, AT_ONCE):
         rows = slice(start, start + AT_ONCE)
         scale = laplacian_pyramid.band(images[rows].float(), level, levels)

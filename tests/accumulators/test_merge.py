@@ -17,65 +17,68 @@ from torch import Tensor
 from genbench.accumulators.merge import finished, whole
 from genbench.evaluation import find_metrics
 from genbench.evaluation.collect import face_box
-from genbench.interfaces import Accumulator, Look, Metric, Pass, State, Tensors, View
+from genbench.interfaces import Accumulator, Input, Metric, Pass, State, Stream, Tensors
 from genbench.runtime import spill
 from genbench.runtime.seeds import BLOCK
 
 AllImages: Any = import_module("genbench.accumulators.images").AllImages
 METRICS = find_metrics(["all"])
-LOOKS = {name: metric.looks.values() for name, metric in METRICS.items()}
+LOOKS = {name: metric.inputs.values() for name, metric in METRICS.items()}
 # Blurred noise has no faces: what looks for them has tests of its own.
-FACES = {name for name, looks in LOOKS.items()
-         if any("Face" in type(look.gather).__name__ for look in looks)}  # fmt: skip
-PAIRS = (View.PAIRS, View.TRAINED, View.PATHS)
+FACES = {
+    name
+    for name, inputs in LOOKS.items()
+    if any("Face" in type(input_.statistic).__name__ for input_ in inputs)
+}
+PAIRS = (Stream.PAIRS, Stream.TRAINING_PAIRS, Stream.PATHS)
 N, D = 3 * BLOCK + 7, 6  # three blocks and a bit; few features
 SPLITS = ([N], [2 * BLOCK, N - 2 * BLOCK], [BLOCK, 2 * BLOCK, N - 3 * BLOCK])
 ABOUT = Pass(torch.device("cpu"), N, 32, side=0, seed=3)
 
 
-def side(look: Look) -> int:
+def side(input_: Input) -> int:
     """Pixels; half of them are left in a face box."""
-    return 64 if look.face else 32
+    return 64 if input_.face else 32
 
 
-def images(look: Look, row: int) -> Tensor:
-    """Blurred noise of the view, so that real and generated ones differ."""
-    seed = int.from_bytes(hashlib.sha256(f"{look.view} {row}".encode()).digest()[:4], "big")
+def images(input_: Input, row: int) -> Tensor:
+    """Blurred noise of the stream, so that real and generated ones differ."""
+    seed = int.from_bytes(hashlib.sha256(f"{input_.stream} {row}".encode()).digest()[:4], "big")
     noise = torch.rand(N, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
-    x = torch.nn.functional.interpolate(noise, (side(look),) * 2, mode="bilinear")
-    if look.view is View.PATHS:
+    x = torch.nn.functional.interpolate(noise, (side(input_),) * 2, mode="bilinear")
+    if input_.stream is Stream.PATHS:
         return 2 * x - 1
     return (255 * x).to(torch.uint8)
 
 
-def shown(look: Look) -> tuple[Tensor, ...]:
+def shown(input_: Input) -> tuple[Tensor, ...]:
     """What a look would be shown: images, or as many features as a test can afford."""
-    rows = [images(look, row) for row in range(2 if look.view in PAIRS else 1)]
-    rows = [face_box(x) if look.face else x for x in rows]
-    if look.gather.features is None:
+    rows = [images(input_, row) for row in range(2 if input_.stream in PAIRS else 1)]
+    rows = [face_box(x) if input_.face else x for x in rows]
+    if input_.statistic.features is None:
         return tuple(rows)
     return tuple(torch.nn.functional.avg_pool2d(x.float(), 8).flatten(1)[:, :D] for x in rows)
 
 
-def accumulators(look: Look, about: Pass, sizes: list[int]) -> Iterator[Accumulator]:
+def accumulators(input_: Input, about: Pass, sizes: list[int]) -> Iterator[Accumulator]:
     """One for each shard, fed in batches of 50 at most."""
-    rows = shown(look)
+    rows = shown(input_)
     for index in torch.split(torch.arange(N), sizes):
-        accumulator = look.gather.start(about)
+        accumulator = input_.statistic.start(about)
         for part in torch.split(index, 50):
             accumulator.update(tuple(x[part] for x in rows), part)
         yield accumulator
 
 
-def evidence(look: Look, sizes: list[int]) -> Tensors:
+def evidence(input_: Input, sizes: list[int]) -> Tensors:
     weights = os.environ.get("GENBENCH_WEIGHTS")
     about = replace(
         ABOUT,
-        resolution=side(look),
-        side=0 if look.view in (View.REAL, View.HELD_OUT) else 1,
+        resolution=side(input_),
+        side=0 if input_.stream in (Stream.REAL, Stream.HELD_OUT) else 1,
         weights_dir=Path(weights) if weights else None,
     )
-    return finished(look.gather, about, *accumulators(look, about, sizes))
+    return finished(input_.statistic, about, *accumulators(input_, about, sizes))
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -88,7 +91,7 @@ def test_merged_shards_are_one_pass(name: str) -> None:
         pytest.skip(f"{name} needs faces; tests/metrics/test_{name.split(':')[0]}.py has some")
     found = []
     for sizes in SPLITS:
-        arguments = {key: evidence(look, sizes) for key, look in metric.looks.items()}
+        arguments = {key: evidence(input_, sizes) for key, input_ in metric.inputs.items()}
         found.append((arguments, metric.compute(**arguments)))
 
     (one, numbers), *others = found
@@ -108,12 +111,16 @@ def size(tensor: Tensor) -> float:
 
 
 def test_every_gatherer_of_the_registry_has_been_merged() -> None:
-    """What the test above leaves out are gatherers of faces."""
-    left_out = {look.gather for name in FACES for look in METRICS[name].looks.values()}
-    others = {look.gather for name, metric in METRICS.items() if name not in FACES
-              for look in metric.looks.values()}  # fmt: skip
+    """What the test above leaves out are statistics of faces."""
+    left_out = {input_.statistic for name in FACES for input_ in METRICS[name].inputs.values()}
+    others = {
+        input_.statistic
+        for name, metric in METRICS.items()
+        if name not in FACES
+        for input_ in metric.inputs.values()
+    }
     assert left_out.isdisjoint(others)
-    assert {look.gather for look in METRICS["kid:subsets"].looks.values()} <= others
+    assert {input_.statistic for input_ in METRICS["kid:subsets"].inputs.values()} <= others
 
 
 def rows(*index: int, values: Tensor | None = None) -> State:
@@ -155,7 +162,7 @@ def test_the_smallest_of_each_number_is_taken() -> None:
 def test_large_rows_lie_in_a_file_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """They work like any other, and nothing is left of them."""
     monkeypatch.setattr(spill, "IN_MEMORY", 1000)
-    big = spill.room((50, 10), torch.float64)
+    big = spill.allocate((50, 10), torch.float64)
     big[:] = torch.arange(500).view(50, 10)
 
     assert f"{big.data_ptr():x}-" in Path("/proc/self/maps").read_text()
@@ -166,17 +173,17 @@ def test_large_rows_lie_in_a_file_without_a_name(monkeypatch: pytest.MonkeyPatch
 
 def test_the_first_images_are_kept_whoever_sees_them() -> None:
     """The second shard sees none of them, and says so."""
-    gather = AllImages(70)
+    statistic = AllImages(70)
     x = torch.arange(N, dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 4, 4)
     about = replace(ABOUT, resolution=4)
     for sizes in ([N], [BLOCK, N - BLOCK], [2 * BLOCK, N - 2 * BLOCK]):
         shards = []
         for index in torch.split(torch.arange(N), sizes):
-            shards.append(gather.start(replace(about, share=len(index))))
+            shards.append(statistic.start(replace(about, share=len(index))))
             for part in torch.split(index, 50):
                 shards[-1].update((x[part],), part)
 
-        found = finished(gather, about, *shards)
+        found = finished(statistic, about, *shards)
 
         assert found["index"].tolist() == list(range(70))
         assert found["images"][:, 0, 0, 0].tolist() == list(range(70))

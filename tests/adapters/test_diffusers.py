@@ -47,8 +47,12 @@ def test_it_reconstructs_from_the_mean_of_the_posterior() -> None:
 def test_it_is_measured_like_any_other() -> None:
     frame = genbench.evaluate(
         {"halves": genbench.wrap_diffusers(Halves())},
-        data="toyfaces:60", resolution=16, metrics=["rmse", "swd"], pairs=8, images=8,
-    )  # fmt: skip
+        data="toyfaces:60",
+        resolution=16,
+        metrics=["rmse", "swd"],
+        pairs=8,
+        images=8,
+    )
     values = frame.set_index("score")
 
     assert 0 < values.loc["rmse", "value"] < 128

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genbench.registry import room
+from genbench.registry import plugin
 
-IntroVAE: Any = room("model", "introvae").load()
+IntroVAE: Any = plugin("model", "introvae").load()
 SMALL = {"latent": 6, "channels": (8, 16), "batch": 8, "beta": 0.7, "margin": 20.0}
 
 

@@ -8,9 +8,9 @@ import small_parts
 import torch
 
 from genbench.interfaces import Batch
-from genbench.registry import room
+from genbench.registry import plugin
 
-Pioneer: Any = room("model", "pioneer").load()
+Pioneer: Any = plugin("model", "pioneer").load()
 S = 32  # images a phase, in these tests
 SMALL = {"latent": 16, "phase_images": S, "batches": (8,) * 9, "buffer": 12}
 

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from genbench.interfaces import Batch
-from genbench.registry import room
+from genbench.registry import plugin
 
 proggan: Any = import_module("genbench.baselines.proggan")
-ProgGAN: Any = room("model", "proggan").load()
+ProgGAN: Any = plugin("model", "proggan").load()
 STABLE, FADE = 64, 64  # images, in these tests
 SMALL = {
     "latent": 8,

@@ -15,9 +15,9 @@ from waiting import Waits
 
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch
-from genbench.registry import room
+from genbench.registry import plugin
 
-AGE: Any = room("model", "age").load()
+AGE: Any = plugin("model", "age").load()
 losses: Any = import_module("genbench.baselines._parts.losses")
 
 SMALL: dict[str, Any] = {

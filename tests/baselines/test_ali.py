@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch, Prepares
-from genbench.registry import room
+from genbench.registry import plugin
 from genbench.settings import Layer, resolve
 
 nets: Any = import_module("genbench.baselines._parts.ali_networks")
-ALI: Any = room("model", "ali").load()
+ALI: Any = plugin("model", "ali").load()
 LOG_2 = math.log(2)
 SMALL = {"latent": 32, "width": 0.25, "batch": 50, "weight_std": 0.05, "lr": 1e-3}
 

@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from genbench import runs
 from genbench.errors import BadSetting
-from genbench.registry import room
+from genbench.registry import plugin
 from genbench.settings import Layer, resolve
 from genbench.training.ema import Averages
 
 layers: Any = import_module("genbench.baselines._parts.layers")
 batch_kl: Any = import_module("genbench.baselines._parts.losses").batch_kl
-Balanced: Any = room("model", "balanced_pioneer").load()
+Balanced: Any = plugin("model", "balanced_pioneer").load()
 
 ROWS = ((0, 4, 0.0, 1e-3), (32, 8, 0.0, 5e-4), (64, 8, 0.2, 1e-3))
 SMALL = {"latent": 16, "rows": ROWS, "fade_images": 16, "batches": (8,) * 9, "buffer": 12}

@@ -12,9 +12,9 @@ from waiting import Waits
 
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch
-from genbench.registry import room
+from genbench.registry import plugin
 
-DCGAN: Any = room("model", "dcgan").load()
+DCGAN: Any = plugin("model", "dcgan").load()
 
 SMALL: dict[str, Any] = {"latent": 8, "base": 4, "batch": 8, "epochs": 2, "search_steps": 20}
 

@@ -23,10 +23,10 @@ from genbench.interfaces import (
     Interpolates,
     Prepares,
 )
-from genbench.registry import room
+from genbench.registry import plugin
 from genbench.settings import Layer, resolve
 
-GLO: Any = room("model", "glo").load()
+GLO: Any = plugin("model", "glo").load()
 SIDE = 16
 SMALL = {"latent": 6, "base": 4, "batch": 8, "search_steps": 30}
 

@@ -52,9 +52,12 @@ def test_a_run_stopped_and_resumed_is_the_same_run(optimizer: str, tmp_path: Pat
     """Weights and table, bit by bit; batches reach over the end of the epoch."""
     straight = train(tmp_path / "straight", optimizer=optimizer)
     run = genbench.train(
-        "glo", settings=SETTINGS | {"optimizer": optimizer},
-        training=TRAINING | {"minutes": 0}, runs_dir=tmp_path, name="run",
-    )  # fmt: skip
+        "glo",
+        settings=SETTINGS | {"optimizer": optimizer},
+        training=TRAINING | {"minutes": 0},
+        runs_dir=tmp_path,
+        name="run",
+    )
     for _ in range(3):
         run, _ = genbench.resume(run.folder, {"minutes": 0})
     run, _ = genbench.resume(run.folder)

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch, Decodes, Draws, Encodes, Generates, Interpolates
-from genbench.registry import room
+from genbench.registry import plugin
 from genbench.settings import Layer, resolve
 
-PCA: Any = room("model", "pca").load()
+PCA: Any = plugin("model", "pca").load()
 SIDE = 8
 PIXELS = 3 * SIDE**2
 

@@ -86,8 +86,8 @@ def test_between_two_looks_nothing_changes() -> None:
     assert schedule.last_look(600_063) == 599_552
     assert schedule.last_look(600_064) == 600_064
     assert {schedule.place(600_064 + i).alpha for i in (0, 128, 511)} == {64 / 600_000}
-    looks = {schedule.last_look(seen) for seen in range(2_990_000, 3_010_000)}
-    steps = [b - a for a, b in zip(sorted(looks), sorted(looks)[1:], strict=False)]
+    inputs = {schedule.last_look(seen) for seen in range(2_990_000, 3_010_000)}
+    steps = [b - a for a, b in zip(sorted(inputs), sorted(inputs)[1:], strict=False)]
     assert set(steps) == {512, 256}  # batches of 128, then of 64
     assert sorted(steps, reverse=True) == steps
 

@@ -14,10 +14,10 @@ from waiting import Waits
 
 from genbench.errors import BadInput, BadSetting
 from genbench.interfaces import Continues, Decodes, Draws, Encodes, Generates, Interpolates
-from genbench.registry import room
+from genbench.registry import plugin
 from genbench.settings import Layer, resolve
 
-ProgGANL1: Any = room("model", "proggan_l1").load()
+ProgGANL1: Any = plugin("model", "proggan_l1").load()
 SHAPE = {name: SMALL[name] for name in ("latent", "fmap_base", "fmap_max")}
 GROWN = 320  # images after which the small ProgGAN stands at 8x8
 
@@ -169,7 +169,7 @@ def test_settings_out_of_range_are_refused(change: dict[str, Any], message: str)
 
 @pytest.mark.parametrize("preset", ProgGANL1.PRESETS)
 def test_presets_fit_the_proggan_of_the_same_name(preset: str) -> None:
-    ProgGAN = room("model", "proggan").load()
+    ProgGAN = plugin("model", "proggan").load()
     resolution = ProgGANL1.PRESET_RESOLUTION[preset]
     mine, theirs = (
         resolve(model.Settings, [Layer("preset", model.PRESETS[preset])], "model").values

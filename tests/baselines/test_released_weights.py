@@ -29,10 +29,14 @@ def drawn(shapes: dict[str, tuple[int, ...]], seed: int, prefix: str = "") -> We
     """Random tensors of these shapes; a running variance is positive."""
     rng = torch.Generator().manual_seed(seed)
     return OrderedDict(
-        (prefix + name, torch.randn(shape, generator=rng).abs() + 0.5
-         if name.endswith("var") else torch.randn(shape, generator=rng) * 0.3)
+        (
+            prefix + name,
+            torch.randn(shape, generator=rng).abs() + 0.5
+            if name.endswith("var")
+            else torch.randn(shape, generator=rng) * 0.3,
+        )
         for name, shape in shapes.items()
-    )  # fmt: skip
+    )
 
 
 def save(path: Path, value: Any) -> str:
@@ -140,18 +144,33 @@ def age(latent: int) -> tuple[nn.Module, nn.Module]:
     """The released 32x32 networks, w = 8: layers in the order of its files."""
     w = 8
     encoder = nn.Sequential(
-        nn.Conv2d(3, w, 4, 2, 1, bias=False), nn.LeakyReLU(0.2),
-        nn.Conv2d(w, 2 * w, 4, 2, 1, bias=False), nn.BatchNorm2d(2 * w), nn.LeakyReLU(0.2),
-        nn.Conv2d(2 * w, 4 * w, 4, 2, 1, bias=False), nn.BatchNorm2d(4 * w), nn.LeakyReLU(0.2),
-        nn.Conv2d(4 * w, latent, 4, 2, 1), nn.AvgPool2d(2),
-    )  # fmt: skip
+        nn.Conv2d(3, w, 4, 2, 1, bias=False),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(w, 2 * w, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(2 * w),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(2 * w, 4 * w, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(4 * w),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(4 * w, latent, 4, 2, 1),
+        nn.AvgPool2d(2),
+    )
     generator = nn.Sequential(
-        nn.ConvTranspose2d(latent, 8 * w, 4, 1, 0, bias=False), nn.BatchNorm2d(8 * w), nn.ReLU(),
-        nn.ConvTranspose2d(8 * w, 4 * w, 4, 2, 1, bias=False), nn.BatchNorm2d(4 * w), nn.ReLU(),
-        nn.ConvTranspose2d(4 * w, 2 * w, 4, 2, 1, bias=False), nn.BatchNorm2d(2 * w), nn.ReLU(),
-        nn.ConvTranspose2d(2 * w, 2 * w, 4, 2, 1, bias=False), nn.BatchNorm2d(2 * w), nn.ReLU(),
-        nn.Conv2d(2 * w, 3, 1), nn.Tanh(),
-    )  # fmt: skip
+        nn.ConvTranspose2d(latent, 8 * w, 4, 1, 0, bias=False),
+        nn.BatchNorm2d(8 * w),
+        nn.ReLU(),
+        nn.ConvTranspose2d(8 * w, 4 * w, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(4 * w),
+        nn.ReLU(),
+        nn.ConvTranspose2d(4 * w, 2 * w, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(2 * w),
+        nn.ReLU(),
+        nn.ConvTranspose2d(2 * w, 2 * w, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(2 * w),
+        nn.ReLU(),
+        nn.Conv2d(2 * w, 3, 1),
+        nn.Tanh(),
+    )
     for part in [*encoder, *generator]:
         if isinstance(part, nn.BatchNorm2d):
             nn.init.uniform_(part.running_mean, -0.1, 0.1)
@@ -167,9 +186,13 @@ def test_an_age_checkpoint_gives_its_networks(tmp_path: Path) -> None:
         named = {f"main.{key}": value for key, value in net.state_dict().items()}
         files.append(f"{name}=" + save(tmp_path / f"{name}.pt", named))
     run = import_run(
-        "age", files, name="age", settings={"latent": 16, "base": 8}, resolution=32,
+        "age",
+        files,
+        name="age",
+        settings={"latent": 16, "base": 8},
+        resolution=32,
         runs_dir=tmp_path,
-    )  # fmt: skip
+    )
     found: Any = genbench.load(run.folder)
     z, images = torch.randn(3, 16), torch.rand(3, 3, 32, 32) * 2 - 1
 
@@ -177,9 +200,13 @@ def test_an_age_checkpoint_gives_its_networks(tmp_path: Path) -> None:
     close(found.encode(images), F.normalize(encoder(images).flatten(1), dim=1))
     with pytest.raises(BadInput, match=r"encoder has 6 layers called main.N, the model has 8"):
         import_run(
-            "age", files, name="big", settings={"latent": 16, "base": 8}, resolution=64,
+            "age",
+            files,
+            name="big",
+            settings={"latent": 16, "base": 8},
+            resolution=64,
             runs_dir=tmp_path,
-        )  # fmt: skip
+        )
 
 
 # --- IntroVAE
@@ -277,16 +304,22 @@ def test_an_introvae_checkpoint_gives_its_networks(tmp_path: Path, *, released: 
 def zoo(seed: int) -> tuple[Weights, Weights]:
     """Its generator and discriminator for 8x8 with 8 and 4 feature maps and 8 latents."""
     g = {
-        "formatLayer": (8 * 16, 8), "groupScale0.0": (8, 8, 3, 3),
-        "scaleLayers.0.0": (4, 8, 3, 3), "scaleLayers.0.1": (4, 4, 3, 3),
-        "toRGBLayers.0": (3, 8, 1, 1), "toRGBLayers.1": (3, 4, 1, 1),
-    }  # fmt: skip
+        "formatLayer": (8 * 16, 8),
+        "groupScale0.0": (8, 8, 3, 3),
+        "scaleLayers.0.0": (4, 8, 3, 3),
+        "scaleLayers.0.1": (4, 4, 3, 3),
+        "toRGBLayers.0": (3, 8, 1, 1),
+        "toRGBLayers.1": (3, 4, 1, 1),
+    }
     d = {
-        "fromRGBLayers.0": (8, 3, 1, 1), "fromRGBLayers.1": (4, 3, 1, 1),
-        "scaleLayers.0.0": (4, 4, 3, 3), "scaleLayers.0.1": (8, 4, 3, 3),
-        "groupScaleZero.0": (8, 9, 3, 3), "groupScaleZero.1": (8, 8 * 16),
+        "fromRGBLayers.0": (8, 3, 1, 1),
+        "fromRGBLayers.1": (4, 3, 1, 1),
+        "scaleLayers.0.0": (4, 4, 3, 3),
+        "scaleLayers.0.1": (8, 4, 3, 3),
+        "groupScaleZero.0": (8, 9, 3, 3),
+        "groupScaleZero.1": (8, 8 * 16),
         "decisionLayer": (1, 8),
-    }  # fmt: skip
+    }
     both = []
     for shapes in (g, d):
         whole = {f"{name}.weight": shape for name, shape in shapes.items()}
@@ -332,9 +365,13 @@ def test_a_gan_zoo_checkpoint_gives_its_networks(tmp_path: Path) -> None:
     (average, judge), (live, _) = zoo(1), zoo(2)
     file = save(tmp_path / "pgan.pt", {"netG": live, "netD": judge, "avgG": average})
     settings = {
-        "latent": 8, "fmap_base": 16, "fmap_max": 8, "untied_bias": True, "pool_first": False,
+        "latent": 8,
+        "fmap_base": 16,
+        "fmap_max": 8,
+        "untied_bias": True,
+        "pool_first": False,
         "batches": [4] * 9,
-    }  # fmt: skip
+    }
     run = import_run(
         "proggan", [file], name="zoo", settings=settings, resolution=8, runs_dir=tmp_path
     )
@@ -347,9 +384,13 @@ def test_a_gan_zoo_checkpoint_gives_its_networks(tmp_path: Path) -> None:
     close(found.discriminator.judge(images, 1)[0], zoo_judged(judge, images))
     with pytest.raises(BadInput, match="add --set untied_bias=true"):
         import_run(
-            "proggan", [file], name="tied", settings=settings | {"untied_bias": False},
-            resolution=8, runs_dir=tmp_path,
-        )  # fmt: skip
+            "proggan",
+            [file],
+            name="tied",
+            settings=settings | {"untied_bias": False},
+            resolution=8,
+            runs_dir=tmp_path,
+        )
 
 
 # --- what cannot be imported

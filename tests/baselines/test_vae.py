@@ -14,9 +14,9 @@ from waiting import Waits
 
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch, Decodes, Draws, Encodes, Generates, Interpolates
-from genbench.registry import room
+from genbench.registry import plugin
 
-VAE: Any = room("model", "vae").load()
+VAE: Any = plugin("model", "vae").load()
 lap1: Any = import_module("genbench.baselines._parts.laplacian_loss").lap1
 SMALL = {"latent": 5, "base": 8, "batch": 6}
 

@@ -13,10 +13,10 @@ from waiting import Waits
 
 from genbench.errors import BadSetting
 from genbench.interfaces import Encodes
-from genbench.registry import room
+from genbench.registry import plugin
 from genbench.settings import Layer, resolve
 
-WGANGP: Any = room("model", "wgan_gp").load()
+WGANGP: Any = plugin("model", "wgan_gp").load()
 
 
 def build(**changes: Any) -> Any:

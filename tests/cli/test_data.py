@@ -37,8 +37,9 @@ def test_prepared_at_several_resolutions_and_then_whole(root: Path) -> None:
     assert len(prepared.stdout.splitlines()) == 2
     assert verified.exit_code == 0
     assert [line.split(",")[0] for line in verified.stdout.splitlines()] == [
-        "whole: toyfaces:24 16x16", "whole: toyfaces:24 8x8",
-    ]  # fmt: skip
+        "whole: toyfaces:24 16x16",
+        "whole: toyfaces:24 8x8",
+    ]
 
 
 def edit(name: str, change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
@@ -57,13 +58,17 @@ def edit(name: str, change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
         (edit("train.npy", lambda c: c[:-1] + bytes([c[-1] ^ 1])), "train.npy has other pixels"),
         (edit("test.npy", lambda c: c[:200] + bytes([c[200] ^ 8]) + c[201:]), "test.npy has other"),
         (edit("train.npy", lambda c: c[:-5]), "train.npy has 3963 bytes, wanted 3968"),
-        (edit("dataset.json", lambda c: c.replace(b'"resolution": 8', b'"resolution": 9')),
-         "does not belong to its fingerprint"),
-        (edit("dataset.json", lambda c: c.replace(b'"files"', b'"fires"')),
-         "dataset.json is not what genbench writes"),
+        (
+            edit("dataset.json", lambda c: c.replace(b'"resolution": 8', b'"resolution": 9')),
+            "does not belong to its fingerprint",
+        ),
+        (
+            edit("dataset.json", lambda c: c.replace(b'"files"', b'"fires"')),
+            "dataset.json is not what genbench writes",
+        ),
         (lambda folder: (folder / "test.npy").unlink(), "test.npy cannot be read"),
     ],
-)  # fmt: skip
+)
 def test_a_damaged_entry_is_named_with_what_to_do(
     spoil: Callable[[Path], None], why: str, root: Path
 ) -> None:

@@ -113,8 +113,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         patch.setenv("GENBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         patch.delenv("GENBENCH_WEIGHTS", raising=False)
-        for line in (f"pca --preset tiny --set latent=8 --name pca {SIDE}",
-                     f"pioneer --name pioneer {SMALL} {SIDE}"):  # fmt: skip
+        for line in (
+            f"pca --preset tiny --set latent=8 --name pca {SIDE}",
+            f"pioneer --name pioneer {SMALL} {SIDE}",
+        ):
             assert run(f"train {line}").exit_code == 0
         assert run("data prepare toyfaces:240 --resolution 16").exit_code == 0
         for number, name in enumerate(["vae", "age-celeba-64"]):

@@ -53,8 +53,18 @@ def test_it_trains_measures_and_reports(tmp_path: Path) -> None:
 
 
 def test_interrupted_it_goes_on_where_it_was(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "genbench", "quickstart", "--out", str(tmp_path / "q"),
-               "--models", "pioneer", "--minutes", "5"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "genbench",
+        "quickstart",
+        "--out",
+        str(tmp_path / "q"),
+        "--models",
+        "pioneer",
+        "--minutes",
+        "5",
+    ]
     child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while not (tmp_path / "q" / "runs" / "pioneer" / "tensorboard").is_dir():
         assert child.poll() is None

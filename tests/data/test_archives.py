@@ -11,7 +11,7 @@ import pytest
 
 from genbench.data import open_dataset
 from genbench.errors import BadInput
-from genbench.registry import room
+from genbench.registry import plugin
 
 Encoded = Callable[..., bytes]
 MakeFolder = Callable[..., Path]
@@ -40,7 +40,7 @@ def test_entry_that_states_too_much_is_not_unpacked(
     folder = make_folder()
     (folder / "a" / "bomb.png").write_bytes(bytes(5_000_000))
     archive = pack(folder)
-    monkeypatch.setitem(room("dataset", "zip").open().Archive.read.__globals__, "MAX_FILE", 10**6)
+    monkeypatch.setitem(plugin("dataset", "zip").open().Archive.read.__globals__, "MAX_FILE", 10**6)
 
     with pytest.raises(BadInput, match=r"1 of 61 .* a/bomb.png: states 5000000 bytes; 1000000 are"):
         open_dataset(f"zip:{archive}", 8, cache_dir=cache)

@@ -249,8 +249,11 @@ def test_preparing_goes_on_where_it_was_cut_short(after: int, tmp_path: Path) ->
     assert source.reads <= (120 - after) // 4 + 3, "a chunk or two were decoded and not written"
     (entry,) = entries(tmp_path / "clean")
     assert sorted(file.name for file in entry.iterdir()) == [
-        "attributes.npz", "dataset.json", "test.npy", "train.npy",
-    ]  # fmt: skip
+        "attributes.npz",
+        "dataset.json",
+        "test.npy",
+        "train.npy",
+    ]
 
 
 @pytest.mark.usefixtures("small_chunks")

@@ -14,9 +14,9 @@ from PIL import Image
 
 from genbench.data import open_dataset
 from genbench.errors import BadInput
-from genbench.registry import room
+from genbench.registry import plugin
 
-celeba = room("dataset", "celeba").open()
+celeba = plugin("dataset", "celeba").open()
 
 
 def jpeg(seed: int, width: int = 178, height: int = 218) -> bytes:

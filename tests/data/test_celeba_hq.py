@@ -15,13 +15,13 @@ from PIL import Image
 from genbench.data import open_dataset
 from genbench.data.source import Source
 from genbench.errors import BadInput
-from genbench.registry import room
+from genbench.registry import plugin
 
 COUNT = 60
 
 
 def opened(argument: str | None, data_dir: Path | None = None) -> Source:
-    source: Source = room("dataset", "celeba-hq").load()(argument, data_dir)
+    source: Source = plugin("dataset", "celeba-hq").load()(argument, data_dir)
     return source
 
 

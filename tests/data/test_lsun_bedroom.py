@@ -16,13 +16,13 @@ from genbench.data import open_dataset
 from genbench.data.source import Source
 from genbench.data.sources._lmdb import Lmdb
 from genbench.errors import BadInput, BadSetting
-from genbench.registry import room
+from genbench.registry import plugin
 
 TRAIN, VALIDATION = 90, 6
 
 
 def opened(argument: str | None, data_dir: Path | None = None) -> Source:
-    source: Source = room("dataset", "lsun-bedroom").load()(argument, data_dir)
+    source: Source = plugin("dataset", "lsun-bedroom").load()(argument, data_dir)
     return source
 
 

@@ -14,11 +14,11 @@ from genbench.data import open_dataset
 from genbench.data.source import Source
 from genbench.data.sources._mat import read_arrays
 from genbench.errors import BadInput, BadSetting
-from genbench.registry import room
+from genbench.registry import plugin
 
 
 def opened(argument: str | None, data_dir: Path | None = None) -> Source:
-    source: Source = room("dataset", "svhn").load()(argument, data_dir)
+    source: Source = plugin("dataset", "svhn").load()(argument, data_dir)
     return source
 
 
@@ -141,7 +141,7 @@ FOUR = struct.pack("<2i", 4, 1)
         (mat(SMALL.replace(FOUR, struct.pack("<2i", -4, -1))), r"sizes \(-4"),
         (mat(SMALL[:48]), "ends"),
     ],
-)  # fmt: skip
+)
 def test_damaged_file_is_one_clear_line(content: bytes, words: str, tmp_path: Path) -> None:
     file = tmp_path / "a.mat"
     file.write_bytes(content)
@@ -165,13 +165,17 @@ def test_any_cut_and_any_changed_byte_is_a_clear_line_or_a_value(tmp_path: Path)
 
 def test_other_sizes_and_labels_are_refused(folder: Path) -> None:
     file = folder / "test_32x32.mat"
-    file.write_bytes(mat(matrix("X", np.zeros((32, 32, 3, 2), np.uint8)), matrix(
-        "y", np.zeros((2, 1), np.uint8))))  # fmt: skip
+    file.write_bytes(
+        mat(
+            matrix("X", np.zeros((32, 32, 3, 2), np.uint8)), matrix("y", np.zeros((2, 1), np.uint8))
+        )
+    )
     with pytest.raises(BadInput, match="labels from 0 to 0; 1 to 10 were wanted"):
         opened(str(folder)).is_test()
 
-    file.write_bytes(mat(matrix("X", np.zeros((32, 32, 3, 3), np.uint8)), matrix(
-        "y", np.ones((2, 1), np.uint8))))  # fmt: skip
+    file.write_bytes(
+        mat(matrix("X", np.zeros((32, 32, 3, 3), np.uint8)), matrix("y", np.ones((2, 1), np.uint8)))
+    )
     with pytest.raises(BadInput, match=r"\(32, 32, 3, 3\) and 2 labels"):
         opened(str(folder)).is_test()
 

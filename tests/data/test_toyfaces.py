@@ -20,9 +20,9 @@ from genbench.data.toyfaces.attributes import (
 )
 from genbench.data.toyfaces.shapes import Sheet
 from genbench.errors import BadInput, BadSetting
-from genbench.registry import room
+from genbench.registry import plugin
 
-toyfaces: Any = room("dataset", "toyfaces").open()
+toyfaces: Any = plugin("dataset", "toyfaces").open()
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_hash_is_splitmix64() -> None:
 @pytest.mark.parametrize("resolution", [8, 32, 48])
 def test_row_does_not_depend_on_the_batch_it_is_drawn_in(resolution: int) -> None:
     """One grey level of room: the tail of a vector may be rounded in another way."""
-    source = toyfaces.ROOM(None, None)
+    source = toyfaces.SOURCE(None, None)
     whole = source.read(0, 150, resolution).images.astype(int)
     parts = [source.read(*rows, resolution).images for rows in ((0, 1), (1, 98), (98, 150))]
 
@@ -133,14 +133,40 @@ def test_attributes_are_independent_of_each_other() -> None:
 # Mean change in grey levels over all 64 x 64 x 3 numbers from one end of an attribute to the
 # other: about half of the least that version 1 of the drawing gave on 24 faces.
 CHANGES = {
-    "smile": 0.06, "mouth_open": 0.25, "mouth_size": 0.05, "yaw": 2, "tilt": 4,
-    "face_width": 2.4, "face_height": 1.5, "jaw": 0.24, "skin": 8, "blush": 0.06,
-    "eye_size": 0.6, "eye_open": 0.6, "eye_spacing": 0.55, "eye_colour": 0.045, "gaze": 0.28,
-    "brow_height": 0.1, "brow_slant": 0.07, "brow_weight": 0.05, "nose_size": 0.035,
-    "hair_style": 1.8, "hair_colour": 8, "hair_length": 1.8, "parting": 0.4, "beard": 0.5,
-    "glasses": 0.5, "glasses_shape": 0.28, "glasses_colour": 0.47, "hat": 3.7, "hat_colour": 5.5,
-    "shirt_colour": 3.8, "light": 2.6, "background": 8, "gradient": 11,
-}  # fmt: skip
+    "smile": 0.06,
+    "mouth_open": 0.25,
+    "mouth_size": 0.05,
+    "yaw": 2,
+    "tilt": 4,
+    "face_width": 2.4,
+    "face_height": 1.5,
+    "jaw": 0.24,
+    "skin": 8,
+    "blush": 0.06,
+    "eye_size": 0.6,
+    "eye_open": 0.6,
+    "eye_spacing": 0.55,
+    "eye_colour": 0.045,
+    "gaze": 0.28,
+    "brow_height": 0.1,
+    "brow_slant": 0.07,
+    "brow_weight": 0.05,
+    "nose_size": 0.035,
+    "hair_style": 1.8,
+    "hair_colour": 8,
+    "hair_length": 1.8,
+    "parting": 0.4,
+    "beard": 0.5,
+    "glasses": 0.5,
+    "glasses_shape": 0.28,
+    "glasses_colour": 0.47,
+    "hat": 3.7,
+    "hat_colour": 5.5,
+    "shirt_colour": 3.8,
+    "light": 2.6,
+    "background": 8,
+    "gradient": 11,
+}
 
 
 def ends(name: str, resolution: int) -> tuple[Tensor, Tensor]:
@@ -193,7 +219,7 @@ def test_attributes_that_are_not_worn_change_nothing() -> None:
 
 @pytest.mark.parametrize("resolution", [8, 31, 64])
 def test_pictures_are_bytes_of_the_size_asked_for(resolution: int) -> None:
-    chunk = toyfaces.ROOM("60", None).read(55, 70, resolution)
+    chunk = toyfaces.SOURCE("60", None).read(55, 70, resolution)
 
     assert chunk.images.shape == (5, 3, resolution, resolution)
     assert chunk.images.dtype == np.uint8
@@ -247,7 +273,7 @@ def test_painting_only_some_rows_cuts_nothing_off(monkeypatch: pytest.MonkeyPatc
     ("argument", "rows", "test"), [(None, 12_000, 2_000), ("600", 600, 100), ("6", 6, 1)]
 )
 def test_last_sixth_is_held_out(argument: str | None, rows: int, test: int) -> None:
-    source = toyfaces.ROOM(argument, None)
+    source = toyfaces.SOURCE(argument, None)
 
     assert len(source) == rows
     assert np.flatnonzero(source.is_test()).tolist() == list(range(rows - test, rows))
@@ -255,7 +281,7 @@ def test_last_sixth_is_held_out(argument: str | None, rows: int, test: int) -> N
 
 
 def test_a_smaller_set_is_the_start_of_the_larger_one() -> None:
-    small, large = (toyfaces.ROOM(n, None) for n in ("20", "600"))
+    small, large = (toyfaces.SOURCE(n, None) for n in ("20", "600"))
 
     assert np.array_equal(small.read(0, 20, 16).images, large.read(0, 20, 16).images)
     assert small.stamp() != large.stamp()
@@ -264,14 +290,14 @@ def test_a_smaller_set_is_the_start_of_the_larger_one() -> None:
 @pytest.mark.parametrize("argument", ["", "5", "many", "-60", "1e3", "6.5", "٦٠"])
 def test_a_bad_number_of_faces_is_named(argument: str) -> None:
     with pytest.raises(BadSetting, match="toyfaces:N draws N faces") as error:
-        toyfaces.ROOM(argument, None)
+        toyfaces.SOURCE(argument, None)
     assert repr(argument) in str(error.value)
 
 
 @pytest.mark.parametrize("resolution", [7, 1025])
 def test_a_resolution_out_of_range_is_refused(resolution: int) -> None:
     with pytest.raises(BadInput, match=f"8 to 1024 pixels on a side, asked for {resolution}"):
-        toyfaces.ROOM(None, None).read(0, 1, resolution)
+        toyfaces.SOURCE(None, None).read(0, 1, resolution)
 
 
 @pytest.mark.parametrize(

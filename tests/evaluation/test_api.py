@@ -34,9 +34,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         genbench.train(
-            "pca", settings={"latent": 16}, runs_dir=place, name="pca",
+            "pca",
+            settings={"latent": 16},
+            runs_dir=place,
+            name="pca",
             training={"data": "toyfaces:300", "resolution": 16, "grids": 0},
-        )  # fmt: skip
+        )
     return place
 
 
@@ -203,9 +206,13 @@ def test_an_evaluation_is_one_version_of_the_table(
 ) -> None:
     for _ in range(2):
         genbench.evaluate(
-            "pca", data=data, metrics=["rmse", "psnr"], runs_dir=folder, table=tmp_path / "t",
+            "pca",
+            data=data,
+            metrics=["rmse", "psnr"],
+            runs_dir=folder,
+            table=tmp_path / "t",
             **SMALL,
-        )  # fmt: skip
+        )
 
     store = Store(tmp_path / "t")
     assert store.version() == 1
@@ -304,7 +311,7 @@ def test_an_interrupted_evaluation_goes_on_at_the_finished_passes(
     def interrupted(stream: Any, *rest: Any) -> Any:
         if len(done) == limit:
             raise KeyboardInterrupt
-        done.append(next(iter(stream.views)))
+        done.append(next(iter(stream.streams)))
         return collect(stream, *rest)
 
     monkeypatch.setattr(passes, "collect", interrupted)
@@ -353,11 +360,11 @@ def test_a_run_that_cannot_be_loaded_says_so_for_every_metric(
     assert all("damaged or missing" in reason for reason in frame.reason)
     from genbench.evaluation import find_candidates
     from genbench.evaluation.candidates import opened
-    from genbench.interfaces import View
+    from genbench.interfaces import Stream
 
     (broken,) = find_candidates("pca", tmp_path)
     missing = opened(broken, data, torch.device("cpu")).missing
-    assert "damaged or missing" in missing[View.PATHS]
+    assert "damaged or missing" in missing[Stream.PATHS]
 
 
 class Module(torch.nn.Module):

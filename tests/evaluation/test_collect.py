@@ -12,13 +12,13 @@ from torch import Tensor
 
 from genbench.errors import NotMeasurable
 from genbench.evaluation.collect import (
-    Stream,
+    Producer,
     collect,
     face_box,
 )
 from genbench.evaluation.evidence_cache import Cache
 from genbench.evaluation.image_checks import Watch
-from genbench.interfaces import Look, Pass, State, Tensors, View
+from genbench.interfaces import Input, Pass, State, Stream, Tensors
 
 ABOUT = Pass(torch.device("cpu"), n=10, resolution=4, side=0, seed=0)
 
@@ -76,21 +76,21 @@ WHITE = torch.full((10, 3, 4, 4), 255, dtype=torch.uint8)
 IMAGES = torch.randint(0, 256, (10, 3, 4, 4), dtype=torch.uint8)
 
 
-def stream(size: int) -> Stream:
-    views = {View.REAL: (0,), View.PAIRS: (0, 1), View.RECONSTRUCTIONS: (1,)}
-    return Stream(ABOUT, views, lambda i, j: (IMAGES[i:j], WHITE[i:j]), size)
+def producer(size: int) -> Producer:
+    streams = {Stream.REAL: (0,), Stream.PAIRS: (0, 1), Stream.RECONSTRUCTIONS: (1,)}
+    return Producer(ABOUT, streams, lambda i, j: (IMAGES[i:j], WHITE[i:j]), size)
 
 
-def real(gather: Sum, **more: Any) -> Look:
-    return Look(View.REAL, gather, **more)
+def real(statistic: Sum, **more: Any) -> Input:
+    return Input(Stream.REAL, statistic, **more)
 
 
 def test_each_image_goes_through_a_network_once_for_all_layers_and_metrics() -> None:
     network = Network()
     shown: list[int] = []
-    looks = [real(Sum("a")), real(Sum("b")), real(Sum("a")), real(Sum())]
+    inputs = [real(Sum("a")), real(Sum("b")), real(Sum("a")), real(Sum())]
 
-    found = collect(stream(4), looks, {"net": network}, shown.append).found
+    found = collect(producer(4), inputs, {"net": network}, shown.append).found
 
     assert network.calls == 3  # 10 images in batches of 4
     assert shown == [4, 4, 2]
@@ -104,16 +104,20 @@ def test_each_image_goes_through_a_network_once_for_all_layers_and_metrics() -> 
 def test_one_pass_shows_pairs_and_their_sides() -> None:
     """Pixels and features, of both rows and of one: still one forward pass an image."""
     network = Network()
-    looks = [Look(View.PAIRS, Sum("a")), Look(View.RECONSTRUCTIONS, Sum("a")),
-             Look(View.RECONSTRUCTIONS, Sum()), real(Sum("a"))]  # fmt: skip
+    inputs = [
+        Input(Stream.PAIRS, Sum("a")),
+        Input(Stream.RECONSTRUCTIONS, Sum("a")),
+        Input(Stream.RECONSTRUCTIONS, Sum()),
+        real(Sum("a")),
+    ]
 
-    found = collect(stream(10), looks, {"net": network}, lambda n: None).found
+    found = collect(producer(10), inputs, {"net": network}, lambda n: None).found
 
     assert network.calls == 2  # the image and its reconstruction
     white, black = WHITE.double().sum(), IMAGES.double().sum()
-    assert found[looks[0]]["total"] == white  # the last row that Sum was given
-    assert found[looks[1]]["total"] == found[looks[2]]["total"] == white
-    assert found[looks[3]]["total"] == black
+    assert found[inputs[0]]["total"] == white  # the last row that Sum was given
+    assert found[inputs[1]]["total"] == found[inputs[2]]["total"] == white
+    assert found[inputs[3]]["total"] == black
 
 
 def test_the_face_box_is_cut_before_anybody_looks() -> None:
@@ -140,7 +144,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_nothing_is_counted_twice() -> N
 
     network, shown = Small(), []
 
-    found = collect(stream(10), [real(Sum("a"))], {"net": network}, shown.append).found
+    found = collect(producer(10), [real(Sum("a"))], {"net": network}, shown.append).found
 
     assert network.sizes == [10, 5, 2, 2, 2, 2, 2]
     assert sum(shown) == 10
@@ -154,11 +158,11 @@ def test_one_image_that_does_not_fit_is_an_error() -> None:
             raise torch.OutOfMemoryError("no")
 
     with pytest.raises(torch.OutOfMemoryError):
-        collect(stream(4), [real(Sum("a"))], {"net": Never()}, lambda n: None)
+        collect(producer(4), [real(Sum("a"))], {"net": Never()}, lambda n: None)
 
 
 def test_what_cannot_start_does_not_spoil_the_rest() -> None:
-    found = collect(stream(4), [real(Sum(refuse=True)), real(Sum())], {}, lambda n: None)
+    found = collect(producer(4), [real(Sum(refuse=True)), real(Sum())], {}, lambda n: None)
 
     assert str(found.failed[real(Sum(refuse=True))]) == "not today"
     assert found.found[real(Sum())]["total"] == IMAGES.double().sum()

@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from genbench.errors import BadInput
-from genbench.evaluation.collect import BatchSize, Stream, collect
+from genbench.evaluation.collect import BatchSize, Producer, collect
 from genbench.evaluation.image_checks import Seen, Watch, remark
-from genbench.interfaces import Look, Pass, View
-from genbench.registry import room
+from genbench.interfaces import Input, Pass, Stream
+from genbench.registry import plugin
 
 CPU = torch.device("cpu")
 
@@ -125,13 +125,17 @@ def pass_over(n: int, waits: Waits) -> int:
         return (eye.quantised(images, start),)
 
     names = ["fid", "kid", "inception_score", "swd", "ms_ssim"]
-    metrics = [room("metric", name).load() for name in names]
-    looks = [look for metric in metrics for look in metric.looks.values()
-             if look.view is View.SAMPLES]  # fmt: skip
-    stream = Stream(about, {View.SAMPLES: (0,)}, produce, 10, watch=eye)
+    metrics = [plugin("metric", name).load() for name in names]
+    inputs = [
+        input_
+        for metric in metrics
+        for input_ in metric.inputs.values()
+        if input_.stream is Stream.SAMPLES
+    ]
+    producer = Producer(about, {Stream.SAMPLES: (0,)}, produce, 10, watch=eye)
     before = len(waits.found)
     with waits:
-        collect(stream, looks, {"inception": Network()}, lambda _: None)
+        collect(producer, inputs, {"inception": Network()}, lambda _: None)
     return len(waits.found) - before
 
 
@@ -152,9 +156,11 @@ def sizes(fits: int, first: int, most: int, n: int = 100) -> list[int]:
             raise torch.OutOfMemoryError("no room")
         return (torch.full((stop - start, 3, 4, 4), 7, dtype=torch.uint8),)
 
-    gather = room("metric", "neighbours").load().looks["generated"].gather
-    stream = Stream(Pass(CPU, n, 4, 1, 0), {View.SAMPLES: (0,)}, produce, first, most)
-    (found,) = collect(stream, [Look(View.SAMPLES, gather)], {}, lambda _: None).found.values()
+    statistic = plugin("metric", "neighbours").load().inputs["generated"].statistic
+    producer = Producer(Pass(CPU, n, 4, 1, 0), {Stream.SAMPLES: (0,)}, produce, first, most)
+    (found,) = collect(
+        producer, [Input(Stream.SAMPLES, statistic)], {}, lambda _: None
+    ).found.values()
     assert found["index"].tolist() == list(range(n))  # every row, and none twice
     return tried
 

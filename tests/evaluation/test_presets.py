@@ -11,7 +11,7 @@ from genbench.data import open_dataset
 from genbench.errors import BadSetting, NotEnoughData
 from genbench.evaluation import PRESETS, Evaluation, find_metrics, parts, remarks
 from genbench.evaluation.plan import _sizes
-from genbench.interfaces import View
+from genbench.interfaces import Stream
 
 # Of the tables of the papers: (metrics, samples, real, pairs, steps, sets); None: what there is.
 PAPERS = {
@@ -62,10 +62,10 @@ def test_every_paper_is_tested_here() -> None:
 
 @pytest.mark.parametrize(("metric", "crop"), [("ppl:face", True), ("ppl", False)])
 def test_paths_have_the_step_and_the_crop_of_the_paper(metric: str, crop: bool) -> None:
-    (look,) = find_metrics([metric])[metric].looks.values()
+    (input_,) = find_metrics([metric])[metric].inputs.values()
 
-    assert look.step is not None
-    assert (look.step.epsilon, look.step.ends, look.face) == (1e-4, False, crop)
+    assert input_.step is not None
+    assert (input_.step.epsilon, input_.step.ends, input_.face) == (1e-4, False, crop)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_reference_may_be_smaller_than_the_set_of_samples() -> None:
         _sizes(Evaluation(metrics=("fid",), images=70), data)
 
     fewer = _sizes(Evaluation(**{**vars(asked), "fewer": True}), data)
-    assert [fewer[view] for view in (View.SAMPLES, View.REAL, View.PAIRS)] == [70, 50, 10]
+    assert [fewer[stream] for stream in (Stream.SAMPLES, Stream.REAL, Stream.PAIRS)] == [70, 50, 10]
 
 
 def test_the_protocol_says_how_many_real_images_there_were(tmp_path: Path) -> None:

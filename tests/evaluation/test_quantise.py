@@ -97,8 +97,9 @@ def test_the_floor_is_written_by_the_same_rule(data: Dataset) -> None:
     )
     plain = genbench.evaluate(Exact(), data=data, metrics=["swd"], anchors=True, **SMALL)
 
-    floors = [f[(f.model == "real images") & (f.score == "swd")].value.iloc[0]
-              for f in (frame, plain)]  # fmt: skip
+    floors = [
+        f[(f.model == "real images") & (f.score == "swd")].value.iloc[0] for f in (frame, plain)
+    ]
     assert floors[0] == pytest.approx(floors[1], rel=0.05)
     assert floors[0] != floors[1]
 

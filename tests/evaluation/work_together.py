@@ -15,8 +15,19 @@ from genbench import features
 from genbench.distributed import group
 from genbench.errors import GenbenchError
 
-METRICS = ["fid", "kid", "inception_score", "precision_recall", "swd", "rmse", "ms_ssim", "lpips",
-           "neighbours", "rfid", "ppl"]  # fmt: skip
+METRICS = [
+    "fid",
+    "kid",
+    "inception_score",
+    "precision_recall",
+    "swd",
+    "rmse",
+    "ms_ssim",
+    "lpips",
+    "neighbours",
+    "rfid",
+    "ppl",
+]
 
 
 class Fake:
@@ -68,14 +79,25 @@ def main(devices: int, trouble: str, table: str) -> None:
         features.load = lambda name, **_: Fake(name)  # type: ignore[assignment]
     try:
         frame: Any = genbench.evaluate(
-            Model(trouble), data="toyfaces:400", resolution=32, metrics=metrics, table=table,
-            images=images, pairs=50, paths=70, repeats=2, batch=32, devices=devices,
-        )  # fmt: skip
+            Model(trouble),
+            data="toyfaces:400",
+            resolution=32,
+            metrics=metrics,
+            table=table,
+            images=images,
+            pairs=50,
+            paths=70,
+            repeats=2,
+            batch=32,
+            devices=devices,
+        )
     except GenbenchError as error:
         sys.stdout.write(json.dumps({"rank": group.rank(), "error": str(error)}) + "\n")
         return
-    numbers = {row.score: [row.value, row.spread, row.n, row.reason, row.protocol_id]
-               for row in frame.itertuples()}  # fmt: skip
+    numbers = {
+        row.score: [row.value, row.spread, row.n, row.reason, row.protocol_id]
+        for row in frame.itertuples()
+    }
     sys.stdout.write(json.dumps({"rank": group.rank(), "numbers": numbers}) + "\n")
 
 

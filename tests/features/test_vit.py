@@ -18,7 +18,7 @@ from genbench import features
 from genbench.errors import BadInput, MissingWeights, NotMeasurable, WrongWeights
 from genbench.evaluation import find_metrics
 from genbench.features import _vit, clip, dinov2
-from genbench.interfaces import View
+from genbench.interfaces import Stream
 from genbench.runtime import atomic
 
 CPU = torch.device("cpu")
@@ -111,8 +111,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_dinov2_is_torchvisions_transformer(folder: Path) -> None:
     images = noise(3, 224)
     network = features.load("dinov2", weights_dir=folder, device=CPU)
-    mean, std = (torch.tensor(each).view(1, 3, 1, 1) for each in (
-        (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))  # fmt: skip
+    mean, std = (
+        torch.tensor(each).view(1, 3, 1, 1)
+        for each in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    )
 
     found = network(images, ("cls",))["cls"]
 
@@ -167,8 +169,13 @@ def by_torch(drawn: dict[str, Tensor], images: Tensor, quick: bool) -> Tensor:
         layer = nn.TransformerEncoderLayer(
             WIDTH, WIDTH // 64, 4 * WIDTH, 0.0, bend, norm_first=True, batch_first=True
         ).eval()
-        names = {"self_attn.": "attn.", "linear1": "mlp.c_fc", "linear2": "mlp.c_proj",
-                 "norm1": "ln_1", "norm2": "ln_2"}  # fmt: skip
+        names = {
+            "self_attn.": "attn.",
+            "linear1": "mlp.c_fc",
+            "linear2": "mlp.c_proj",
+            "norm1": "ln_1",
+            "norm2": "ln_2",
+        }
         state = {}
         for theirs in layer.state_dict():
             ours = theirs
@@ -268,11 +275,14 @@ def test_recipe_names_the_file_and_its_sha256(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("dinov2", r"dinov2 has no weights of its own; put one of dinov2_vitl14_pretrain.pth.*"
-                   r"fetch https://dl.fbaipublicfiles.com/dinov2"),
+        (
+            "dinov2",
+            r"dinov2 has no weights of its own; put one of dinov2_vitl14_pretrain.pth.*"
+            r"fetch https://dl.fbaipublicfiles.com/dinov2",
+        ),
         ("clip", "clip has no weights of its own; put one of clip_vit_b_32_openai.safetensors"),
     ],
-)  # fmt: skip
+)
 def test_without_weights_it_says_what_to_give(
     name: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -311,7 +321,7 @@ def test_distances_are_never_called_fid() -> None:
         (column,) = metric.columns.values()
         assert list(metric.columns) == [name]
         assert "FID" not in column.title
-        assert {look.view for look in metric.looks.values()} == {View.REAL, View.SAMPLES}
+        assert {input_.stream for input_ in metric.inputs.values()} == {Stream.REAL, Stream.SAMPLES}
 
 
 def test_a_model_is_measured_with_the_weights_that_are_given(
@@ -326,8 +336,12 @@ def test_a_model_is_measured_with_the_weights_that_are_given(
             return torch.rand(n, 3, 16, 16, generator=rng) * 2 - 1
 
     asked: dict[str, Any] = {
-        "data": "toyfaces:40", "resolution": 16, "metrics": ["fd_clip"], "images": 8, "repeats": 1
-    }  # fmt: skip
+        "data": "toyfaces:40",
+        "resolution": 16,
+        "metrics": ["fd_clip"],
+        "images": 8,
+        "repeats": 1,
+    }
     row = genbench.evaluate({"g": Grey()}, weights_dir=folder, **asked).iloc[0]
     without = genbench.evaluate({"g": Grey()}, weights_dir=tmp_path, **asked).iloc[0]
 

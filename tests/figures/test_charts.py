@@ -33,13 +33,17 @@ def fid(model: str, value: float, spread: float = 0.0, **changes: Any) -> Record
 
 
 def rmse(model: str, value: float | None, **changes: Any) -> Record:
-    about: dict[str, Any] = {"model": model, "metric": "rmse", "score": "rmse", "spread": 0.1,
-                             "spread_over": "standard error over images"}  # fmt: skip
+    about: dict[str, Any] = {
+        "model": model,
+        "metric": "rmse",
+        "score": "rmse",
+        "spread": 0.1,
+        "spread_over": "standard error over images",
+    }
     return recorded(value, PAIRS, **{**about, **changes})
 
 
-THREE = [fid("a", 10), fid("b", 20), fid("c", 30),
-         rmse("a", 9.0), rmse("b", 5.0), rmse("c", 7.0)]  # fmt: skip
+THREE = [fid("a", 10), fid("b", 20), fid("c", 30), rmse("a", 9.0), rmse("b", 5.0), rmse("c", 7.0)]
 
 
 # --- Pareto front -------------------------------------------------------------------------------
@@ -85,8 +89,13 @@ def test_a_tradeoff_names_its_front_its_bars_and_its_protocols() -> None:
 
 
 def test_anchors_and_models_without_both_numbers_are_not_points() -> None:
-    records = [*THREE, fid("gan", 5), rmse("gan", None, reason="it has no encoder"),
-               fid("real", 1, anchor=True), rmse("real", 1.0, anchor=True)]  # fmt: skip
+    records = [
+        *THREE,
+        fid("gan", 5),
+        rmse("gan", None, reason="it has no encoder"),
+        fid("real", 1, anchor=True),
+        rmse("real", 1.0, anchor=True),
+    ]
     drawing = tradeoff(one_table(records, titles), "fid", "rmse", ["x", "y"])
 
     assert "Not shown: gan (no RMSE)." in drawing.words.caption
@@ -189,8 +198,10 @@ def test_only_scores_that_all_models_have_are_ranked() -> None:
 def test_a_metric_counts_once_unless_its_scores_are_asked_for() -> None:
     """swd_16 shares the protocol of swd, so it is of the same metric."""
     recipe = dataclasses.replace(RECIPE, metric="swd")
-    swd = [recorded(value, recipe, model=name, metric="swd", score="swd")
-           for name, value in (("a", 3.0), ("b", 2.0), ("c", 1.0))]  # fmt: skip
+    swd = [
+        recorded(value, recipe, model=name, metric="swd", score="swd")
+        for name, value in (("a", 3.0), ("b", 2.0), ("c", 1.0))
+    ]
     records = [*THREE, *swd, *(dataclasses.replace(r, score="swd_16") for r in swd)]
 
     assert "in 3 scores" in ranks(records, titles).words.caption
@@ -200,8 +211,11 @@ def test_a_metric_counts_once_unless_its_scores_are_asked_for() -> None:
 
 def test_mistakes_about_ranks_are_one_line() -> None:
     with pytest.raises(BadSetting, match="neither way is better for l2_norm"):
-        ranks([fid(name, 1, metric="l2_norm", score="l2_norm") for name in "ab"], titles,
-              scores=["l2_norm"])  # fmt: skip
+        ranks(
+            [fid(name, 1, metric="l2_norm", score="l2_norm") for name in "ab"],
+            titles,
+            scores=["l2_norm"],
+        )
     with pytest.raises(UnknownName, match=r"no model 'vea'\. Did you mean vae\?"):
         ranks([fid("vae", 1), fid("b", 2)], titles, models=["vea"])
     with pytest.raises(NotEnoughData, match="got 1 models and 1 such scores"):

@@ -96,8 +96,10 @@ def test_title_caption_and_alt_are_in_the_files(tmp_path: Path) -> None:
     found = read(tmp_path / "x.png")
 
     assert (found.title, found.caption, found.alt) == (
-        drawing.words.title, drawing.words.caption, drawing.words.alt,
-    )  # fmt: skip
+        drawing.words.title,
+        drawing.words.caption,
+        drawing.words.alt,
+    )
     assert b"/Title (mirror: samples)" in (tmp_path / "x.pdf").read_bytes()
     assert "4 samples of one seed".encode("utf-16-be") in (tmp_path / "x.pdf").read_bytes()
     assert drawing.render(".pdf") == drawing.render(".pdf")  # no date
@@ -125,8 +127,10 @@ def test_the_seed_chooses_the_images() -> None:
     assert not torch.equal(same, other)
     assert reconstructions(of, 8, 3).render(".png") == reconstructions(of, 8, 3).render(".png")
     assert "chosen by the seed, not by hand" in reconstructions(of).words.caption
-    assert re.search(r"data noise at 4×4, fingerprint abababababab; seed 3\.$",
-                     reconstructions(of, 8, 3).words.caption)  # fmt: skip
+    assert re.search(
+        r"data noise at 4×4, fingerprint abababababab; seed 3\.$",
+        reconstructions(of, 8, 3).words.caption,
+    )
 
 
 def test_inputs_and_outputs_are_in_the_sheet() -> None:

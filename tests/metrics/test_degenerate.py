@@ -20,18 +20,18 @@ from torch import Tensor
 from genbench.accumulators.merge import finished
 from genbench.errors import BadInput, GenbenchError, NotEnoughData, NotMeasurable
 from genbench.interfaces import Measured, Metric, Pass, Tensors
-from genbench.registry import room
+from genbench.registry import plugin
 
 CPU = torch.device("cpu")
 
 
 def function(name: str, metric: str | None = None) -> Callable[..., Any]:
-    found: Callable[..., Any] = getattr(room("metric", metric or name).open(), name)
+    found: Callable[..., Any] = getattr(plugin("metric", metric or name).open(), name)
     return found
 
 
 def metric(name: str) -> Metric:
-    found: Metric = room("metric", name).load()
+    found: Metric = plugin("metric", name).load()
     return found
 
 
@@ -53,18 +53,18 @@ def images(n: int, side: int = 32, seed: int = 0) -> Tensor:
 
 
 def gathered(name: str, argument: str, rows: Tensor, side: int, batch: int = 4) -> Tensors:
-    """What the gatherer of a metric makes of rows, batch by batch."""
-    gather = metric(name).looks[argument].gather
+    """What the statistic of a metric makes of rows, batch by batch."""
+    statistic = metric(name).inputs[argument].statistic
     about = Pass(CPU, len(rows), rows.shape[-1], side, 0)
-    accumulator = gather.start(about)
+    accumulator = statistic.start(about)
     for index in torch.split(torch.arange(len(rows)), batch):
         accumulator.update((rows[index],), index)
-    return finished(gather, about, accumulator)
+    return finished(statistic, about, accumulator)
 
 
 def measured(name: str, real: Tensor, generated: Tensor) -> dict[str, Measured]:
     sides = {"real": (real, 0), "generated": (generated, 1)}
-    arguments = {arg: gathered(name, arg, *sides[arg]) for arg in metric(name).looks}
+    arguments = {arg: gathered(name, arg, *sides[arg]) for arg in metric(name).inputs}
     return dict(metric(name).compute(**arguments))
 
 
@@ -73,8 +73,9 @@ def measured(name: str, real: Tensor, generated: Tensor) -> dict[str, Measured]:
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
 @pytest.mark.parametrize("name", ["fid", "kid", "precision_recall", "fid_inf"])
-@pytest.mark.parametrize(("argument", "side", "word"), [("real", 0, "real"),
-                                                        ("generated", 1, "generated")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("argument", "side", "word"), [("real", 0, "real"), ("generated", 1, "generated")]
+)
 def test_features_that_are_not_finite_name_image_and_side(
     bad: float, name: str, argument: str, side: int, word: str
 ) -> None:
@@ -109,7 +110,7 @@ def test_too_few_images_for_a_set_are_counted(n: int) -> None:
     few, many = features(n), features(9)
     for side, word in ((0, "real"), (1, "generated")):
         with pytest.raises(NotEnoughData, match=f"covariance needs 2 {word} images, got {n}"):
-            metric("fid").looks["real"].gather.start(Pass(CPU, n, 32, side, 0))
+            metric("fid").inputs["real"].statistic.start(Pass(CPU, n, 32, side, 0))
     with pytest.raises(NotEnoughData, match=f"needs 2 images on each side, got {n} real and 9"):
         kernel(few, many)
     with pytest.raises(NotEnoughData, match=f"need 4 images on each side, got 9 real and {n} gen"):
@@ -233,7 +234,7 @@ def test_identical_sets_are_no_distance_apart() -> None:
 
 def test_no_metric_depends_on_scipy() -> None:
     """Its sqrtm has changed its signature; ours are tested against it, and do without."""
-    folder = Path(str(room("metric", "fid").file)).parent
+    folder = Path(str(plugin("metric", "fid").file)).parent
 
     for file in folder.glob("*.py"):
         assert "import scipy" not in file.read_text()

@@ -117,7 +117,7 @@ def test_any_changed_byte_is_read_or_refused(value: int) -> None:
         (b"\x80\x04\x95pickled, for example", "no integer begins with 0x80"),
         (b"", "1 more bytes were wanted"),
     ],
-)  # fmt: skip
+)
 def test_message_says_what_is_wrong_and_what_to_do(data: bytes, words: str) -> None:
     with pytest.raises(WrongWeights) as caught:
         dlib_file.read_layers(data, "tiny.dat")

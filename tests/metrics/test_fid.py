@@ -11,11 +11,11 @@ from torch_fidelity.metric_fid import fid_statistics_to_metric
 
 from genbench.accumulators.merge import finished
 from genbench.errors import BadInput, GenbenchError, NotEnoughData
-from genbench.interfaces import Pass, Tensors, View
-from genbench.registry import room
+from genbench.interfaces import Pass, Stream, Tensors
+from genbench.registry import plugin
 
-fid = room("metric", "fid").open()
-ROOM = room("metric", "fid").load()
+fid = plugin("metric", "fid").open()
+METRIC = plugin("metric", "fid").load()
 DECAY = 1e-4  # smallest variance over largest: features of images have such spectra
 
 
@@ -47,13 +47,13 @@ def by_nuclear_norm(a: Tensor, b: Tensor) -> float:
 
 
 def gathered(rows: Tensor, sizes: list[int], side: int = 0, first: int = 0) -> Tensors:
-    """What the metric's gatherer makes of *rows* in batches of *sizes*."""
-    gather = ROOM.looks["real"].gather
-    sums = gather.start(Pass(torch.device("cpu"), len(rows), 64, side, 0))
+    """What the metric's statistic makes of *rows* in batches of *sizes*."""
+    statistic = METRIC.inputs["real"].statistic
+    sums = statistic.start(Pass(torch.device("cpu"), len(rows), 64, side, 0))
     index = torch.arange(first, first + len(rows))
     for batch, place in zip(torch.split(rows, sizes), torch.split(index, sizes), strict=True):
         sums.update((batch,), place)
-    return finished(gather, Pass(torch.device("cpu"), len(rows), 64, side, 0), sums)
+    return finished(statistic, Pass(torch.device("cpu"), len(rows), 64, side, 0), sums)
 
 
 def test_shift_costs_its_squared_length() -> None:
@@ -136,7 +136,7 @@ def test_constant_sets_leave_the_means() -> None:
     real, same = features(50, 8), torch.full((50, 8), 2.0, dtype=torch.float64)
     evidence = {"real": gathered(real, [50]), "generated": gathered(same, [50])}
 
-    found = ROOM.compute(**evidence)["fid"]
+    found = METRIC.compute(**evidence)["fid"]
 
     mean, cov = moments(real)
     assert found.value == pytest.approx(float((mean - 2).square().sum() + cov.trace()))
@@ -147,7 +147,7 @@ def test_fewer_images_than_features_is_measured_with_a_remark() -> None:
     """The remark holds the counts and how far apart two such samples are by chance."""
     a, b = features(20, 32, 1), features(30, 32, 2)
 
-    found = ROOM.compute(real=gathered(a, [20]), generated=gathered(b, [30]))["fid"]
+    found = METRIC.compute(real=gathered(a, [20]), generated=gathered(b, [30]))["fid"]
 
     assert found.value == pytest.approx(by_nuclear_norm(a, b), rel=1e-10)
     bias = fid.expected_bias(a.T.cov(), 20, 30)
@@ -241,12 +241,12 @@ def test_what_is_no_covariance_is_never_clipped_to_zero() -> None:
 
 def test_only_the_paper_layer_is_called_fid() -> None:
     """A distance at another layer has another scale, and must not share the name."""
-    assert list(ROOM.columns) == ["fid"]
-    assert {name: list(metric.columns) for name, metric in ROOM.variants.items()} == {
+    assert list(METRIC.columns) == ["fid"]
+    assert {name: list(metric.columns) for name, metric in METRIC.variants.items()} == {
         "64": ["fid_64"],
         "192": ["fid_192"],
         "768": ["fid_768"],
     }
-    for layer, metric in {"2048": ROOM, **ROOM.variants}.items():
-        assert metric.looks["real"].gather.features == ("inception", layer)
-        assert metric.looks["generated"].view is View.SAMPLES
+    for layer, metric in {"2048": METRIC, **METRIC.variants}.items():
+        assert metric.inputs["real"].statistic.features == ("inception", layer)
+        assert metric.inputs["generated"].stream is Stream.SAMPLES

@@ -10,10 +10,10 @@ from torch import Tensor
 from genbench.accumulators.merge import finished
 from genbench.errors import NotEnoughData
 from genbench.interfaces import Pass, Tensors
-from genbench.registry import room
+from genbench.registry import plugin
 
-fid_inf = room("metric", "fid_inf").open()
-ROOM = room("metric", "fid_inf").load()
+fid_inf = plugin("metric", "fid_inf").open()
+METRIC = plugin("metric", "fid_inf").load()
 D = 32
 SPREAD = torch.logspace(0, -1, D, dtype=torch.float64)  # deviations of the features
 WIDER = torch.cat([torch.full((8,), 1.3), torch.ones(D - 8)]).double()
@@ -30,14 +30,16 @@ def draw(n: int, seed: int, other: bool = False) -> Tensor:
 
 
 def gathered(rows: Tensor) -> Tensors:
-    kept = ROOM.looks["real"].gather.start(Pass(torch.device("cpu"), len(rows), 64, 0, 0))
+    kept = METRIC.inputs["real"].statistic.start(Pass(torch.device("cpu"), len(rows), 64, 0, 0))
     kept.update((rows,), torch.arange(len(rows)))
-    return finished(ROOM.looks["real"].gather, Pass(torch.device("cpu"), len(rows), 64, 0, 0), kept)
+    return finished(
+        METRIC.inputs["real"].statistic, Pass(torch.device("cpu"), len(rows), 64, 0, 0), kept
+    )
 
 
 def test_the_bias_of_few_images_goes() -> None:
     """On average over 40 pairs of sets: the truth within its error, where FID is far above."""
-    distance = room("metric", "fid").open().frechet_distance
+    distance = plugin("metric", "fid").open().frechet_distance
     found, plain = [], []
     for seed in range(40):
         a, b = draw(300, seed), draw(300, seed + 1000, other=True)
@@ -96,7 +98,7 @@ def test_points_are_those_that_the_line_is_fitted_to() -> None:
     assert shares.tolist() == pytest.approx([0.25 + 0.75 * i / 7 for i in range(8)])
     assert fid_inf.intercept(1 / shares, distances) == fid_inf.fid_inf(a, b)
     whole = (
-        room("metric", "fid").open().frechet_distance(a.mean(0), a.T.cov(), b.mean(0), b.T.cov())
+        plugin("metric", "fid").open().frechet_distance(a.mean(0), a.T.cov(), b.mean(0), b.T.cov())
     )
     assert float(distances[-1]) == pytest.approx(whole, rel=1e-9)
 
@@ -104,17 +106,17 @@ def test_points_are_those_that_the_line_is_fitted_to() -> None:
 def test_error_says_what_it_is_over() -> None:
     a, b = draw(200, 0).float(), draw(200, 1, other=True).float()
 
-    found = ROOM.compute(real=gathered(a), generated=gathered(b))["fid_inf"]
+    found = METRIC.compute(real=gathered(a), generated=gathered(b))["fid_inf"]
 
     assert (found.value, found.spread) == fid_inf.fid_inf(a, b)
     assert found.spread_over == "standard error of a fit over 8 sizes"
 
 
 def test_each_layer_has_a_name_of_its_own() -> None:
-    assert list(ROOM.columns) == ["fid_inf"]
-    assert [list(metric.columns) for metric in ROOM.variants.values()] == [
+    assert list(METRIC.columns) == ["fid_inf"]
+    assert [list(metric.columns) for metric in METRIC.variants.values()] == [
         ["fid_inf_64"],
         ["fid_inf_192"],
         ["fid_inf_768"],
     ]
-    assert ROOM.looks == room("metric", "kid").load().looks
+    assert METRIC.inputs == plugin("metric", "kid").load().inputs

@@ -17,9 +17,9 @@ from torch import Tensor
 from genbench import features
 from genbench.accumulators.merge import finished
 from genbench.interfaces import Pass, Tensors
-from genbench.registry import room
+from genbench.registry import plugin
 
-ROOM = room("metric", "fid").load().variants["768"]
+METRIC = plugin("metric", "fid").load().variants["768"]
 ARCHIVE = "celeba10k-aligned-89x109.zip"
 N = 300
 
@@ -50,11 +50,13 @@ def _gathered(images: Tensor, side: int) -> Tensors:
     network = features.load(
         "inception", weights_dir=Path(os.environ["GENBENCH_WEIGHTS"]), device=torch.device("cpu")
     )
-    sums = ROOM.looks["real"].gather.start(Pass(torch.device("cpu"), len(images), 64, side, 0))
+    sums = METRIC.inputs["real"].statistic.start(
+        Pass(torch.device("cpu"), len(images), 64, side, 0)
+    )
     for batch, index in _batches(images):
         sums.update((network(batch, ("768",))["768"],), index)
     return finished(
-        ROOM.looks["real"].gather, Pass(torch.device("cpu"), len(images), 64, side, 0), sums
+        METRIC.inputs["real"].statistic, Pass(torch.device("cpu"), len(images), 64, side, 0), sums
     )
 
 
@@ -66,8 +68,8 @@ def test_faces_are_near_other_faces_and_far_from_noise(faces: Tensor) -> None:
     noise = torch.randint(0, 256, (N, 3, 64, 64), generator=rng, dtype=torch.uint8)
     real = _gathered(faces[:N], 0)
 
-    near = ROOM.compute(real=real, generated=_gathered(faces[N:], 1))["fid_768"].value
-    far = ROOM.compute(real=real, generated=_gathered(noise, 1))["fid_768"].value
+    near = METRIC.compute(real=real, generated=_gathered(faces[N:], 1))["fid_768"].value
+    far = METRIC.compute(real=real, generated=_gathered(noise, 1))["fid_768"].value
 
     assert near == pytest.approx(0.3045, rel=1e-3)
     assert far == pytest.approx(3.995, rel=1e-3)

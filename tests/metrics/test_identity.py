@@ -26,11 +26,11 @@ from torch.nn import functional
 from genbench.accumulators.merge import finished
 from genbench.errors import BadInput, MissingWeights, NotMeasurable, WrongWeights
 from genbench.interfaces import Json, Pass, Tensors
-from genbench.registry import room
+from genbench.registry import plugin
 
-identity = room("metric", "identity").open()
-ROOM = room("metric", "identity").load()
-GATHER = ROOM.looks["pairs"].gather
+identity = plugin("metric", "identity").open()
+METRIC = plugin("metric", "identity").load()
+GATHER = METRIC.inputs["pairs"].statistic
 dlib_network = importlib.import_module("genbench.metrics._parts.face_descriptor")
 faces_module = importlib.import_module("genbench.metrics._parts.face_detection")
 pairs = importlib.import_module("genbench.accumulators.pairs")
@@ -207,7 +207,7 @@ def test_images_without_a_face_are_counted(portraits: Tensor) -> None:
     pairs.update((portraits, blurred(portraits, 64)), torch.arange(N))
 
     kept = finished(GATHER, about(N), pairs)
-    scores = ROOM.compute(pairs=kept)
+    scores = METRIC.compute(pairs=kept)
 
     assert (~kept["found"]).nonzero().flatten().tolist() == [2, 7]
     assert scores["identity"].n == scores["identity_same"].n == N - 2
@@ -227,7 +227,7 @@ def evidence(*distances: float | None) -> Tensors:
 
 def test_scores_of_known_distances() -> None:
     """Median of 0.1, 0.6, 0.7, 0.9 is 0.65; two of four are 0.6 or less: 1/2 ± √(1/3)/2."""
-    scores = ROOM.compute(pairs=evidence(0.1, 0.9, None, 0.6, 0.7))
+    scores = METRIC.compute(pairs=evidence(0.1, 0.9, None, 0.6, 0.7))
 
     assert scores["identity"].value == pytest.approx(0.65)
     assert scores["identity_same"].value == 0.5
@@ -237,11 +237,11 @@ def test_scores_of_known_distances() -> None:
 
 
 def test_nothing_is_said_where_nothing_is_lost() -> None:
-    assert ROOM.compute(pairs=evidence(0.1, 0.2, 0.3))["identity"].note is None
+    assert METRIC.compute(pairs=evidence(0.1, 0.2, 0.3))["identity"].note is None
 
 
 def test_one_pair_has_no_error_bar() -> None:
-    scores = ROOM.compute(pairs=evidence(0.4))
+    scores = METRIC.compute(pairs=evidence(0.4))
 
     assert (scores["identity"].value, scores["identity"].spread) == (pytest.approx(0.4), None)
     assert (scores["identity_same"].value, scores["identity_same"].spread) == (1.0, None)
@@ -249,7 +249,7 @@ def test_one_pair_has_no_error_bar() -> None:
 
 def test_without_any_face_there_is_no_number() -> None:
     with pytest.raises(NotMeasurable, match="no face was found on any of the 2 inputs"):
-        ROOM.compute(pairs=evidence(None, None))
+        METRIC.compute(pairs=evidence(None, None))
 
 
 def test_the_error_bar_is_that_of_a_median() -> None:
@@ -279,11 +279,16 @@ def test_protocol_names_every_step_and_both_files() -> None:
     said = json.dumps(GATHER.describe())
 
     for part in (
-        "HOG detector, upsampling 1", "5 points", "150x150", "padding 0.25", '"jitter": 0',
-        "found on the first image of a pair", "nearest to the centre",
+        "HOG detector, upsampling 1",
+        "5 points",
+        "150x150",
+        "padding 0.25",
+        '"jitter": 0',
+        "found on the first image of a pair",
+        "nearest to the centre",
         "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
         "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
-    ):  # fmt: skip
+    ):
         assert part in said
 
 
@@ -314,7 +319,7 @@ def test_another_network_can_tell_faces_apart(portraits: Tensor) -> None:
 
     assert found.all()
     assert distances.tolist() == pytest.approx([10 * 3**0.5] * N, abs=0.2)  # black corners
-    said = identity.metric(Brightness()).looks["pairs"].gather.describe()
+    said = identity.metric(Brightness()).inputs["pairs"].statistic.describe()
     assert said["descriptor"] == {"name": "brightness"}
 
 

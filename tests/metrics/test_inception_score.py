@@ -9,11 +9,11 @@ from torch_fidelity.metric_isc import isc_features_to_metric
 
 from genbench.accumulators.merge import finished
 from genbench.errors import BadInput, GenbenchError, NotEnoughData
-from genbench.interfaces import Pass, Tensors, View
-from genbench.registry import room
+from genbench.interfaces import Pass, Stream, Tensors
+from genbench.registry import plugin
 
-isc = room("metric", "inception_score").open()
-ROOM = room("metric", "inception_score").load()
+isc = plugin("metric", "inception_score").open()
+METRIC = plugin("metric", "inception_score").load()
 
 
 def logits(n: int, classes: int = 30, seed: int = 0) -> Tensor:
@@ -22,11 +22,13 @@ def logits(n: int, classes: int = 30, seed: int = 0) -> Tensor:
 
 
 def gathered(rows: Tensor, sizes: list[int]) -> Tensors:
-    sums = ROOM.looks["generated"].gather.start(Pass(torch.device("cpu"), len(rows), 64, 1, 0))
+    sums = METRIC.inputs["generated"].statistic.start(
+        Pass(torch.device("cpu"), len(rows), 64, 1, 0)
+    )
     for index in torch.split(torch.arange(len(rows)), sizes):
         sums.update((rows[index],), index)
     return finished(
-        ROOM.looks["generated"].gather, Pass(torch.device("cpu"), len(rows), 64, 1, 0), sums
+        METRIC.inputs["generated"].statistic, Pass(torch.device("cpu"), len(rows), 64, 1, 0), sums
     )
 
 
@@ -60,7 +62,7 @@ def test_a_stream_gives_what_stored_logits_give(sizes: list[int]) -> None:
     rows = logits(103, 1008)
     mean, std = isc.inception_score(rows)
 
-    found = ROOM.compute(generated=gathered(rows, sizes))["inception_score"]
+    found = METRIC.compute(generated=gathered(rows, sizes))["inception_score"]
 
     assert found.value == pytest.approx(mean, rel=1e-12)
     assert found.spread == pytest.approx(std, rel=1e-12)
@@ -70,14 +72,14 @@ def test_a_stream_gives_what_stored_logits_give(sizes: list[int]) -> None:
 def test_order_of_batches_does_not_count() -> None:
     """A split is chosen by the index of an image."""
     rows = logits(50)
-    sums = ROOM.looks["generated"].gather.start(Pass(torch.device("cpu"), 50, 64, 1, 0))
+    sums = METRIC.inputs["generated"].statistic.start(Pass(torch.device("cpu"), 50, 64, 1, 0))
     for index in torch.split(torch.arange(50), 8)[::-1]:
         sums.update((rows[index],), index)
 
     torch.testing.assert_close(
-        finished(ROOM.looks["generated"].gather, Pass(torch.device("cpu"), 50, 64, 1, 0), sums)[
-            "scores"
-        ],
+        finished(
+            METRIC.inputs["generated"].statistic, Pass(torch.device("cpu"), 50, 64, 1, 0), sums
+        )["scores"],
         gathered(rows, [50])["scores"],
         rtol=1e-12,
         atol=0,
@@ -112,8 +114,8 @@ def test_bad_logits_are_refused() -> None:
 
 
 def test_a_remark_says_what_the_number_is_worth() -> None:
-    mixed = ROOM.compute(generated=gathered(logits(105), [105]))["inception_score"]
-    same = ROOM.compute(generated=gathered(logits(1).expand(30, -1), [30]))["inception_score"]
+    mixed = METRIC.compute(generated=gathered(logits(105), [105]))["inception_score"]
+    same = METRIC.compute(generated=gathered(logits(1).expand(30, -1), [30]))["inception_score"]
 
     assert "images of one kind, such as faces" in str(mixed.note)
     assert "images of a split, here 10" in str(mixed.note)
@@ -122,8 +124,8 @@ def test_a_remark_says_what_the_number_is_worth() -> None:
 
 
 def test_looks_at_samples_through_logits_without_bias() -> None:
-    look = ROOM.looks["generated"]
+    input_ = METRIC.inputs["generated"]
 
-    assert look.view is View.SAMPLES
-    assert look.gather.features == ("inception", "logits_unbiased")
-    assert look.gather.describe()["layer"] == "logits_unbiased"
+    assert input_.stream is Stream.SAMPLES
+    assert input_.statistic.features == ("inception", "logits_unbiased")
+    assert input_.statistic.describe()["layer"] == "logits_unbiased"

@@ -10,11 +10,11 @@ from torch_fidelity.metric_kid import kernel_mmd, kid_features_to_metric
 
 from genbench.accumulators.merge import finished
 from genbench.errors import BadInput, GenbenchError, NotEnoughData
-from genbench.interfaces import Pass, Tensors, View
-from genbench.registry import room
+from genbench.interfaces import Pass, Stream, Tensors
+from genbench.registry import plugin
 
-kid = room("metric", "kid").open()
-ROOM = room("metric", "kid").load()
+kid = plugin("metric", "kid").open()
+METRIC = plugin("metric", "kid").load()
 
 
 def features(n: int, d: int = 24, seed: int = 0, scale: float = 1.0) -> Tensor:
@@ -24,12 +24,12 @@ def features(n: int, d: int = 24, seed: int = 0, scale: float = 1.0) -> Tensor:
 
 
 def gathered(rows: Tensor, sizes: list[int], side: int = 0, order: Tensor | None = None) -> Tensors:
-    """What the metric's gatherer makes of *rows*, which come in *order* in batches of *sizes*."""
-    kept = ROOM.looks["real"].gather.start(Pass(torch.device("cpu"), len(rows), 64, side, 0))
+    """What the metric's statistic makes of *rows*, which come in *order* in batches of *sizes*."""
+    kept = METRIC.inputs["real"].statistic.start(Pass(torch.device("cpu"), len(rows), 64, side, 0))
     for index in torch.split(torch.arange(len(rows)) if order is None else order, sizes):
         kept.update((rows[index],), index)
     return finished(
-        ROOM.looks["real"].gather, Pass(torch.device("cpu"), len(rows), 64, side, 0), kept
+        METRIC.inputs["real"].statistic, Pass(torch.device("cpu"), len(rows), 64, side, 0), kept
     )
 
 
@@ -92,8 +92,10 @@ def test_unequal_sizes_agree_with_a_plain_sum() -> None:
     def mean(x: Tensor, y: Tensor, same: bool) -> float:
         pairs = [
             (float(p @ q) / 24 + 1) ** 3
-            for i, p in enumerate(x) for j, q in enumerate(y) if not (same and i == j)
-        ]  # fmt: skip
+            for i, p in enumerate(x)
+            for j, q in enumerate(y)
+            if not (same and i == j)
+        ]
         return float(np.mean(pairs))
 
     wanted = mean(a, a, True) + mean(b, b, True) - 2 * mean(a, b, False)
@@ -217,9 +219,9 @@ def test_first_bad_image_is_named(bad: float) -> None:
 
 def test_number_has_an_error_bar_and_collapse_a_remark() -> None:
     real, same = features(30).float(), features(1, seed=3).float().expand(30, -1)
-    fine = ROOM.compute(real=gathered(real, [30]), generated=gathered(real + 0.1, [30]))["kid"]
+    fine = METRIC.compute(real=gathered(real, [30]), generated=gathered(real + 0.1, [30]))["kid"]
 
-    found = ROOM.compute(real=gathered(real, [30]), generated=gathered(same, [30]))["kid"]
+    found = METRIC.compute(real=gathered(real, [30]), generated=gathered(same, [30]))["kid"]
 
     assert found.note == "all generated images are identical"
     assert found.value == pytest.approx(kid.kernel_distance(real, same))
@@ -229,28 +231,28 @@ def test_number_has_an_error_bar_and_collapse_a_remark() -> None:
 
 
 def test_two_images_have_a_number_without_an_error_bar() -> None:
-    found = ROOM.compute(real=gathered(features(2), [2]), generated=gathered(features(3), [3]))
+    found = METRIC.compute(real=gathered(features(2), [2]), generated=gathered(features(3), [3]))
 
     assert found["kid"].spread is None
 
 
 def test_each_variant_has_a_name_of_its_own() -> None:
     """Another layer or estimator has another scale or error, and must not share the name."""
-    assert list(ROOM.columns) == ["kid"]
-    assert {name: list(metric.columns) for name, metric in ROOM.variants.items()} == {
+    assert list(METRIC.columns) == ["kid"]
+    assert {name: list(metric.columns) for name, metric in METRIC.variants.items()} == {
         "64": ["kid_64"],
         "192": ["kid_192"],
         "768": ["kid_768"],
         "subsets": ["kid_subsets"],
     }
-    for name, metric in {"2048": ROOM, **ROOM.variants}.items():
+    for name, metric in {"2048": METRIC, **METRIC.variants}.items():
         layer = "2048" if name == "subsets" else name
-        assert metric.looks["real"].gather.features == ("inception", layer)
-        assert metric.looks["generated"].view is View.SAMPLES
+        assert metric.inputs["real"].statistic.features == ("inception", layer)
+        assert metric.inputs["generated"].stream is Stream.SAMPLES
 
 
 def test_subsets_need_a_thousand_images() -> None:
     few = gathered(features(30), [30])
 
     with pytest.raises(NotEnoughData, match=r"draws 1000 images of each side.*or take kid"):
-        ROOM.variants["subsets"].compute(real=few, generated=few)
+        METRIC.variants["subsets"].compute(real=few, generated=few)

@@ -10,16 +10,16 @@ from torch import Tensor
 
 from genbench.accumulators.merge import finished
 from genbench.errors import BadInput, GenbenchError, NotMeasurable
-from genbench.evaluation.collect import Stream, collect
+from genbench.evaluation.collect import Producer, collect
 from genbench.features import lpips_alex, lpips_squeeze, lpips_vgg
-from genbench.interfaces import Json, Look, Metric, Pass, View
-from genbench.registry import room
+from genbench.interfaces import Input, Json, Metric, Pass, Stream
+from genbench.registry import plugin
 
-MODULE = room("metric", "lpips").open()
-ROOM: Metric = MODULE.ROOM
+MODULE = plugin("metric", "lpips").open()
+METRIC: Metric = MODULE.METRIC
 METRICS = {
-    "alex": ROOM,
-    **{name: each for name, each in ROOM.variants.items() if not name.endswith("layers")},
+    "alex": METRIC,
+    **{name: each for name, each in METRIC.variants.items() if not name.endswith("layers")},
 }
 ABOUT = Pass(torch.device("cpu"), n=6, resolution=64, side=1, seed=0)
 
@@ -28,8 +28,8 @@ def noise(seed: int, *shape: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def look(metric: Metric) -> Look:
-    return metric.looks["pairs"]
+def input_(metric: Metric) -> Input:
+    return metric.inputs["pairs"]
 
 
 class Pixels:
@@ -82,16 +82,20 @@ def test_pairs_are_compared_through_one_pass_in_any_batches() -> None:
     outputs = inputs.clone()
     outputs[::2, :, :2, :2] = 1
     outputs[1::2, :, :2, :2] = 3
-    gather = look(ROOM)
+    statistic = input_(METRIC)
 
     for size in (1, 4, 6):
-        stream = Stream(ABOUT, {View.PAIRS: (0, 1)}, lambda i, j: (inputs[i:j], outputs[i:j]), size)
-        found = collect(stream, [gather], {"lpips_alex": Pixels()}, lambda n: None).found[gather]
+        producer = Producer(
+            ABOUT, {Stream.PAIRS: (0, 1)}, lambda i, j: (inputs[i:j], outputs[i:j]), size
+        )
+        found = collect(producer, [statistic], {"lpips_alex": Pixels()}, lambda n: None).found[
+            statistic
+        ]
         assert found["distance"].tolist() == [12, 108, 12, 108, 12, 108]
 
 
 def test_order_of_batches_leaves_no_trace() -> None:
-    straight, shuffled = (look(ROOM).gather.start(ABOUT) for _ in range(2))
+    straight, shuffled = (input_(METRIC).statistic.start(ABOUT) for _ in range(2))
     a, b = noise(0, 6, 10), noise(1, 6, 10)
     index = torch.arange(6)
 
@@ -101,19 +105,19 @@ def test_order_of_batches_leaves_no_trace() -> None:
         shuffled.update((a[rows], b[rows]), rows)
 
     assert torch.equal(
-        finished(look(ROOM).gather, ABOUT, straight)["distance"],
-        finished(look(ROOM).gather, ABOUT, shuffled)["distance"],
+        finished(input_(METRIC).statistic, ABOUT, straight)["distance"],
+        finished(input_(METRIC).statistic, ABOUT, shuffled)["distance"],
     )
 
 
 def test_pair_that_is_not_finite_is_named() -> None:
-    pairs = look(ROOM).gather.start(ABOUT)
+    pairs = input_(METRIC).statistic.start(ABOUT)
     b = torch.zeros(3, 4)
     b[1, 2] = torch.inf
     pairs.update((torch.zeros(3, 4), b), torch.tensor([7, 8, 9]))
 
     with pytest.raises(GenbenchError, match="lpips_alex distance of pair 8 is not finite"):
-        finished(look(ROOM).gather, ABOUT, pairs)
+        finished(input_(METRIC).statistic, ABOUT, pairs)
 
 
 def test_score_is_the_mean_with_its_standard_error() -> None:
@@ -143,8 +147,8 @@ def test_each_network_and_crop_has_a_score_of_its_own() -> None:
         "squeeze-face": "lpips_squeeze_face",
     }
     for name, metric in METRICS.items():
-        assert look(metric).face == name.endswith("face")
-        assert look(metric).gather.features == (f"lpips_{name.removesuffix('-face')}", "all")
+        assert input_(metric).face == name.endswith("face")
+        assert input_(metric).statistic.features == (f"lpips_{name.removesuffix('-face')}", "all")
 
 
 @pytest.mark.parametrize(
@@ -158,31 +162,33 @@ def test_each_network_and_crop_has_a_score_of_its_own() -> None:
     ],
 )
 def test_small_images_are_refused_before_the_pass(name: str, side: int, words: str) -> None:
-    """In the middle of it they would take the other metrics of the view with them."""
+    """In the middle of it they would take the other metrics of the stream with them."""
     with pytest.raises(NotMeasurable, match=words):
-        look(METRICS[name]).gather.start(dataclasses.replace(ABOUT, resolution=side))
+        input_(METRICS[name]).statistic.start(dataclasses.replace(ABOUT, resolution=side))
 
 
 @pytest.mark.parametrize(("name", "side"), [("alex", 31), ("vgg", 16), ("alex-face", 64)])
 def test_smallest_images_are_taken(name: str, side: int) -> None:
-    look(METRICS[name]).gather.start(dataclasses.replace(ABOUT, resolution=side))
+    input_(METRICS[name]).statistic.start(dataclasses.replace(ABOUT, resolution=side))
 
 
 def test_smallest_sides_are_those_of_the_networks() -> None:
-    """Rooms do not import networks, so the numbers stand in two places."""
+    """Plug-ins do not import networks, so the numbers stand in two places."""
     plans = {"alex": lpips_alex.PLAN, "squeeze": lpips_squeeze.PLAN, "vgg": lpips_vgg.PLAN}
     for name, plan in plans.items():
         with pytest.raises(NotMeasurable, match=f"sides of {plan.least} pixels"):
-            look(METRICS[name]).gather.start(dataclasses.replace(ABOUT, resolution=plan.least - 1))
+            input_(METRICS[name]).statistic.start(
+                dataclasses.replace(ABOUT, resolution=plan.least - 1)
+            )
 
 
 @pytest.mark.parametrize("net", ["alex", "squeeze", "vgg"])
 def test_layers_are_those_of_the_network(net: str) -> None:
     """As many as it has, through one forward pass: the looks differ by their layer alone."""
-    metric = ROOM.variants[f"{net}-layers"]
+    metric = METRIC.variants[f"{net}-layers"]
     plan = {"alex": lpips_alex.PLAN, "squeeze": lpips_squeeze.PLAN, "vgg": lpips_vgg.PLAN}[net]
 
-    seen = [each.gather.features for each in metric.looks.values()]
+    seen = [each.statistic.features for each in metric.inputs.values()]
 
     assert seen == [(f"lpips_{net}", str(i + 1)) for i in range(len(plan.chains))]
     assert len(metric.columns) == len(plan.chains)
@@ -201,13 +207,13 @@ class Halves(Pixels):
 def test_layers_add_up_to_the_whole() -> None:
     rng = torch.Generator().manual_seed(0)
     a, b = torch.randint(0, 256, (2, 6, 3, 64, 64), generator=rng, dtype=torch.uint8)
-    parts = ROOM.variants["alex-layers"]
-    looks = [look(ROOM), *parts.looks.values()]
-    stream = Stream(ABOUT, {View.PAIRS: (0, 1)}, lambda i, j: (a[i:j], b[i:j]), 4)
+    parts = METRIC.variants["alex-layers"]
+    inputs = [input_(METRIC), *parts.inputs.values()]
+    producer = Producer(ABOUT, {Stream.PAIRS: (0, 1)}, lambda i, j: (a[i:j], b[i:j]), 4)
 
-    found = collect(stream, looks, {"lpips_alex": Halves()}, lambda n: None).found
+    found = collect(producer, inputs, {"lpips_alex": Halves()}, lambda n: None).found
 
-    whole = ROOM.compute(pairs=found[look(ROOM)])["lpips_alex"].value
-    layers = parts.compute(**{name: found[each] for name, each in parts.looks.items()})
+    whole = METRIC.compute(pairs=found[input_(METRIC)])["lpips_alex"].value
+    layers = parts.compute(**{name: found[each] for name, each in parts.inputs.items()})
     assert sum(each.value for each in layers.values()) == pytest.approx(whole, rel=1e-12)
     assert list(layers) == [f"lpips_alex_layer{i}" for i in range(1, 6)]

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from genbench.accumulators.merge import finished
 from genbench.errors import BadInput, NotEnoughData, NotMeasurable
-from genbench.interfaces import Pass, Tensors, View
-from genbench.registry import room
+from genbench.interfaces import Pass, Stream, Tensors
+from genbench.registry import plugin
 
-ms_ssim = room("metric", "ms_ssim").open().ms_ssim_per_pair
-DIVERSITY = room("metric", "ms_ssim").load()
+ms_ssim = plugin("metric", "ms_ssim").open().ms_ssim_per_pair
+DIVERSITY = plugin("metric", "ms_ssim").load()
 RECONSTRUCTION = DIVERSITY.variants["reconstruction"]
 
 Plane = NDArray[np.float64]
@@ -74,8 +74,8 @@ def _terms(a: Plane, b: Plane) -> tuple[float, float]:
     window /= window.sum()
 
     def mean(plane: Plane) -> Plane:
-        views = sliding_window_view(plane, (size, size), axis=(1, 2))
-        return np.asarray(np.einsum("cijyx,yx->cij", views, window))
+        streams = sliding_window_view(plane, (size, size), axis=(1, 2))
+        return np.asarray(np.einsum("cijyx,yx->cij", streams, window))
 
     mu_a, mu_b = mean(a), mean(b)
     var_a, var_b = mean(a * a) - mu_a**2, mean(b * b) - mu_b**2
@@ -169,13 +169,13 @@ def about(n: int, side: int) -> Pass:
 
 
 def gathered(images: Tensor, sizes: list[int], order: list[int] | None = None) -> Tensors:
-    """What the gatherer makes of *images* in batches of *sizes* that come in *order*."""
-    couples = DIVERSITY.looks["samples"].gather.start(about(len(images), images.shape[-1]))
+    """What the statistic makes of *images* in batches of *sizes* that come in *order*."""
+    couples = DIVERSITY.inputs["samples"].statistic.start(about(len(images), images.shape[-1]))
     rows, index = torch.split(images, sizes), torch.split(torch.arange(len(images)), sizes)
     for i in order or range(len(rows)):
         couples.update((rows[i],), index[i])
     return finished(
-        DIVERSITY.looks["samples"].gather, about(len(images), images.shape[-1]), couples
+        DIVERSITY.inputs["samples"].statistic, about(len(images), images.shape[-1]), couples
     )
 
 
@@ -254,12 +254,12 @@ def test_variety_is_lower() -> None:
 def test_reconstruction_is_the_mean_over_images() -> None:
     a = scenes(5, 32)
     b = disturbed(a, 60)
-    pairs = RECONSTRUCTION.looks["pairs"].gather.start(about(5, 32))
+    pairs = RECONSTRUCTION.inputs["pairs"].statistic.start(about(5, 32))
     for rows in (slice(2, 5), slice(0, 2)):
         pairs.update((a[rows], b[rows]), torch.arange(5)[rows])
 
     found = RECONSTRUCTION.compute(
-        pairs=finished(RECONSTRUCTION.looks["pairs"].gather, about(5, 32), pairs)
+        pairs=finished(RECONSTRUCTION.inputs["pairs"].statistic, about(5, 32), pairs)
     )["ms_ssim_reconstruction"]
 
     values = ms_ssim(a, b)
@@ -276,8 +276,8 @@ def test_two_uses_have_two_names_and_two_directions() -> None:
     assert {name: c.lower_is_better for name, c in RECONSTRUCTION.columns.items()} == {
         "ms_ssim_reconstruction": False
     }
-    assert DIVERSITY.looks["samples"].view is View.SAMPLES
-    assert RECONSTRUCTION.looks["pairs"].view is View.PAIRS
+    assert DIVERSITY.inputs["samples"].stream is Stream.SAMPLES
+    assert RECONSTRUCTION.inputs["pairs"].stream is Stream.PAIRS
 
 
 # --- corner cases -----------------------------------------------------------------------
@@ -295,7 +295,7 @@ def test_images_without_five_scales_are_refused() -> None:
 
 def test_one_sample_has_no_neighbour() -> None:
     with pytest.raises(NotEnoughData, match="needs 2 images, got 1; raise --images"):
-        DIVERSITY.looks["samples"].gather.start(about(1, 32))
+        DIVERSITY.inputs["samples"].statistic.start(about(1, 32))
 
 
 @pytest.mark.parametrize(
@@ -307,4 +307,4 @@ def test_one_sample_has_no_neighbour() -> None:
 )
 def test_what_is_not_a_pair_is_refused(a: Tensor, b: Tensor, message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        room("metric", "ms_ssim").open().ms_ssim(a, b)
+        plugin("metric", "ms_ssim").open().ms_ssim(a, b)

@@ -14,15 +14,15 @@ import genbench
 from genbench.accumulators.merge import finished
 from genbench.data import Dataset, open_dataset
 from genbench.errors import BadInput, NotEnoughData, NotMeasurable
-from genbench.interfaces import Metric, Pass, View
-from genbench.registry import room
+from genbench.interfaces import Metric, Pass, Stream
+from genbench.registry import plugin
 
-MODULE = room("metric", "neighbours").open()
-ROOM: Metric = MODULE.ROOM
+MODULE = plugin("metric", "neighbours").open()
+METRIC: Metric = MODULE.METRIC
 search = importlib.import_module("genbench.metrics._parts.nearest")
 sketches = importlib.import_module("genbench.metrics._parts.sketches")
 face_rows = importlib.import_module("genbench.metrics._parts.face_rows")
-ssim = room("metric", "ssim").open().ssim_per_pair
+ssim = plugin("metric", "ssim").open().ssim_per_pair
 
 
 def noise(n: int, seed: int, side: int = 8) -> Tensor:
@@ -142,8 +142,8 @@ def test_sketches_keep_distances() -> None:
 def test_a_memorising_model_is_named_and_an_honest_one_is_not() -> None:
     training, unseen = noise(40, 4), noise(20, 5)
 
-    copied = ROOM.compute(evidence(training), evidence(unseen), evidence(training[:10]))
-    honest = ROOM.compute(evidence(training), evidence(unseen), evidence(noise(10, 6)))
+    copied = METRIC.compute(evidence(training), evidence(unseen), evidence(training[:10]))
+    honest = METRIC.compute(evidence(training), evidence(unseen), evidence(noise(10, 6)))
 
     assert copied["neighbours"].value == copied["neighbours_ratio"].value == 0.0
     assert copied["neighbours_ratio"].note == (
@@ -195,7 +195,7 @@ def faces(found: list[bool], seed: int = 0) -> dict[str, Tensor]:
 
 
 def test_images_without_a_face_are_counted_and_left_out() -> None:
-    metric = ROOM.variants["face"]
+    metric = METRIC.variants["face"]
     training, unseen = faces([True] * 9 + [False]), faces([True, False, True], 1)
     generated = faces([True, False, True, False], 2)
 
@@ -316,10 +316,20 @@ def test_a_model_that_cannot_encode_has_no_gap_and_says_why(data: Dataset) -> No
 
 
 def test_each_way_of_comparing_has_its_scores() -> None:
-    assert set(ROOM.variants) == {
-        "ssim", "lpips", "face", "reconstructions", "reconstructions-ssim",
-        "reconstructions-lpips", "reconstructions-face", "gap", "gap-lpips",
-    }  # fmt: skip
-    scores = [score for metric in (ROOM, *ROOM.variants.values()) for score in metric.columns]
+    assert set(METRIC.variants) == {
+        "ssim",
+        "lpips",
+        "face",
+        "reconstructions",
+        "reconstructions-ssim",
+        "reconstructions-lpips",
+        "reconstructions-face",
+        "gap",
+        "gap-lpips",
+    }
+    scores = [score for metric in (METRIC, *METRIC.variants.values()) for score in metric.columns]
     assert len(set(scores)) == len(scores)
-    assert ROOM.variants["reconstructions-lpips"].looks["generated"].view is View.RECONSTRUCTIONS
+    assert (
+        METRIC.variants["reconstructions-lpips"].inputs["generated"].stream
+        is Stream.RECONSTRUCTIONS
+    )

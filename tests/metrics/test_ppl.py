@@ -14,15 +14,15 @@ from torch import Generator, Tensor
 from genbench import features
 from genbench.errors import BadSetting, NotEnoughData, NotMeasurable
 from genbench.evaluation.candidates import from_model
-from genbench.evaluation.collect import Stream, collect
+from genbench.evaluation.collect import Producer, collect
 from genbench.features import _lpips
 from genbench.images import to_bytes, to_floats
-from genbench.interfaces import Extractor, Json, Look, Metric, Pass, Step, View
-from genbench.registry import room
+from genbench.interfaces import Extractor, Input, Json, Metric, Pass, Step, Stream
+from genbench.registry import plugin
 
-MODULE = room("metric", "ppl").open()
-ROOM: Metric = MODULE.ROOM
-METRICS = {"full": ROOM, **ROOM.variants}
+MODULE = plugin("metric", "ppl").open()
+METRIC: Metric = MODULE.METRIC
+METRICS = {"full": METRIC, **METRIC.variants}
 measured = MODULE.lengths
 CPU = torch.device("cpu")
 N, SIDE = 200, 16
@@ -90,15 +90,15 @@ def ends(model: Linear, step: Step, start: int = 0, stop: int = N) -> tuple[Tens
 
 def distances(model: Linear, step: Step, network: Extractor, n: int = N) -> Tensor:
     """Squared distances of n steps, by way of the engine's own path and pass."""
-    look = dataclasses.replace(ROOM.looks["paths"], step=step)
-    stream = Stream(
+    input_ = dataclasses.replace(METRIC.inputs["paths"], step=step)
+    producer = Producer(
         Pass(CPU, n, SIDE, side=1, seed=0),
-        {View.PATHS: (0, 1)},
+        {Stream.PATHS: (0, 1)},
         lambda start, stop: ends(model, step, start, stop),
         batch=64,
     )
-    found = collect(stream, [look], {"lpips_vgg": network}, lambda n: None)
-    return found.found[look]["distance"]
+    found = collect(producer, [input_], {"lpips_vgg": network}, lambda n: None)
+    return found.found[input_]["distance"]
 
 
 def turns(model: Linear) -> Tensor:
@@ -243,8 +243,9 @@ def test_settings_without_sense_are_refused(epsilon: float, low: float, high: fl
 
 
 def test_each_kind_of_step_has_scores_of_its_own() -> None:
-    found = {name: metric.compute(paths={"distance": lengths(1e-8)}) for name, metric in
-             METRICS.items()}  # fmt: skip
+    found = {
+        name: metric.compute(paths={"distance": lengths(1e-8)}) for name, metric in METRICS.items()
+    }
 
     assert {name: list(scores) for name, scores in found.items()} == {
         "full": ["ppl", "ppl_untrimmed"],
@@ -255,13 +256,13 @@ def test_each_kind_of_step_has_scores_of_its_own() -> None:
     for name, metric in METRICS.items():
         assert list(metric.columns) == list(found[name])
         assert next(iter(found[name].values())).value == pytest.approx(1.0)
-        assert metric.looks["paths"] == Look(
-            View.PATHS,
-            metric.looks["paths"].gather,
+        assert metric.inputs["paths"] == Input(
+            Stream.PATHS,
+            metric.inputs["paths"].statistic,
             face="face" in name,
             step=Step(1e-4, ends="end" in name),
         )
-        assert metric.looks["paths"].gather.features == ("lpips_vgg", "all-256")
+        assert metric.inputs["paths"].statistic.features == ("lpips_vgg", "all-256")
 
 
 @pytest.mark.parametrize(
@@ -274,12 +275,12 @@ def test_each_kind_of_step_has_scores_of_its_own() -> None:
 )
 def test_sizes_that_cannot_be_looked_at_are_refused(name: str, side: int, words: str) -> None:
     with pytest.raises(NotMeasurable, match=words):
-        METRICS[name].looks["paths"].gather.start(Pass(CPU, N, side, side=1, seed=0))
+        METRICS[name].inputs["paths"].statistic.start(Pass(CPU, N, side, side=1, seed=0))
 
 
 def test_layer_and_its_size_are_those_of_the_network() -> None:
-    """Rooms do not import networks, so the names stand in two places."""
-    looked = ROOM.looks["paths"].gather.features
+    """Plug-ins do not import networks, so the names stand in two places."""
+    looked = METRIC.inputs["paths"].statistic.features
 
     assert looked == ("lpips_vgg", _lpips.SMALL)
     assert f"all-{_lpips.LARGEST}" == _lpips.SMALL

@@ -12,10 +12,10 @@ from torch_fidelity.metric_prc import prc_features_to_metric
 from genbench.accumulators.merge import finished
 from genbench.errors import BadInput, NotEnoughData
 from genbench.interfaces import Pass, Tensors
-from genbench.registry import room
+from genbench.registry import plugin
 
-pr = room("metric", "precision_recall").open()
-ROOM = room("metric", "precision_recall").load()
+pr = plugin("metric", "precision_recall").open()
+METRIC = plugin("metric", "precision_recall").load()
 NAMES = ("precision", "recall", "density", "coverage")
 
 
@@ -50,9 +50,11 @@ def _apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64
 
 
 def gathered(rows: Tensor) -> Tensors:
-    kept = ROOM.looks["real"].gather.start(Pass(torch.device("cpu"), len(rows), 64, 0, 0))
+    kept = METRIC.inputs["real"].statistic.start(Pass(torch.device("cpu"), len(rows), 64, 0, 0))
     kept.update((rows,), torch.arange(len(rows)))
-    return finished(ROOM.looks["real"].gather, Pass(torch.device("cpu"), len(rows), 64, 0, 0), kept)
+    return finished(
+        METRIC.inputs["real"].statistic, Pass(torch.device("cpu"), len(rows), 64, 0, 0), kept
+    )
 
 
 @pytest.mark.parametrize(("n", "m"), [(80, 80), (37, 90), (90, 37)])
@@ -173,25 +175,25 @@ def test_bad_features_are_refused() -> None:
 def test_remarks_name_the_features_and_collapse() -> None:
     """Never to be taken for the papers' VGG16."""
     real = gathered(features(30))
-    found = ROOM.compute(real=real, generated=gathered(features(30, 1)))
-    same = ROOM.compute(real=real, generated=gathered(features(1).repeat(30, 1)))
+    found = METRIC.compute(real=real, generated=gathered(features(30, 1)))
+    same = METRIC.compute(real=real, generated=gathered(features(1).repeat(30, 1)))
 
     assert "balls of 3 neighbours, in features of Inception" in str(found["recall"].note)
     assert same["recall"].note == "all generated images are identical"
 
 
 def test_each_layer_has_names_of_its_own() -> None:
-    assert tuple(ROOM.columns) == NAMES
-    assert set(ROOM.variants) == {"768"}
-    assert tuple(ROOM.variants["768"].columns) == tuple(f"{name}_768" for name in NAMES)
-    for layer, metric in {"2048": ROOM, **ROOM.variants}.items():
-        assert metric.looks["real"].gather.features == ("inception", layer)
-    found = ROOM.variants["768"].compute(
+    assert tuple(METRIC.columns) == NAMES
+    assert set(METRIC.variants) == {"768"}
+    assert tuple(METRIC.variants["768"].columns) == tuple(f"{name}_768" for name in NAMES)
+    for layer, metric in {"2048": METRIC, **METRIC.variants}.items():
+        assert metric.inputs["real"].statistic.features == ("inception", layer)
+    found = METRIC.variants["768"].compute(
         real=gathered(features(9)), generated=gathered(features(9))
     )
-    assert tuple(found) == tuple(ROOM.variants["768"].columns)
+    assert tuple(found) == tuple(METRIC.variants["768"].columns)
 
 
 def test_features_are_shared_with_kid() -> None:
-    """Equal gatherers of one view are kept once."""
-    assert ROOM.looks == room("metric", "kid").load().looks
+    """Equal statistics of one stream are kept once."""
+    assert METRIC.inputs == plugin("metric", "kid").load().inputs

@@ -7,11 +7,11 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio
 
 from genbench.errors import NotMeasurable
-from genbench.registry import room
+from genbench.registry import plugin
 
-psnr = room("metric", "psnr").open().psnr_per_pair
-rmse = room("metric", "rmse").open().rmse_per_pair
-ROOM = room("metric", "psnr").load()
+psnr = plugin("metric", "psnr").open().psnr_per_pair
+rmse = plugin("metric", "rmse").open().rmse_per_pair
+METRIC = plugin("metric", "psnr").load()
 
 
 def noise(seed: int) -> torch.Tensor:
@@ -49,7 +49,7 @@ def test_exact_matches_are_left_out_and_counted() -> None:
     """Infinity would swallow the mean; 1 grey level everywhere is 20 log10(255)."""
     mse = torch.tensor([0.0, 1.0, 100.0, 0.0], dtype=torch.float64)
 
-    found = ROOM.compute(pairs={"mse": mse})["psnr"]
+    found = METRIC.compute(pairs={"mse": mse})["psnr"]
 
     one, ten = psnr_of(1), psnr_of(10)
     assert found.value == pytest.approx((one + ten) / 2)
@@ -65,4 +65,4 @@ def test_perfect_reconstructions_have_no_psnr() -> None:
     mse = torch.zeros(3, dtype=torch.float64)
 
     with pytest.raises(NotMeasurable, match="all 3 reconstructions equal their images"):
-        ROOM.compute(pairs={"mse": mse})
+        METRIC.compute(pairs={"mse": mse})

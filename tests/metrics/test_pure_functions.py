@@ -15,11 +15,11 @@ from torch import Tensor
 from torch_fidelity.metric_isc import isc_features_to_metric
 
 from genbench.errors import BadInput
-from genbench.registry import room
+from genbench.registry import plugin
 
 
 def function(name: str, metric: str | None = None) -> Callable[..., Any]:
-    found: Callable[..., Any] = getattr(room("metric", metric or name).open(), name)
+    found: Callable[..., Any] = getattr(plugin("metric", metric or name).open(), name)
     return found
 
 
@@ -80,7 +80,7 @@ def plain(found: object) -> bool:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_arrays_give_the_numbers_of_tensors(name: str) -> None:
-    """Also arrays that may not be written to, and views that run backwards."""
+    """Also arrays that may not be written to, and streams that run backwards."""
     call, tensors = function(name, NAMES[name][0]), CALLS[name]
     arrays = [tensor.numpy().copy() for tensor in tensors]
     for array in arrays:

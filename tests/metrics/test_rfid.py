@@ -8,10 +8,10 @@ from torch import Tensor
 
 from genbench.accumulators.merge import finished
 from genbench.errors import NotEnoughData
-from genbench.interfaces import Measured, Pass, Tensors, View
-from genbench.registry import room
+from genbench.interfaces import Measured, Pass, Stream, Tensors
+from genbench.registry import plugin
 
-ROOM = room("metric", "rfid").load()
+METRIC = plugin("metric", "rfid").load()
 
 
 def features(n: int, d: int) -> Tensor:
@@ -19,14 +19,14 @@ def features(n: int, d: int) -> Tensor:
 
 
 def gathered(rows: Tensor, side: int = 0) -> Tensors:
-    look = ROOM.looks["generated" if side else "real"]
-    sums = look.gather.start(Pass(torch.device("cpu"), len(rows), 64, side, 0))
+    input_ = METRIC.inputs["generated" if side else "real"]
+    sums = input_.statistic.start(Pass(torch.device("cpu"), len(rows), 64, side, 0))
     sums.update((rows,), torch.arange(len(rows)))
-    return finished(look.gather, Pass(torch.device("cpu"), len(rows), 64, side, 0), sums)
+    return finished(input_.statistic, Pass(torch.device("cpu"), len(rows), 64, side, 0), sums)
 
 
 def score(real: Tensor, reconstructed: Tensor) -> Measured:
-    found: Measured = ROOM.compute(real=gathered(real), generated=gathered(reconstructed, 1))[
+    found: Measured = METRIC.compute(real=gathered(real), generated=gathered(reconstructed, 1))[
         "rfid"
     ]
     return found
@@ -66,7 +66,7 @@ def test_one_pair_has_no_covariance() -> None:
 
 def test_compares_reconstructions_with_the_images_they_are_of() -> None:
     """Not with the training set, which is FID's reference; names tell the two apart."""
-    names = {"": ROOM, **ROOM.variants}
+    names = {"": METRIC, **METRIC.variants}
     assert {layer: list(metric.columns) for layer, metric in names.items()} == {
         "": ["rfid"],
         "64": ["rfid_64"],
@@ -74,6 +74,6 @@ def test_compares_reconstructions_with_the_images_they_are_of() -> None:
         "768": ["rfid_768"],
     }
     for layer, metric in names.items():
-        assert metric.looks["real"].view is View.HELD_OUT
-        assert metric.looks["generated"].view is View.RECONSTRUCTIONS
-        assert metric.looks["real"].gather.features == ("inception", layer or "2048")
+        assert metric.inputs["real"].stream is Stream.HELD_OUT
+        assert metric.inputs["generated"].stream is Stream.RECONSTRUCTIONS
+        assert metric.inputs["real"].statistic.features == ("inception", layer or "2048")

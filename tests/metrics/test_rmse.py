@@ -8,10 +8,10 @@ import torch
 from genbench.accumulators.merge import finished
 from genbench.errors import BadInput
 from genbench.interfaces import Pass
-from genbench.registry import room
+from genbench.registry import plugin
 
-rmse = room("metric", "rmse").open().rmse_per_pair
-ROOM = room("metric", "rmse").load()
+rmse = plugin("metric", "rmse").open().rmse_per_pair
+METRIC = plugin("metric", "rmse").load()
 ABOUT = Pass(torch.device("cpu"), 6, 8, 1, 0)
 
 
@@ -36,10 +36,10 @@ def test_root_is_taken_of_the_mean_over_pixels_and_channels() -> None:
 
 def test_number_is_the_mean_over_images_with_its_standard_error() -> None:
     """Errors 3, 5, 10: mean 6, deviation √13, divided by √3."""
-    errors = ROOM.looks["pairs"].gather.start(ABOUT)
+    errors = METRIC.inputs["pairs"].statistic.start(ABOUT)
     errors.update((flat(0, 0, 0), flat(3, 5, 10)), torch.arange(3))
 
-    found = ROOM.compute(pairs=finished(ROOM.looks["pairs"].gather, ABOUT, errors))["rmse"]
+    found = METRIC.compute(pairs=finished(METRIC.inputs["pairs"].statistic, ABOUT, errors))["rmse"]
 
     assert found.value == pytest.approx(6)
     assert found.spread == pytest.approx((13 / 3) ** 0.5)
@@ -47,10 +47,10 @@ def test_number_is_the_mean_over_images_with_its_standard_error() -> None:
 
 
 def test_one_image_has_no_error_bar() -> None:
-    errors = ROOM.looks["pairs"].gather.start(ABOUT)
+    errors = METRIC.inputs["pairs"].statistic.start(ABOUT)
     errors.update((flat(0), flat(3)), torch.arange(1))
 
-    found = ROOM.compute(pairs=finished(ROOM.looks["pairs"].gather, ABOUT, errors))["rmse"]
+    found = METRIC.compute(pairs=finished(METRIC.inputs["pairs"].statistic, ABOUT, errors))["rmse"]
 
     assert (found.value, found.spread, found.n) == (3, None, 1)
 
@@ -59,19 +59,21 @@ def test_batches_and_their_order_leave_no_trace() -> None:
     """Integers are summed, and images sorted: the same bits."""
     rng = torch.Generator().manual_seed(0)
     a, b = torch.randint(0, 256, (2, 6, 3, 8, 8), generator=rng, dtype=torch.uint8)
-    gather, index = ROOM.looks["pairs"].gather, torch.arange(6)
-    whole, parts = gather.start(ABOUT), gather.start(ABOUT)
+    statistic, index = METRIC.inputs["pairs"].statistic, torch.arange(6)
+    whole, parts = statistic.start(ABOUT), statistic.start(ABOUT)
 
     whole.update((a, b), index)
     for rows in (slice(4, 6), slice(0, 3), slice(3, 4)):
         parts.update((a[rows], b[rows]), index[rows])
 
-    assert torch.equal(finished(gather, ABOUT, whole)["mse"], finished(gather, ABOUT, parts)["mse"])
+    assert torch.equal(
+        finished(statistic, ABOUT, whole)["mse"], finished(statistic, ABOUT, parts)["mse"]
+    )
 
 
 def test_psnr_shares_the_pass() -> None:
-    """Equal gatherers are run once."""
-    assert room("metric", "psnr").load().looks == ROOM.looks
+    """Equal statistics are run once."""
+    assert plugin("metric", "psnr").load().inputs == METRIC.inputs
 
 
 @pytest.mark.parametrize(
@@ -83,4 +85,4 @@ def test_psnr_shares_the_pass() -> None:
 )
 def test_what_is_not_a_pair_is_refused(a: torch.Tensor, b: torch.Tensor, message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        room("metric", "rmse").open().rmse(a, b)
+        plugin("metric", "rmse").open().rmse(a, b)

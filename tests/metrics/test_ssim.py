@@ -10,10 +10,10 @@ from torch import Tensor
 from genbench.accumulators.merge import finished
 from genbench.errors import BadInput, NotMeasurable
 from genbench.interfaces import Pass
-from genbench.registry import room
+from genbench.registry import plugin
 
-ssim = room("metric", "ssim").open().ssim_per_pair
-ROOM = room("metric", "ssim").load()
+ssim = plugin("metric", "ssim").open().ssim_per_pair
+METRIC = plugin("metric", "ssim").load()
 
 
 def noise(n: int, height: int, width: int, seed: int = 0) -> Tensor:
@@ -41,11 +41,16 @@ def test_agrees_with_skimage(height: int, width: int, by: int) -> None:
     b = disturbed(a, by)
     wanted = [
         structural_similarity(  # type: ignore[no-untyped-call]  # skimage has no types
-            x.numpy(), y.numpy(), channel_axis=0, data_range=255,
-            gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
+            x.numpy(),
+            y.numpy(),
+            channel_axis=0,
+            data_range=255,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
         )
         for x, y in zip(a, b, strict=True)
-    ]  # fmt: skip
+    ]
 
     assert ssim(a, b).tolist() == pytest.approx(wanted, abs=1e-9)
 
@@ -90,12 +95,12 @@ def test_number_is_the_mean_over_images_with_its_standard_error() -> None:
     """Whatever the batches and their order."""
     a = noise(5, 32, 32)
     b = disturbed(a, 80)
-    pairs = ROOM.looks["pairs"].gather.start(about(5, 32))
+    pairs = METRIC.inputs["pairs"].statistic.start(about(5, 32))
     for rows in (slice(3, 5), slice(0, 3)):
         pairs.update((a[rows], b[rows]), torch.arange(5)[rows])
 
-    evidence = finished(ROOM.looks["pairs"].gather, about(5, 32), pairs)
-    found = ROOM.compute(pairs=evidence)["ssim"]
+    evidence = finished(METRIC.inputs["pairs"].statistic, about(5, 32), pairs)
+    found = METRIC.compute(pairs=evidence)["ssim"]
 
     values = ssim(a, b)
     torch.testing.assert_close(evidence["ssim"], values, rtol=0, atol=1e-12)
@@ -105,7 +110,7 @@ def test_number_is_the_mean_over_images_with_its_standard_error() -> None:
 
 
 def test_protocol_tells_it_from_other_readings() -> None:
-    said = ROOM.parameters
+    said = METRIC.parameters
 
     assert "Gaussian 11x11, sigma 1.5" in said["window"]
     assert said["variance"] == "population"
@@ -117,7 +122,7 @@ def test_images_without_room_for_the_window_are_refused() -> None:
     with pytest.raises(NotMeasurable, match=message.format("32x10")):
         ssim(noise(1, 32, 10), noise(1, 32, 10))
     with pytest.raises(NotMeasurable, match=message.format("8x8")):
-        ROOM.check(8)
+        METRIC.check(8)
 
 
 @pytest.mark.parametrize(
@@ -129,4 +134,4 @@ def test_images_without_room_for_the_window_are_refused() -> None:
 )
 def test_what_is_not_a_pair_is_refused(a: Tensor, b: Tensor, message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        room("metric", "ssim").open().ssim(a, b)
+        plugin("metric", "ssim").open().ssim(a, b)

@@ -14,10 +14,10 @@ from torch import Tensor
 from genbench.accumulators.merge import finished
 from genbench.errors import BadInput, NotMeasurable
 from genbench.interfaces import Pass, Tensors
-from genbench.registry import room
+from genbench.registry import plugin
 
-swd = room("metric", "swd").open()
-ROOM = room("metric", "swd").load()
+swd = plugin("metric", "swd").open()
+METRIC = plugin("metric", "swd").load()
 
 KERNEL = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256.0
 
@@ -128,15 +128,15 @@ def test_one_seed_gives_one_number() -> None:
 
 
 def evidence(images: Tensor, sizes: list[int], side: int, order: list[int]) -> Tensors:
-    """What the gatherer makes of *images* in batches that come in *order*."""
+    """What the statistic makes of *images* in batches that come in *order*."""
     about = Pass(torch.device("cpu"), len(images), images.shape[-1], side, seed=9)
-    kept = ROOM.looks["real"].gather.start(about)
+    kept = METRIC.inputs["real"].statistic.start(about)
     batches = list(
         zip(torch.split(images, sizes), torch.split(torch.arange(len(images)), sizes), strict=True)
     )
     for i in order:
         kept.update((batches[i][0],), batches[i][1])
-    return finished(ROOM.looks["real"].gather, about, kept)
+    return finished(METRIC.inputs["real"].statistic, about, kept)
 
 
 def test_batches_and_their_order_leave_no_trace() -> None:
@@ -144,8 +144,8 @@ def test_batches_and_their_order_leave_no_trace() -> None:
     real, fake = noise(6, seed=1), noise(6, seed=2)
     generated = evidence(fake, [6], 1, [0])
 
-    whole = ROOM.compute(real=evidence(real, [6], 0, [0]), generated=generated)
-    parts = ROOM.compute(real=evidence(real, [1, 3, 2], 0, [2, 0, 1]), generated=generated)
+    whole = METRIC.compute(real=evidence(real, [6], 0, [0]), generated=generated)
+    parts = METRIC.compute(real=evidence(real, [1, 3, 2], 0, [2, 0, 1]), generated=generated)
 
     assert whole == parts
     assert whole["swd"].value == swd.sliced_wasserstein(real, fake, seed=9)["swd"]
@@ -226,7 +226,7 @@ def test_unequal_counts_are_cut_to_the_smaller(caplog: pytest.LogCaptureFixture)
 
     assert first == swd.sliced_wasserstein(real, fake, directions=16)
     assert "6 of 10 are drawn" in caplog.text
-    measured = ROOM.compute(
+    measured = METRIC.compute(
         real=evidence(real, [10], 0, [0]), generated=evidence(fake, [6], 1, [0])
     )
     assert measured["swd"].n == 6
@@ -241,7 +241,7 @@ def test_unequal_counts_are_cut_to_the_smaller(caplog: pytest.LogCaptureFixture)
 )
 def test_sides_that_do_not_halve_are_refused_before_the_pass(side: int, message: str) -> None:
     with pytest.raises(NotMeasurable, match=message):
-        ROOM.check(side)
+        METRIC.check(side)
 
 
 def test_sides_that_halve_need_not_be_powers_of_two() -> None:
@@ -249,7 +249,7 @@ def test_sides_that_halve_need_not_be_powers_of_two() -> None:
     images = noise(4, 48, 1), noise(4, 48, 2)
 
     assert list(swd.sliced_wasserstein(*images, directions=4)) == ["swd_48", "swd_24", "swd"]
-    measured = ROOM.compute(
+    measured = METRIC.compute(
         real=evidence(images[0], [4], 0, [0]), generated=evidence(images[1], [4], 1, [0])
     )
     assert list(measured) == ["swd"]

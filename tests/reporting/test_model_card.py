@@ -12,7 +12,7 @@ import pytest
 
 from genbench import published
 from genbench.errors import BadInput
-from genbench.registry import room, rooms
+from genbench.registry import plugin, plugins
 from genbench.reporting.model_card import card, comments, parameters
 from genbench.runs import build
 
@@ -29,20 +29,20 @@ class Broken(Mine):
 '''
 
 
-@pytest.mark.parametrize("name", rooms("model"))
+@pytest.mark.parametrize("name", plugins("model"))
 def test_every_preset_of_a_paper_says_its_source(name: str) -> None:
-    model = room("model", name).load()
+    model = plugin("model", name).load()
     ours = {"small", "tiny", "smoke", "quickstart"}
 
     assert set(model.PRESET_SOURCE) == set(model.PRESETS) - ours
     assert set(model.PRESET_RESOLUTION) == set(model.PRESETS)
 
 
-@pytest.mark.parametrize("name", rooms("model"))
+@pytest.mark.parametrize("name", plugins("model"))
 def test_published_names_are_those_of_the_papers(name: str) -> None:
     known = {row.system for row in published.rows()}
 
-    assert set(getattr(room("model", name).load(), "PUBLISHED_AS", ())) <= known
+    assert set(getattr(plugin("model", name).load(), "PUBLISHED_AS", ())) <= known
 
 
 def test_a_card_tells_paper_settings_parameters_and_published_numbers() -> None:
@@ -55,7 +55,7 @@ def test_a_card_tells_paper_settings_parameters_and_published_numbers() -> None:
 
 
 def test_parameters_are_those_of_the_specification() -> None:
-    model = build("pioneer", room("model", "pioneer").load().Settings(latent=64), 32, 0)
+    model = build("pioneer", plugin("model", "pioneer").load().Settings(latent=64), 32, 0)
 
     # d = 64 at 32x32: the active ones of the specification, and the three older RGB layers.
     assert parameters(model)["generator"] == 324_291 + 3 * (64 * 3 + 3)
@@ -114,21 +114,23 @@ def test_a_strangers_model_is_checked(
 ) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "genbench", "check", name],
-        env=elsewhere, capture_output=True, text=True,
-    )  # fmt: skip
+        env=elsewhere,
+        capture_output=True,
+        text=True,
+    )
 
     assert done.returncode == code, done.stderr
     assert words in done.stdout
 
 
-@pytest.mark.parametrize("name", rooms("model"))
+@pytest.mark.parametrize("name", plugins("model"))
 def test_presets_name_data_sets_that_are_there(name: str) -> None:
     """Whatever a preset trains on is a source of the registry, and its options exist."""
-    model = room("model", name).load()
+    model = plugin("model", name).load()
     for preset, data in getattr(model, "PRESET_DATA", {}).items():
         assert preset in model.PRESETS
         source, _, argument = data.partition(":")
-        opener = room("dataset", source).load()
+        opener = plugin("dataset", source).load()
         if argument:
             with pytest.raises(BadInput, match="--data-dir"):  # only the files are missing
                 opener(argument, None)

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from genbench import runs
 from genbench.cli import main
-from genbench.registry import room, rooms
+from genbench.registry import plugin, plugins
 from genbench.reporting import run_card
 from genbench.reporting.model_card import paper
 from genbench.results.store import Store
@@ -58,7 +58,7 @@ def test_a_card_has_results_with_their_protocol_and_where_everything_comes_from(
         assert line in text
     assert re.search(r"^CPU hours: [\d.e-]+ on cpu", text, re.MULTILINE)
     assert re.search(r"^torch: \d", text, re.MULTILINE)
-    assert str(paper(room("model", "pca"))) in text
+    assert str(paper(plugin("model", "pca"))) in text
     links = re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
     assert links
     assert all((place / "runs/p" / link).is_file() for link in links)
@@ -97,6 +97,6 @@ def test_what_is_not_a_run_is_said() -> None:
     assert "nobody is not a run" in done.stderr
 
 
-@pytest.mark.parametrize("name", rooms("model"))
+@pytest.mark.parametrize("name", plugins("model"))
 def test_every_model_says_which_paper_to_cite(name: str) -> None:
-    assert re.search(r"(19|20)\d\d", str(paper(room("model", name))))
+    assert re.search(r"(19|20)\d\d", str(paper(plugin("model", name))))

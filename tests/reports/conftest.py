@@ -23,7 +23,7 @@ import pytest
 from genbench.interfaces import Column
 from genbench.results.protocol import Protocol
 from genbench.results.record import Record
-from genbench.tables.table import Figure, Report, build
+from genbench.tables.table import Document, Figure, build
 
 HOSTILE = "a|b<script>alert(1)</script>"  # a name of a model, of a figure, of anything
 COLUMNS = {
@@ -155,7 +155,7 @@ def hostile() -> str:
 
 
 @pytest.fixture(scope="session")
-def report() -> Report:
+def report() -> Document:
     """Two columns; three models, one of them hostile, and real images; one number missing."""
     records = [
         _record(model, score, value)
@@ -163,7 +163,7 @@ def report() -> Report:
         for score, value in zip(COLUMNS, numbers, strict=True)
     ]
     records.append(_record("ten", "fid", 8.0, samples=50_000))
-    return Report(
+    return Document(
         title=f"Report of {HOSTILE}",
         lead=(f"- Lead with *stars* and {HOSTILE}",),
         tables=tuple(build(records, lambda _, score: COLUMNS[score])),

@@ -7,17 +7,17 @@ import io
 
 import pytest
 
-from genbench.registry import room
-from genbench.tables.table import Report
+from genbench.registry import plugin
+from genbench.tables.table import Document
 
 
 @pytest.fixture(scope="module")
-def lines(report: Report) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(room("report", "csv").load().render(report))))
+def lines(report: Document) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(plugin("report", "csv").load().render(report))))
 
 
 def test_every_number_is_a_line_with_its_protocol(
-    report: Report, lines: list[dict[str, str]]
+    report: Document, lines: list[dict[str, str]]
 ) -> None:
     """Eight numbers: fid of four rows, once more under another protocol, recall of three."""
     numbers = [line for line in lines if line["value"]]
@@ -45,8 +45,11 @@ def test_what_was_not_measured_is_a_line_with_its_reason(
     (line,) = [line for line in lines if line["reason"]]
 
     assert (line["model"], line["score"], line["value"], line["protocol"]) == (
-        hostile, "recall", "", "",
-    )  # fmt: skip
+        hostile,
+        "recall",
+        "",
+        "",
+    )
     assert line["reason"] == "cannot recall <b>anything</b>"
 
 
@@ -75,4 +78,4 @@ def test_direction_best_and_kind_are_columns(lines: list[dict[str, str]], hostil
     ],
 )
 def test_a_spreadsheet_runs_nothing(words: str | None, wanted: str) -> None:
-    assert room("report", "csv").open().safe(words) == wanted
+    assert plugin("report", "csv").open().safe(words) == wanted

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from genbench.registry import room
-from genbench.tables.table import NOT_MEASURED, Report
+from genbench.registry import plugin
+from genbench.tables.table import NOT_MEASURED, Document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,8 +48,8 @@ class Reader(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def text(report: Report) -> str:
-    rendered = room("report", "html").load().render(report)
+def text(report: Document) -> str:
+    rendered = plugin("report", "html").load().render(report)
     assert isinstance(rendered, str)
     return rendered
 
@@ -269,8 +269,11 @@ def test_the_page_is_never_wider_than_the_window(opened: Browser, width: int) ->
     """Wide tables scroll in their own frame."""
     opened.send(
         "Emulation.setDeviceMetricsOverride",
-        width=width, height=800, deviceScaleFactor=1, mobile=width < 500,
-    )  # fmt: skip
+        width=width,
+        height=800,
+        deviceScaleFactor=1,
+        mobile=width < 500,
+    )
 
     assert opened.run("document.documentElement.scrollWidth") <= width
 

@@ -8,29 +8,29 @@ import json
 import pytest
 
 from genbench.errors import BadInput
-from genbench.registry import room
-from genbench.tables.table import Report
+from genbench.registry import plugin
+from genbench.tables.table import Document
 
 
 @pytest.fixture(scope="module")
-def text(report: Report) -> str:
-    rendered = room("report", "json").load().render(report)
+def text(report: Document) -> str:
+    rendered = plugin("report", "json").load().render(report)
     assert isinstance(rendered, str)
     return rendered
 
 
-def test_the_report_comes_back_as_it_was(report: Report, text: str) -> None:
-    assert room("report", "json").open().parse(text) == report
+def test_the_report_comes_back_as_it_was(report: Document, text: str) -> None:
+    assert plugin("report", "json").open().parse(text) == report
 
 
-def test_numbers_come_back_to_the_last_bit(report: Report) -> None:
+def test_numbers_come_back_to_the_last_bit(report: Document) -> None:
     table = report.tables[0]
     cell = dataclasses.replace(table.rows[0].cells[0], value=0.1 + 0.2, spread=1e-300)
     row = dataclasses.replace(table.rows[0], cells=(cell, *table.rows[0].cells[1:]))
-    other = Report("t", tables=(dataclasses.replace(table, rows=(row, *table.rows[1:])),))
-    rendered = room("report", "json").load().render(other)
+    other = Document("t", tables=(dataclasses.replace(table, rows=(row, *table.rows[1:])),))
+    rendered = plugin("report", "json").load().render(other)
 
-    assert room("report", "json").open().parse(rendered) == other
+    assert plugin("report", "json").open().parse(rendered) == other
 
 
 def test_a_program_finds_a_number_and_its_protocol(text: str) -> None:
@@ -52,4 +52,4 @@ def test_nothing_steers_a_terminal(text: str) -> None:
 )
 def test_another_text_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(BadInput, match="no report of genbench in JSON, format 1"):
-        room("report", "json").open().parse(text)
+        plugin("report", "json").open().parse(text)

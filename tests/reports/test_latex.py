@@ -9,23 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from genbench.registry import room
+from genbench.registry import plugin
 from genbench.reporting.report import write
-from genbench.tables.table import Report
+from genbench.tables.table import Document
 
 # Every letter that means something to TeX, and two that pdfTeX has no letter for.
 TROUBLE = r"a\b{c}$d$ #1 %2 _3 ^4 ~5 & <6> |7| `8' ''9'' --- ,, ?` [0] *1 é 模 😀 \input{x} ^^41"
 
 
 @pytest.fixture(scope="module")
-def text(report: Report) -> str:
-    rendered = room("report", "latex").load().render(report)
+def text(report: Document) -> str:
+    rendered = plugin("report", "latex").load().render(report)
     assert isinstance(rendered, str)
     return rendered
 
 
 def escape(words: str) -> str:
-    escaped = room("report", "latex").open().escape(words)
+    escaped = plugin("report", "latex").open().escape(words)
     assert isinstance(escaped, str)
     return escaped
 
@@ -90,15 +90,15 @@ def test_a_comment_ends_with_its_line(text: str) -> None:
     assert comments == ["% --- table: faces, 64x64 ---", "% --- end of the table ---"]
 
 
-def test_it_compiles(report: Report, tmp_path: Path) -> None:
+def test_it_compiles(report: Document, tmp_path: Path) -> None:
     """With a hostile title and hostile names; the words of the page are theirs."""
     program = shutil.which("pdflatex")
     if not program:
         pytest.skip("no pdflatex on the path")
-    trouble = Report(
+    trouble = Document(
         TROUBLE, (TROUBLE,), report.tables, report.figures, ((TROUBLE, TROUBLE),), (TROUBLE,)
     )
-    (file,) = write(trouble, {"latex": room("report", "latex").load()}, tmp_path)
+    (file,) = write(trouble, {"latex": plugin("report", "latex").load()}, tmp_path)
     command = [program, "-interaction=nonstopmode", "-halt-on-error", file.name]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
 

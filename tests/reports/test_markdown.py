@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from genbench.registry import room
-from genbench.tables.table import Report, figure_file
+from genbench.registry import plugin
+from genbench.tables.table import Document, figure_file
 
 
 @pytest.fixture(scope="module")
-def text(report: Report) -> str:
-    rendered = room("report", "markdown").load().render(report)
+def text(report: Document) -> str:
+    rendered = plugin("report", "markdown").load().render(report)
     assert isinstance(rendered, str)
     return rendered
 
@@ -47,7 +47,7 @@ def test_a_paragraph_cannot_begin_a_list(text: str) -> None:
     ],
 )
 def test_markup_is_escaped(words: str, wanted: str) -> None:
-    assert room("report", "markdown").open().paragraph(words) == wanted
+    assert plugin("report", "markdown").open().paragraph(words) == wanted
 
 
 def test_the_best_is_bold_and_the_anchors_are_in_italics(text: str) -> None:
@@ -56,14 +56,14 @@ def test_the_best_is_bold_and_the_anchors_are_in_italics(text: str) -> None:
     assert "**1.000 ± 0.010**" not in text
 
 
-def test_a_figure_is_a_relative_link(report: Report, text: str) -> None:
+def test_a_figure_is_a_relative_link(report: Document, text: str) -> None:
     file = figure_file(report.figures[0])
 
     assert re.fullmatch(r"figures/[a-z0-9-]+\.png", file)
     assert f"]({file})" in text
 
 
-def test_footnotes_name_the_protocol_and_what_differs(report: Report, text: str) -> None:
+def test_footnotes_name_the_protocol_and_what_differs(report: Document, text: str) -> None:
     second = report.tables[0].footnotes[1]
 
     assert "<sup>a</sup>" in text

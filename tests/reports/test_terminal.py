@@ -6,18 +6,18 @@ import sys
 
 import pytest
 
-from genbench.registry import room
-from genbench.tables.table import Report
+from genbench.registry import plugin
+from genbench.tables.table import Document
 
 
-def rendered(report: Report) -> str:
-    words = room("report", "terminal").load().render(report)
+def rendered(report: Document) -> str:
+    words = plugin("report", "terminal").load().render(report)
     assert isinstance(words, str)
     return words
 
 
 @pytest.fixture
-def wide(report: Report, monkeypatch: pytest.MonkeyPatch) -> str:
+def wide(report: Document, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("COLUMNS", "200")
     return rendered(report)
 
@@ -28,7 +28,7 @@ def test_a_pipe_gets_no_escape_sequences(wide: str) -> None:
     assert "genbench report \ufffd[31mred" in wide
 
 
-def test_a_terminal_gets_styles(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_gets_styles(report: Document, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
@@ -46,7 +46,7 @@ def test_a_hostile_name_is_text(wide: str, hostile: str) -> None:
 def test_markup_of_the_terminal_library_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
 
-    assert rendered(Report("[red]no colour[/red]")) == "[red]no colour[/red]\n"
+    assert rendered(Document("[red]no colour[/red]")) == "[red]no colour[/red]\n"
 
 
 def test_best_and_reasons_are_marked(wide: str) -> None:
@@ -57,7 +57,7 @@ def test_best_and_reasons_are_marked(wide: str) -> None:
 
 @pytest.mark.parametrize("columns", [40, 60, 80])
 def test_a_table_that_is_too_wide_goes_on_below_and_loses_nothing(
-    report: Report, wide: str, monkeypatch: pytest.MonkeyPatch, columns: int
+    report: Document, wide: str, monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     narrow = rendered(report)

@@ -15,7 +15,7 @@ from genbench.cli import main
 from genbench.errors import BadInput, BadSetting
 from genbench.evaluation import PRESETS
 from genbench.published import Published, rows
-from genbench.registry import room
+from genbench.registry import plugin
 from genbench.reproduction import (
     PAPERS,
     How,
@@ -67,7 +67,7 @@ def test_what_can_be_measured(name: str, able: int, trainings: int) -> None:
 
 @pytest.mark.parametrize("job", jobs_of(ALL), ids=lambda job: job.title)
 def test_every_training_has_a_preset_for_its_images(job: Job) -> None:
-    model = room("model", job.model).load()
+    model = plugin("model", job.model).load()
 
     assert model.PRESET_RESOLUTION[job.preset] == job.resolution
     assert model.PRESET_DATA.get(job.preset, job.data) == job.data
@@ -112,13 +112,17 @@ def test_a_model_that_starts_from_another_trains_that_first() -> None:
 
 @pytest.mark.parametrize(
     ("model", "preset", "side"),
-    [("age", "celeba-64", 64), ("vae", "glo-celeba-64", 64),
-     ("pca", "glo-mnist-32", 32), ("introvae", "celeba-64", 64)],
-)  # fmt: skip
+    [
+        ("age", "celeba-64", 64),
+        ("vae", "glo-celeba-64", 64),
+        ("pca", "glo-mnist-32", 32),
+        ("introvae", "celeba-64", 64),
+    ],
+)
 def test_the_estimate_counts_the_images_that_the_model_wants(
     model: str, preset: str, side: int
 ) -> None:
-    found = room("model", model).load()
+    found = plugin("model", model).load()
     job = Job(model, preset, "celeba", side, "quick")
     built = runs.build(model, found.Settings(**found.PRESETS[preset]), side, 0)
 
@@ -162,8 +166,9 @@ def test_the_list_has_every_table_with_its_cost() -> None:
     text = run("reproduce", "--list").stdout
 
     for name in PAPERS:
-        assert re.search(rf"^{name}: .*\n +\d+ of \d+ numbers, .*about [\d,]+ GPU hours$", text,
-                         re.MULTILINE)  # fmt: skip
+        assert re.search(
+            rf"^{name}: .*\n +\d+ of \d+ numbers, .*about [\d,]+ GPU hours$", text, re.MULTILINE
+        )
 
 
 def test_a_plan_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,9 +232,13 @@ def small(name: str, **more: Any) -> list[tuple[Target, Outcome | None]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(carrying_out, "targets", lambda _: chosen)
         how = How(
-            scale=1e-6, instead="toyfaces:60", device="cpu", threads=1,
-            settings={"latent": 8, "batches": [8] * 5}, **more,
-        )  # fmt: skip
+            scale=1e-6,
+            instead="toyfaces:60",
+            device="cpu",
+            threads=1,
+            settings={"latent": 8, "batches": [8] * 5},
+            **more,
+        )
         return carrying_out.carry_out_all(name, how, lambda _: None)
 
 
@@ -244,8 +253,9 @@ def test_a_smoke_test_runs_says_so_and_goes_on_where_it_was(
         """As a scheduler does: a signal after the first step."""
         trained.append(options["name"])
         layer = options.pop("training")
-        return train(*args, **options, training=type(layer)(
-            layer.source, {**layer.values, "minutes": 0.0}))  # fmt: skip
+        return train(
+            *args, **options, training=type(layer)(layer.source, {**layer.values, "minutes": 0.0})
+        )
 
     monkeypatch.setattr(carrying_out, "train", stopped)
     with pytest.raises(carrying_out.Interrupted, match="the same command goes on with it"):
@@ -259,8 +269,11 @@ def test_a_smoke_test_runs_says_so_and_goes_on_where_it_was(
     assert runs.read(folder).facts["seen"] == 25
     records = Store("results").read()
     assert {r.provenance["reproduces"] for r in records} == {"pioneer-table1"}
-    assert all("smoke test, 1e-06 of the images; toyfaces:60" in str(r.note)
-               for r in records if r.value is not None)  # fmt: skip
+    assert all(
+        "smoke test, 1e-06 of the images; toyfaces:60" in str(r.note)
+        for r in records
+        if r.value is not None
+    )
     verdicts = judge(results, "smoke test")
     words = {v.target.published.metric: v.words for v in verdicts}
     assert words["swd"] == words["rmse"] == "measured; a smoke test says nothing of the paper"
@@ -276,13 +289,30 @@ def test_a_smoke_test_runs_says_so_and_goes_on_where_it_was(
 
 @pytest.mark.slow
 def test_the_command_prints_the_table_and_draws_it(place: Path) -> None:
-    done = run("reproduce", "glo-table1", "--scale", "1e-5", "--data", "toyfaces:60", "--device",
-               "cpu", "--systems", "PCA", "--set", "latent=4", "--threads", "1")  # fmt: skip
+    done = run(
+        "reproduce",
+        "glo-table1",
+        "--scale",
+        "1e-5",
+        "--data",
+        "toyfaces:60",
+        "--device",
+        "cpu",
+        "--systems",
+        "PCA",
+        "--set",
+        "latent=4",
+        "--threads",
+        "1",
+    )
 
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("GLO (ICML 2018), Table 1 (smoke test, 1e-05 of the images;")
-    assert re.search(r"PCA +celeba 64x64 +psnr_db as psnr +25\.1 +\d+\.\d+ ± \S+ +- +measured; a "
-                     r"smoke test", done.stdout)  # fmt: skip
+    assert re.search(
+        r"PCA +celeba 64x64 +psnr_db as psnr +25\.1 +\d+\.\d+ ± \S+ +- +measured; a "
+        r"smoke test",
+        done.stdout,
+    )
     assert "not attempted: it is of train images" in done.stdout
     assert (place / "reproduction/glo-table1-smoke.png").read_bytes()[:4] == b"\x89PNG"
     assert "6 measured" in (place / "reproduction/glo-table1-smoke.txt").read_text()
@@ -290,8 +320,20 @@ def test_the_command_prints_the_table_and_draws_it(place: Path) -> None:
 
 def test_another_training_of_that_name_is_not_taken(place: Path) -> None:
     job = Job("pca", "glo-celeba-64", "celeba", 64, "glo-table1")
-    done = run("train", "pca", "--preset", "tiny", "--data", "toyfaces:60", "--resolution", "16",
-               "--set", "latent=4", "--name", "pca-glo-celeba-64")  # fmt: skip
+    done = run(
+        "train",
+        "pca",
+        "--preset",
+        "tiny",
+        "--data",
+        "toyfaces:60",
+        "--resolution",
+        "16",
+        "--set",
+        "latent=4",
+        "--name",
+        "pca-glo-celeba-64",
+    )
     assert done.exit_code == 0, done.output
 
     with pytest.raises(BadInput, match=r"holds another training \(preset is tiny, wanted glo-ce"):
@@ -304,10 +346,13 @@ def test_another_training_of_that_name_is_not_taken(place: Path) -> None:
 
 def printed(value: float, std: float | None = None, system: str = "S", **more: Any) -> Target:
     about: dict[str, Any] = {
-        "dataset": "celeba", "resolution": 64, "split": "samples", "metric": "fid",
+        "dataset": "celeba",
+        "resolution": 64,
+        "split": "samples",
+        "metric": "fid",
         "protocol": "FID of 10,000 samples, Inception implementation not named",
         "source": "Paper Table 1",
-    }  # fmt: skip
+    }
     number = Published(system=system, value=value, std=std, **{**about, **more})
     job = Job("pioneer", "celeba-64", "celeba", 64, "pioneer-table1")
     return Target(number, job, number.metric, number.metric)
@@ -363,8 +408,10 @@ def test_a_number_of_unknown_scale_is_only_put_in_order() -> None:
 
 
 def test_a_chart_shows_both_and_says_what_it_is() -> None:
-    results = [(printed(8.0, 0.5), measured(9.0, 0.2)),
-               (printed(20.0, system="$x^2$ <b>"), Outcome(failed="no"))]  # fmt: skip
+    results = [
+        (printed(8.0, 0.5), measured(9.0, 0.2)),
+        (printed(20.0, system="$x^2$ <b>"), Outcome(failed="no")),
+    ]
 
     drawing = chart("a table", judge(results, "smoke test, 0.01 of the images"), "smoke test")
 

@@ -56,20 +56,28 @@ def odd() -> list[Record]:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"protocol": LARGER.canonical(), "protocol_id": LARGER.id},
-         ["another protocol: images.real 10000 -> 50000",
-          "another protocol: images.samples 10000 -> 50000"]),
+        (
+            {"protocol": LARGER.canonical(), "protocol_id": LARGER.id},
+            [
+                "another protocol: images.real 10000 -> 50000",
+                "another protocol: images.samples 10000 -> 50000",
+            ],
+        ),
         ({"run": "second"}, ["another run: run-a -> second"]),
         ({"provenance": {"seed": 1, "git": "abc", "weights": "w0"}}, ["another seed: 0 -> 1"]),
-        ({"provenance": {"seed": 0, "git": "def+", "weights": "w0"}},
-         ["another code: abc -> def+"]),
-        ({"provenance": {"seed": 0, "git": "abc", "weights": "w1"}},
-         ["another weights of the run: w0 -> w1"]),
+        (
+            {"provenance": {"seed": 0, "git": "def+", "weights": "w0"}},
+            ["another code: abc -> def+"],
+        ),
+        (
+            {"provenance": {"seed": 0, "git": "abc", "weights": "w1"}},
+            ["another weights of the run: w0 -> w1"],
+        ),
         ({"provenance": {"git": "abc", "weights": "w0"}}, ["another seed: 0 -> not recorded"]),
         ({"value": None, "reason": "no weights"}, ["it could not be measured again: no weights"]),
         ({}, ["measured again; nothing that is recorded differs"]),
     ],
-)  # fmt: skip
+)
 def test_a_difference_has_its_reason(change: dict[str, object], said: list[str]) -> None:
     before = recorded(1.0, provenance={"seed": 0, "git": "abc", "weights": "w0"})
 
@@ -79,8 +87,12 @@ def test_a_difference_has_its_reason(change: dict[str, object], said: list[str])
 def test_diff_prints_changed_and_new_numbers_with_reasons(tmp_path: Path) -> None:
     store = Store(tmp_path / "t")
     store.append([recorded(1.0, provenance={"seed": 0})])
-    store.append([recorded(2.0, time=at(1), provenance={"seed": 7}),
-                  recorded(3.0, LARGER, time=at(2), provenance={"seed": 7})])  # fmt: skip
+    store.append(
+        [
+            recorded(2.0, time=at(1), provenance={"seed": 7}),
+            recorded(3.0, LARGER, time=at(2), provenance={"seed": 7}),
+        ]
+    )
 
     lines = run("table", "--table", store.folder, "diff", 0, 1).stdout.splitlines()
 
@@ -270,11 +282,16 @@ def test_any_text_and_number_comes_back(
     text = st.text(st.characters(codec="utf-8"), max_size=12)
     number = st.floats(allow_nan=False, allow_infinity=False)
     rows = [
-        recorded(data.draw(number), model=data.draw(text), note=data.draw(st.none() | text),
-                 run=data.draw(text), n=data.draw(st.none() | st.integers(-(2**63), 2**63 - 1)),
-                 provenance={data.draw(text): data.draw(text)},
-                 values=data.draw(st.none() | st.lists(st.floats(width=32), max_size=4)))
-    ]  # fmt: skip
+        recorded(
+            data.draw(number),
+            model=data.draw(text),
+            note=data.draw(st.none() | text),
+            run=data.draw(text),
+            n=data.draw(st.none() | st.integers(-(2**63), 2**63 - 1)),
+            provenance={data.draw(text): data.draw(text)},
+            values=data.draw(st.none() | st.lists(st.floats(width=32), max_size=4)),
+        )
+    ]
     file = tmp_path_factory.getbasetemp() / f"any.{form}"
 
     export.save(rows, file)
@@ -317,7 +334,7 @@ def spoil_json(file: Path, change: Callable[[dict[str, object]], object]) -> Non
         (lambda r: r.update(values=7), "are not legible"),
         (lambda r: r.update(provenance=[]), "its provenance is not a mapping"),
     ],
-)  # fmt: skip
+)
 def test_a_changed_record_refuses_the_file(
     tmp_path: Path, change: Callable[[dict[str, object]], object], words: str
 ) -> None:

@@ -38,10 +38,11 @@ def test_a_protocol_survives_its_canonical_form() -> None:
 def test_every_field_changes_the_id() -> None:
     """Nothing in the recipe is decoration."""
     changed = {
-        field.name: {"x": 1} if isinstance(getattr(PROTOCOL, field.name), dict)
+        field.name: {"x": 1}
+        if isinstance(getattr(PROTOCOL, field.name), dict)
         else getattr(PROTOCOL, field.name) * 2
         for field in dataclasses.fields(PROTOCOL)
-    }  # fmt: skip
+    }
 
     ids = {dataclasses.replace(PROTOCOL, **{name: value}).id for name, value in changed.items()}
 

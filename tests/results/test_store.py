@@ -17,10 +17,17 @@ from genbench.results.store import Store
 
 def record(value: float | None, time: str = "t0", **other: Any) -> Record:
     fields: dict[str, Any] = {
-        "evaluation": "e", "model": "m", "run": "r", "dataset": "d", "resolution": 32,
-        "metric": "fid", "score": "fid", "protocol": "{}", "protocol_id": "p",
+        "evaluation": "e",
+        "model": "m",
+        "run": "r",
+        "dataset": "d",
+        "resolution": 32,
+        "metric": "fid",
+        "score": "fid",
+        "protocol": "{}",
+        "protocol_id": "p",
         "provenance": {"seconds": 1.5, "git": None},
-    }  # fmt: skip
+    }
     return Record(value=value, time=time, **{**fields, **other})
 
 
@@ -47,8 +54,10 @@ def test_one_append_is_one_version_and_old_versions_stay(tmp_path: Path) -> None
 
     assert [len(store.read(version)) for version in range(3)] == [1, 2, 3]
     assert [(c.version, c.records, c.command) for c in store.history()] == [
-        (2, 1, "run 2"), (1, 1, "run 1"), (0, 1, "run 0"),
-    ]  # fmt: skip
+        (2, 1, "run 2"),
+        (1, 1, "run 1"),
+        (0, 1, "run 0"),
+    ]
 
 
 def test_diff_tells_added_and_changed_numbers(tmp_path: Path) -> None:
@@ -61,8 +70,9 @@ def test_diff_tells_added_and_changed_numbers(tmp_path: Path) -> None:
     assert [(c.kind, c.record.model) for c in changes] == [("changed", "m"), ("added", "new")]
     assert (changes[0].before, changes[0].after) == (record(1.0, "t0"), record(2.0, "t1"))
     assert [(c.kind, c.record.model) for c in store.diff(1, 0)] == [
-        ("changed", "m"), ("removed", "new"),
-    ]  # fmt: skip
+        ("changed", "m"),
+        ("removed", "new"),
+    ]
 
 
 def test_a_number_under_another_protocol_is_another_number(tmp_path: Path) -> None:

@@ -15,9 +15,12 @@ from genbench.runs.checkpoints import Checkpoint
 def checkpoint(seen: int) -> Checkpoint:
     weights = {"w": torch.full((3,), float(seen)), "count": torch.tensor(seen)}
     return Checkpoint(
-        seen, weights, {"g.w": weights["w"] / 2}, {"adam": {"state": {0: {"step": seen}}}},
+        seen,
+        weights,
+        {"g.w": weights["w"] / 2},
+        {"adam": {"state": {0: {"step": seen}}}},
         {"training": torch.Generator().manual_seed(seen).get_state()},
-    )  # fmt: skip
+    )
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

@@ -23,9 +23,12 @@ def test_draws_of_a_mean_scatter_by_the_standard_error() -> None:
 def test_the_interval_is_that_of_scipy() -> None:
     values = torch.rand(200, generator=RNG, dtype=torch.float64).square()
     theirs = stats.bootstrap(
-        (values.numpy(),), lambda x, axis: x.mean(axis), method="percentile", n_resamples=4000,
+        (values.numpy(),),
+        lambda x, axis: x.mean(axis),
+        method="percentile",
+        n_resamples=4000,
         random_state=0,
-    ).confidence_interval  # fmt: skip
+    ).confidence_interval
 
     assert interval(resampled(values, means)) == pytest.approx(theirs, rel=0.03)
 

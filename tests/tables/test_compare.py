@@ -37,20 +37,25 @@ def rmse(model: str, shift: float, noise: float = 0.3, **changes: Any) -> Record
     """A model whose error on each image is that of the image, and a shift, and a little noise."""
     values = IMAGES + shift + RNG.normal(0, noise, 200)
     about = {
-        "metric": "rmse", "score": "rmse", "values": values.tolist(),
-        "spread": float(values.std(ddof=1)) / 200**0.5, "n": 200,
+        "metric": "rmse",
+        "score": "rmse",
+        "values": values.tolist(),
+        "spread": float(values.std(ddof=1)) / 200**0.5,
+        "n": 200,
         "spread_over": "standard error over images",
-    }  # fmt: skip
+    }
     return recorded(float(values.mean()), PAIRS, model=model, **{**about, **changes})
 
 
 def fid(model: str, *values: float, protocol: Protocol = RECIPE) -> Record:
     return recorded(
-        float(np.mean(values)), protocol, model=model,
+        float(np.mean(values)),
+        protocol,
+        model=model,
         values=values if len(values) > 1 else None,
         spread=float(np.std(values, ddof=1)) if len(values) > 1 else None,
         spread_over=f"std over {len(values)} sampling batches",
-    )  # fmt: skip
+    )
 
 
 def held(*records: Record, lower: bool | None = True, median: bool = False) -> list[Contest]:
@@ -89,8 +94,10 @@ def test_sets_of_samples_are_pairs_because_seeds_and_reference_are_the_same() ->
 def test_without_values_two_standard_errors_are_compared() -> None:
     """Steps of two latent spaces are no pairs."""
     about = {"score": "ppl", "metric": "ppl", "spread_over": "standard error over steps"}
-    a, b = (recorded(v, PAIRS, model=m, spread=s, n=n, **about)
-            for m, v, s, n in (("a", 100.0, 3.0, 50), ("b", 110.0, 4.0, 80)))  # fmt: skip
+    a, b = (
+        recorded(v, PAIRS, model=m, spread=s, n=n, **about)
+        for m, v, s, n in (("a", 100.0, 3.0, 50), ("b", 110.0, 4.0, 80))
+    )
 
     found = difference(a, b)
 
@@ -226,9 +233,15 @@ def test_intervals_stand_in_the_footnote() -> None:
 def table(tmp_path: Path) -> Path:
     real = dataclasses.replace(rmse("real", -9.0), anchor=True)
     Store(tmp_path / "t").append(
-        [rmse("a", 0.0), rmse("b", 0.2), rmse("c", 5.0), real,
-         fid("a", 8.0, 8.1), fid("b", 5.0, 5.1, protocol=LARGER)]
-    )  # fmt: skip
+        [
+            rmse("a", 0.0),
+            rmse("b", 0.2),
+            rmse("c", 5.0),
+            real,
+            fid("a", 8.0, 8.1),
+            fid("b", 5.0, 5.1, protocol=LARGER),
+        ]
+    )
     return tmp_path / "t"
 
 
@@ -242,11 +255,21 @@ def test_the_command_prints_every_pair_and_who_wins(table: Path) -> None:
     lines = result.stdout.splitlines()
     assert result.exit_code == 0, result.output
     assert lines[0].split() == [
-        "score", "models", "difference", "p", "p", "(Holm)", "better", "test", "protocol"
-    ]  # fmt: skip
+        "score",
+        "models",
+        "difference",
+        "p",
+        "p",
+        "(Holm)",
+        "better",
+        "test",
+        "protocol",
+    ]
     assert [line.split()[1:4] for line in lines[1:4]] == [
-        ["a", "-", "b"], ["a", "-", "c"], ["b", "-", "c"]
-    ]  # fmt: skip
+        ["a", "-", "b"],
+        ["a", "-", "c"],
+        ["b", "-", "c"],
+    ]
     assert "paired t, 200 images" in lines[1]
     assert " a " in lines[1].split("±")[1]
     assert "corrected over the 3 tests here" in result.stdout

@@ -265,9 +265,11 @@ def test_best_is_found_in_each_column_by_itself() -> None:
 def test_a_score_that_nobody_has_is_a_note_and_not_a_column() -> None:
     absent = {"metric": "kid", "score": "kid", "reason": "no weights"}
     table = only(
-        recorded(8.0), recorded(None, **absent), recorded(9.0, model="b"),
+        recorded(8.0),
+        recorded(None, **absent),
+        recorded(9.0, model="b"),
         recorded(None, model="b", **absent),
-    )  # fmt: skip
+    )
 
     assert [column.score for column in table.columns] == ["fid"]
     assert table.notes[0] == "Not measured: KID: no weights."

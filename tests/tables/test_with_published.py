@@ -8,11 +8,11 @@ import pytest
 
 from genbench import published
 from genbench.published.measures import MEASURES
-from genbench.registry import metric, room, rooms
+from genbench.registry import metric, plugin, plugins
 from genbench.tables.footnotes import Footnote
 from genbench.tables.table import (
     Cell,
-    Report,
+    Document,
     Row,
     Table,
     TableColumn,
@@ -68,8 +68,14 @@ def test_no_column_holds_numbers_of_both() -> None:
     theirs = [head for head in found.columns if head.source]
 
     assert [head.title for head in found.columns] == [
-        "FID", "published FID", "SWD", "published SWD", "RMSE", "published RMSE", "pSNR",
-    ]  # fmt: skip
+        "FID",
+        "published FID",
+        "SWD",
+        "published SWD",
+        "RMSE",
+        "published RMSE",
+        "pSNR",
+    ]
     assert [head.protocol_id for head in ours] == [head.protocol_id for head in table().columns]
     assert {head.protocol_id for head in theirs} == {None}
     for row in found.rows:
@@ -123,7 +129,7 @@ def test_runs_of_one_model_have_its_number_each_and_its_system_no_row() -> None:
 
 def test_variants_of_one_model_have_rows_of_their_own() -> None:
     """Which of the eight rows of Balanced Pioneer's table 2 a run is, nobody can say from here."""
-    names = room("model", "balanced_pioneer").load().PUBLISHED_AS
+    names = plugin("model", "balanced_pioneer").load().PUBLISHED_AS
     found = beside(table("folder:CelebA-HQ", 128), {"p": names})
     best = column(found, "published FID (10k), best")
 
@@ -172,9 +178,9 @@ def test_where_there_is_none_a_note_says_so(other: Table, words: str) -> None:
 
 
 def test_every_measure_is_a_score_that_a_metric_has() -> None:
-    scores = {score for name in rooms("metric") for score in metric(name).columns} | {
+    scores = {score for name in plugins("metric") for score in metric(name).columns} | {
         score
-        for name in rooms("metric")
+        for name in plugins("metric")
         for v in metric(name).variants.values()
         for score in v.columns
     }
@@ -185,7 +191,7 @@ def test_every_measure_is_a_score_that_a_metric_has() -> None:
 
 @pytest.mark.parametrize("form", ["markdown", "latex", "html", "terminal", "csv", "json"])
 def test_every_form_prints_it(form: str) -> None:
-    found = room("report", form).load().render(Report("r", tables=(beside(table(), PIONEER),)))
+    found = plugin("report", form).load().render(Document("r", tables=(beside(table(), PIONEER),)))
 
     assert "ALI, as published" in found
     assert "Pioneer (ACCV 2018) Table 1" in found
@@ -193,7 +199,7 @@ def test_every_form_prints_it(form: str) -> None:
 
 
 def test_the_published_columns_come_back_from_json() -> None:
-    report = Report("r", tables=(beside(table(), PIONEER),))
-    form = room("report", "json")
+    report = Document("r", tables=(beside(table(), PIONEER),))
+    form = plugin("report", "json")
 
     assert form.open().parse(form.load().render(report)) == report

@@ -27,7 +27,7 @@ APART = [{"kl_real": 2.5 - k / 2, "kl_fake": 2.5 + k / 2, "variance": 0.3} for k
 
 def rung(rows: list[dict[str, float]], model: str = "pioneer") -> str:
     """The first alarm that a model's rows make ring, each row being a window."""
-    alarms = Alarms(registry.room("model", model).load().ALARMS)
+    alarms = Alarms(registry.plugin("model", model).load().ALARMS)
     for k, row in enumerate(row for row in rows for _ in range(ROWS)):
         alarm = alarms.see(row, k, 32)
         if alarm is not None:
@@ -53,13 +53,13 @@ def rung(rows: list[dict[str, float]], model: str = "pioneer") -> str:
         ("wgan_gp", [{"gradient_norm": 40.0}] * 2, "the critic runs away"),
         ("proggan", [{"least_squares": 1.0}] * 4, ""),  # a loss without gradient norms
     ],
-)  # fmt: skip
+)
 def test_what_makes_an_alarm_ring(model: str, rows: list[dict[str, float]], name: str) -> None:
     assert rung(rows, model).partition(":")[0] == name
 
 
 def test_a_new_resolution_begins_anew() -> None:
-    alarms = Alarms(registry.room("model", "pioneer").load().ALARMS)
+    alarms = Alarms(registry.plugin("model", "pioneer").load().ALARMS)
     bad = HEALTHY | {"kl_fake": 9.0}
     for k in range(2 * ROWS):
         assert alarms.see(bad, k, 8 if k < ROWS else 16) is None
@@ -115,16 +115,25 @@ class Drifts(torch.nn.Module):
 def trainer(folder: Path, **training: Any) -> loop.Trainer:
     """A `Drifts` at work, with a checkpoint after every step."""
     run = genbench.train(
-        "pca", settings={"latent": 2}, runs_dir=folder, name="run",
+        "pca",
+        settings={"latent": 2},
+        runs_dir=folder,
+        name="run",
         training={"data": "toyfaces:60", "resolution": 8, "grids": 0, "minutes": 0},
-    )  # fmt: skip
+    )
     for entry in run.checkpoints.iterdir():
         entry.rename(folder / entry.name)
     data = runs.data_of(run)
     settings = loop.Training(
-        data="toyfaces:60", resolution=8, grids=0, log_every=1, keep=100,
-        checkpoint_minutes=0.0, device="cpu", **training,
-    )  # fmt: skip
+        data="toyfaces:60",
+        resolution=8,
+        grids=0,
+        log_every=1,
+        keep=100,
+        checkpoint_minutes=0.0,
+        device="cpu",
+        **training,
+    )
     return loop.Trainer(run, Drifts(), data, settings)  # type: ignore[arg-type]
 
 

@@ -334,9 +334,13 @@ def test_settings_come_in_layers(tmp_path: Path) -> None:
     config.write_text("lr: 0.01\nimages: 8\ntraining:\n  resolution: 8\n  seed: 5\n  minutes: 0\n")
 
     run = genbench.train(
-        "pioneer", preset="tiny", config=config, settings={"images": 16},
-        training={"data": "toyfaces:60"}, runs_dir=tmp_path / "runs",
-    )  # fmt: skip
+        "pioneer",
+        preset="tiny",
+        config=config,
+        settings={"images": 16},
+        training={"data": "toyfaces:60"},
+        runs_dir=tmp_path / "runs",
+    )
 
     assert run.settings["model"]["lr"] == {"value": 0.01, "source": "file mine.yaml"}
     assert run.settings["model"]["latent"] == {"value": 64, "source": "preset tiny"}

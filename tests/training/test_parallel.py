@@ -25,16 +25,36 @@ from genbench.training.loader import Share
 
 # Plain gradient descent: Adam makes a whole step of the rounding of a gradient that is nearly 0.
 # 14 steps of 12 images and one of 7, which nobody shares.
-TRAIN = ["train", "glo", "--data", "toyfaces:60", "--resolution", "8", "--device", "cpu",
-         "--set", "base=4", "--set", "latent=4", "--set", "batch=12", "--images", "175",
-         "--threads", "1"]  # fmt: skip
+TRAIN = [
+    "train",
+    "glo",
+    "--data",
+    "toyfaces:60",
+    "--resolution",
+    "8",
+    "--device",
+    "cpu",
+    "--set",
+    "base=4",
+    "--set",
+    "latent=4",
+    "--set",
+    "batch=12",
+    "--images",
+    "175",
+    "--threads",
+    "1",
+]
 
 
 def genbench(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "genbench", *arguments],
-        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def done(process: subprocess.Popen[str]) -> str:
@@ -76,8 +96,10 @@ def test_a_run_of_two_then_one_then_four_processes_is_the_run_of_one(tmp_path: P
         torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-5, msg=name)
     states = [checkpoints.read(folder, training=True).random for folder in (left, right)]
     assert torch.equal(states[0]["training"], states[1]["training"])
-    events = {folder.name: len(list((folder / "tensorboard").iterdir()))
-              for folder in (alone.folder, many.folder)}  # fmt: skip
+    events = {
+        folder.name: len(list((folder / "tensorboard").iterdir()))
+        for folder in (alone.folder, many.folder)
+    }
     assert events == {"alone": 1, "many": 3}  # one process writes, once each time
 
 
@@ -215,9 +237,12 @@ def test_a_batch_norm_of_torch_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
     ],
 )
 def test_numbers_of_processes_that_do_not_fit_are_said(
-    monkeypatch: pytest.MonkeyPatch, devices: int, nodes: int, environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    devices: int,
+    nodes: int,
+    environment: dict[str, str],
     words: str,
-) -> None:  # fmt: skip
+) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
 

@@ -19,7 +19,7 @@ from genbench import runs
 from genbench.contracts import model as contract
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch
-from genbench.registry import room
+from genbench.registry import plugin
 from genbench.runtime import devices, seeds
 from genbench.training.precision import Compiler, Pace
 from genbench.training.settings import Training
@@ -33,7 +33,7 @@ TRAINING = {"data": "toyfaces:60", "resolution": 8, "grids": 0, "log_every": 4}
 
 
 def model(name: str) -> Any:
-    found = contract.fresh(name, room("model", name).load())
+    found = contract.fresh(name, plugin("model", name).load())
     found.train()
     return found
 
@@ -60,8 +60,11 @@ def test_a_compiled_step_is_the_eager_step_and_nothing_of_it_stays() -> None:
     compiler = assert_compiled_is_eager("vae")
 
     assert compiler.facts() | {"seconds": 0} == {
-        "networks": ["decoder", "encoder"], "eager": {}, "graphs": 2, "seconds": 0,
-    }  # fmt: skip
+        "networks": ["decoder", "encoder"],
+        "eager": {},
+        "graphs": 2,
+        "seconds": 0,
+    }
     assert compiler.seconds > 0
     assert "2 graphs compiled in" in compiler.note
     assert not any("forward" in vars(part) for part in compiler.networks.values())
@@ -111,7 +114,7 @@ def test_a_fade_is_compiled_once_and_a_new_phase_once_more(monkeypatch: pytest.M
     torch translates them into machine code is not of interest here, and takes long.
     """
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
-    offered = room("model", "pioneer").load()
+    offered = plugin("model", "pioneer").load()
     pioneer = runs.build("pioneer", offered.Settings(**SETTINGS), 8, seed=0)
     pioneer.train()
     pace = Pace(pioneer, Training(compile=True), CPU)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from together import together
 
-from genbench.registry import rooms
+from genbench.registry import plugins
 
 CODE = """
 import sys
@@ -37,7 +37,7 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {file.stem: torch.load(file, weights_only=True) for file in folder.glob("*.pt")}
 
 
-@pytest.mark.parametrize("name", rooms("model"))
+@pytest.mark.parametrize("name", plugins("model"))
 def test_two_processes_with_half_a_batch_are_one_with_the_whole(name: str, learned: Any) -> None:
     """Gradients of every update, scalars, weights, statistics, buffers, averages."""
     alone = learned["0-of-1"][name]
@@ -56,7 +56,7 @@ def test_two_processes_with_half_a_batch_are_one_with_the_whole(name: str, learn
         assert torch.equal(shared["random"], alone["random"])
 
 
-@pytest.mark.parametrize("name", rooms("model"))
+@pytest.mark.parametrize("name", plugins("model"))
 def test_all_processes_keep_the_same_model(name: str, learned: Any) -> None:
     """To the bit: spectral vectors, image buffer, table of codes, running statistics."""
     first, second = (learned[f"{rank}-of-2"][name] for rank in range(2))

@@ -20,8 +20,20 @@ from genbench.training import slurm
 from genbench.training.signals import signals
 
 GENBENCH = [sys.executable, "-m", "genbench"]
-TRAIN = ["train", "pioneer", "--preset", "tiny", "--data", "toyfaces:60", "--resolution", "8",
-         "--device", "cpu", "--threads", "1"]  # fmt: skip
+TRAIN = [
+    "train",
+    "pioneer",
+    "--preset",
+    "tiny",
+    "--data",
+    "toyfaces:60",
+    "--resolution",
+    "8",
+    "--device",
+    "cpu",
+    "--threads",
+    "1",
+]
 
 
 def written(folder: Path, *more: str) -> tuple[str, list[str]]:
@@ -43,19 +55,46 @@ def written(folder: Path, *more: str) -> tuple[str, list[str]]:
 
 def test_a_script_asks_for_a_process_for_each_device(tmp_path: Path) -> None:
     text, command = written(
-        tmp_path, "--devices", "8", "--nodes", "4", "--name", "a run",
-        "--slurm-option", "time=24:00:00", "--slurm-option=partition=gpu",
-        "--slurm-option", "exclusive", "--slurm-option", "signal=USR1@300",
-    )  # fmt: skip
+        tmp_path,
+        "--devices",
+        "8",
+        "--nodes",
+        "4",
+        "--name",
+        "a run",
+        "--slurm-option",
+        "time=24:00:00",
+        "--slurm-option=partition=gpu",
+        "--slurm-option",
+        "exclusive",
+        "--slurm-option",
+        "signal=USR1@300",
+    )
 
     asked = {line.removeprefix("#SBATCH ") for line in text.splitlines() if "#SBATCH" in line}
-    assert {"--nodes=4", "--ntasks-per-node=8", "--requeue", "--time=24:00:00", "--partition=gpu",
-            "--exclusive", "--signal=USR1@300", "--job-name='a run'"} <= asked  # fmt: skip
+    assert {
+        "--nodes=4",
+        "--ntasks-per-node=8",
+        "--requeue",
+        "--time=24:00:00",
+        "--partition=gpu",
+        "--exclusive",
+        "--signal=USR1@300",
+        "--job-name='a run'",
+    } <= asked
     assert not any("gpus" in option for option in asked)  # --device cpu
     assert command[:2] == ["srun", "--kill-on-bad-exit=1"]
     assert command[2:] == [
-        *GENBENCH, *TRAIN, "--devices", "8", "--nodes", "4", "--name", "a run", "--continue",
-    ]  # fmt: skip
+        *GENBENCH,
+        *TRAIN,
+        "--devices",
+        "8",
+        "--nodes",
+        "4",
+        "--name",
+        "a run",
+        "--continue",
+    ]
     assert f"cd {tmp_path}" in text
 
 
@@ -97,22 +136,36 @@ def scontrol(folder: Path, answer: str) -> str:
     ("state", "answer", "said", "asked"),
     [
         ("stopped by SIGUSR1", "", "job 7 is queued again", ["requeue 7"]),
-        ("stopped by SIGTERM", "echo JobState=RUNNING", "job 7 is queued again",
-         ["show job 7", "requeue 7"]),
-        ("stopped by SIGTERM", "echo JobState=CANCELLED Reason=None",
-         "job 7 was cancelled, so it is not queued again; submit its script again to go on",
-         ["show job 7"]),
-        ("stopped by SIGUSR1", "echo no such job >&2; exit 1",
-         "scontrol requeue 7 failed: no such job; submit its script again to go on",
-         ["requeue 7"]),
+        (
+            "stopped by SIGTERM",
+            "echo JobState=RUNNING",
+            "job 7 is queued again",
+            ["show job 7", "requeue 7"],
+        ),
+        (
+            "stopped by SIGTERM",
+            "echo JobState=CANCELLED Reason=None",
+            "job 7 was cancelled, so it is not queued again; submit its script again to go on",
+            ["show job 7"],
+        ),
+        (
+            "stopped by SIGUSR1",
+            "echo no such job >&2; exit 1",
+            "scontrol requeue 7 failed: no such job; submit its script again to go on",
+            ["requeue 7"],
+        ),
         ("stopped by SIGINT", "", "", []),
         ("finished", "", "", []),
     ],
-)  # fmt: skip
+)
 def test_a_job_is_queued_again_where_slurm_has_ended_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, answer: str, said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    state: str,
+    answer: str,
+    said: str,
     asked: list[str],
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv("PATH", scontrol(tmp_path, answer))
 
@@ -137,13 +190,16 @@ def test_a_job_that_is_preempted_goes_on_when_it_starts_again(tmp_path: Path) ->
     few = ["--set", "latent=16", "--set", "phase_images=64", "--set", "buffer=8", "--name", "run"]
     _, command = written(tmp_path, *few, "--images", "4000")
     environment = os.environ | {
-        "SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "run", "SLURM_NTASKS": "1",
+        "SLURM_JOB_ID": "7",
+        "SLURM_JOB_NAME": "run",
+        "SLURM_NTASKS": "1",
         "PATH": scontrol(tmp_path, ""),
-    }  # fmt: skip
+    }
     folder = tmp_path / "runs" / "run"
 
-    job = subprocess.Popen(command[2:], cwd=tmp_path, env=environment, stderr=subprocess.PIPE,
-                           text=True)  # fmt: skip
+    job = subprocess.Popen(
+        command[2:], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    )
     while not (folder / "tensorboard").is_dir():
         assert job.poll() is None
         time.sleep(0.05)

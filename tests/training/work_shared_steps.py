@@ -21,14 +21,21 @@ from genbench.training.loader import Feed
 
 BATCH, RESOLUTION, STEPS = 12, 16, 4
 GROWN = 10**9  # images seen when every layer is at work
-LAYERS: Mapping[str, Any] = {"latent": 8, "fmap_base": 32, "fmap_max": 8,
-                             "statistics": ("std", "kurtosis")}  # fmt: skip
+LAYERS: Mapping[str, Any] = {
+    "latent": 8,
+    "fmap_base": 32,
+    "fmap_max": 8,
+    "statistics": ("std", "kurtosis"),
+}
 # Networks as small as they go; schedules in which phases, fades and both games are met.
 SMALL: Mapping[str, Mapping[str, Any]] = {
     "age": {"base": 4, "latent": 8, "batches": (BATCH,)},
     "ali": {"width": 1 / 16, "latent": 4, "batch": BATCH},
     "balanced_pioneer": {
-        "latent": 8, "batches": (BATCH,) * 9, "buffer": 16, "fade_images": BATCH,
+        "latent": 8,
+        "batches": (BATCH,) * 9,
+        "buffer": 16,
+        "fade_images": BATCH,
         "rows": ((0, 4, 0.1, 1e-3), (24, 8, 0.1, 1e-3), (48, 16, 0.1, 1e-3)),
     },
     "dcgan": {"base": 4, "latent": 8, "batch": BATCH},
@@ -37,22 +44,26 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
     "pca": {"latent": 4, "batch": BATCH},
     "pioneer": {"latent": 8, "batches": (BATCH,) * 9, "buffer": 16, "phase_images": 2 * BATCH},
     "proggan": {
-        **LAYERS, "batches": (BATCH,) * 9, "stable_images": BATCH, "fade_images": 2 * BATCH,
-        "look_steps": 1, "rr_on": "features",
+        **LAYERS,
+        "batches": (BATCH,) * 9,
+        "stable_images": BATCH,
+        "fade_images": 2 * BATCH,
+        "look_steps": 1,
+        "rr_on": "features",
     },
     "proggan_l1": {**LAYERS, "batch": BATCH, "mates": "keep"},
     "vae": {"base": 4, "latent": 4, "batch": BATCH},
     # 2 updates of the critic, each on half of the images of a step
     "wgan_gp": {"base": 4, "latent": 8, "batch": BATCH // 2, "critic_steps": 2},
-}  # fmt: skip
+}
 STARTS = {"balanced_pioneer": 24, "pioneer": 24, "proggan": 24}  # in the middle of the growth
 
 
 def built(name: str, data: Dataset) -> Any:
     """A small model of the registry, ready for its first step."""
-    room: Any = registry.room("model", name).load()
-    layers = [Layer("tiny", room.PRESETS["tiny"]), Layer("test", SMALL.get(name, {}))]
-    model: Any = runs.build(name, resolve(room.Settings, layers, name).values, RESOLUTION, seed=0)
+    plugin: Any = registry.plugin("model", name).load()
+    layers = [Layer("tiny", plugin.PRESETS["tiny"]), Layer("test", SMALL.get(name, {}))]
+    model: Any = runs.build(name, resolve(plugin.Settings, layers, name).values, RESOLUTION, seed=0)
     if isinstance(model, Continues):
         origin = built(model.STARTS_FROM, data)
         origin.seen = GROWN
@@ -102,5 +113,5 @@ def main(folder: Path) -> None:
     torch.set_default_dtype(torch.float64)
     Tensor.float = Tensor.double  # type: ignore[method-assign]
     rank, count = os.environ["RANK"], os.environ["WORLD_SIZE"]
-    everything = {name: learned(name, data) for name in registry.rooms("model")}
+    everything = {name: learned(name, data) for name in registry.plugins("model")}
     torch.save(everything, folder / f"{rank}-of-{count}.pt")

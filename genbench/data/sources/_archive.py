@@ -17,9 +17,16 @@ ENCRYPTED = 1  # bit of an entry's flags
 
 # What zipfile raises on archives that are cut off or scrambled.
 BROKEN = (
-    zipfile.BadZipFile, OSError, ValueError, EOFError, LookupError, OverflowError, RuntimeError,
-    struct.error, zlib.error,
-)  # fmt: skip
+    zipfile.BadZipFile,
+    OSError,
+    ValueError,
+    EOFError,
+    LookupError,
+    OverflowError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
 
 
 class Archive:

@@ -147,4 +147,4 @@ def _base(name: str) -> str:
     return f"{_number(name):06}.jpg"
 
 
-ROOM = open_celeba
+SOURCE = open_celeba

@@ -245,4 +245,4 @@ def _held_out(split: str, names: Sequence[str], lists: Path) -> NDArray[np.bool_
     return np.arange(len(names)) >= len(names) * share // of
 
 
-ROOM = open_celeba_hq
+SOURCE = open_celeba_hq

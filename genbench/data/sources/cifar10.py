@@ -158,4 +158,4 @@ def _part(place: Path, contents: dict[str, bytes], names: Sequence[str]) -> Part
     return Part(table[:, 1:].reshape(-1, 3, SIDE, SIDE), table[:, 0].astype(np.int64))
 
 
-ROOM = open_cifar10
+SOURCE = open_cifar10

@@ -21,4 +21,4 @@ def open_fashion_mnist(argument: str | None, data_dir: Path | None) -> Source:
     return open_digits("fashion-mnist", ORIGIN.licence, PLACES, argument, data_dir)
 
 
-ROOM = open_fashion_mnist
+SOURCE = open_fashion_mnist

@@ -24,4 +24,4 @@ def open_folder(argument: str | None, data_dir: Path | None) -> Source:
     return Collection("folder", Folder(locate(needed("folder", argument), data_dir)))
 
 
-ROOM = open_folder
+SOURCE = open_folder

@@ -135,4 +135,4 @@ def open_lsun_bedroom(argument: str | None, data_dir: Path | None) -> Source:
     return Bedrooms(files, streamed=chosen["stream"] == "yes")
 
 
-ROOM = open_lsun_bedroom
+SOURCE = open_lsun_bedroom

@@ -19,4 +19,4 @@ def open_mnist(argument: str | None, data_dir: Path | None) -> Source:
     return open_digits("mnist", ORIGIN.licence, ("mnist", "MNIST/raw", "."), argument, data_dir)
 
 
-ROOM = open_mnist
+SOURCE = open_mnist

@@ -94,4 +94,4 @@ def _part(file: Path) -> Part:
     return Part(x.transpose(3, 2, 0, 1), (y % 10).astype(np.int64))
 
 
-ROOM = open_svhn
+SOURCE = open_svhn

@@ -23,8 +23,8 @@ __all__ = [
     "ATTRIBUTES",
     "DRAWING_VERSION",
     "ORIGIN",
-    "ROOM",
     "SEED",
+    "SOURCE",
     "ToyFaces",
     "attributes",
     "draw",
@@ -99,4 +99,4 @@ def open_toyfaces(argument: str | None, data_dir: Path | None) -> ToyFaces:
     return ToyFaces(f"toyfaces:{int(argument)}", int(argument))
 
 
-ROOM = open_toyfaces
+SOURCE = open_toyfaces

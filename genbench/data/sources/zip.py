@@ -24,4 +24,4 @@ def open_zip(argument: str | None, data_dir: Path | None) -> Source:
     return Collection("zip", Archive(locate(needed("zip", argument), data_dir)))
 
 
-ROOM = open_zip
+SOURCE = open_zip
