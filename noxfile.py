@@ -12,7 +12,16 @@ nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "uv"
 nox.options.sessions = ["lint", "types", "tests", "wheel", "lowest"]
 
-CODE = ("genbench", "baselines", "metrics", "reports", "tests", "benchmarks", "noxfile.py")
+CODE = (
+    "genbench",
+    "baselines",
+    "metrics",
+    "reports",
+    "examples",
+    "tests",
+    "benchmarks",
+    "noxfile.py",
+)
 TYPED = ("genbench", "baselines", "metrics", "reports")
 PASSED_ON = ("GENBENCH_WEIGHTS", "GENBENCH_DATA", "GENBENCH_CACHE", "CHROMIUM")
 
@@ -53,45 +62,50 @@ def lowest(session: nox.Session) -> None:
     session.run("pytest", "-m", "not slow", *session.posargs, env=environment())
 
 
+# Run in the installed wheel: loads every module and every plug-in, and renders every report, since
+# templates are data, which a wheel can lose without losing a module.
+LOAD_EVERYTHING = """
+import importlib, json, pkgutil
+import genbench
+from genbench.published import rows
+from genbench.registry import KINDS, PACKAGES, plugins
+from genbench.tables.table import Document
+modules = [module.name for module in pkgutil.walk_packages(genbench.__path__, "genbench.")]
+for name in modules:
+    if not name.endswith(("__main__", "_reference")):
+        importlib.import_module(name)
+for kind in KINDS:
+    for plugin in plugins(kind).values():
+        plugin.load()
+for plugin in plugins("report").values():
+    plugin.load().render(Document(title="t"))
+assert rows()
+print(json.dumps({PACKAGES[kind]: [p.module for p in plugins(kind).values()] for kind in KINDS}))
+"""
+
+
 @nox.session
 def wheel(session: nox.Session) -> None:
-    """The built wheel, installed elsewhere, offers every room that the tree has."""
+    """The built wheel, installed elsewhere, loads every plug-in that the tree has."""
     session.install("build")
     target = Path(session.create_tmp()) / "dist"
     session.run("python", "-m", "build", "--wheel", "--outdir", str(target), silent=True)
     built = max(target.glob("*.whl"), key=lambda file: file.stat().st_mtime)
     session.install(str(built))
     with session.chdir(session.create_tmp()):
-        offered = session.run(
-            "python",
-            "-c",
-            "import json; from genbench.registry import KINDS, plugins;"
-            "print(json.dumps({kind: list(plugins(kind)) for kind in KINDS}))",
-            silent=True,
-        )
+        printed = str(session.run("python", "-c", LOAD_EVERYTHING, silent=True))
         session.run("genbench", "list")
-        # Templates are data, which a wheel can lose without losing a room.
-        session.run(
-            "python",
-            "-c",
-            "from genbench.registry import plugins; from genbench.tables.table import Document;"
-            "[plugin.load().render(Document(title='t')) for plugin in plugins('report').values()]",
-        )
-    in_tree = {
-        "model": plugins_in("baselines"),
-        "metric": plugins_in("metrics"),
-        "report": plugins_in("reports"),
-        "dataset": [name.replace("_", "-") for name in plugins_in("genbench/data/sources")],
-    }
-    lost = {
-        kind: sorted(set(in_tree[kind]) ^ set(json.loads(str(offered))[kind])) for kind in in_tree
-    }
-    if any(lost.values()):
-        session.error(f"the wheel and the tree differ: {lost}")
+    for package, loaded in json.loads(printed.splitlines()[-1]).items():
+        lost = sorted(set(modules_in(package)) ^ set(loaded))
+        if lost:
+            session.error(f"the wheel and the tree differ in {package}: {lost}")
 
 
-def plugins_in(folder: str) -> list[str]:
-    return sorted(file.stem for file in Path(folder).glob("[!_]*.py"))
+def modules_in(package: str) -> list[str]:
+    """Names of the plug-ins that the tree has for a package of the installed genbench."""
+    names = package.split(".")
+    folder = Path(*names[1:] if Path(names[1]).is_dir() else names)
+    return sorted(f"{package}.{file.stem}" for file in folder.glob("[!_]*.py"))
 
 
 @nox.session(default=False)
