@@ -125,7 +125,7 @@ def _metric(layer: str, variants: Mapping[str, Metric]) -> Metric:
         inputs={"real": Input(Stream.REAL, rows), "generated": Input(Stream.SAMPLES, rows)},
         compute=functools.partial(_compute, name),
         columns={name: Column(title, lower_is_better=True)},
-        parameters={"fit": f"a + b/n over {SIZES} sizes from n/4 to n"},
+        parameters={"fit": "a+b/n", "sizes": SIZES, "smallest": LEAST},
         variants=variants,
     )
 

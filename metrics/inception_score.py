@@ -127,7 +127,7 @@ class Scores:
 
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
-        return {"layer": self.features[1], "kept": f"scores of {self.splits} splits, in order"}
+        return {"layer": self.features[1], "statistic": "class-scores", "splits": self.splits}
 
 
 class Predictions:

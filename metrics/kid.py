@@ -27,7 +27,7 @@ from genbench.accumulators.rows import (
 )
 from genbench.errors import NotEnoughData
 from genbench.images import Array, as_rows
-from genbench.interfaces import Column, Input, Measured, Metric, Stream, Tensors
+from genbench.interfaces import Column, Input, Json, Measured, Metric, Stream, Tensors
 from genbench.runtime.devices import full_float32
 
 LAYER = "2048"  # the layer of the paper; a distance at another layer has another scale
@@ -228,7 +228,7 @@ def _metric(
     title: str,
     compute: Callable[..., Mapping[str, Measured]],
     variants: Mapping[str, Metric],
-    estimator: str = "unbiased, all pairs",
+    estimator: Mapping[str, Json] | None = None,
 ) -> Metric:
     rows = FeatureRows("inception", layer)
     return Metric(
@@ -236,7 +236,7 @@ def _metric(
         inputs={"real": Input(Stream.REAL, rows), "generated": Input(Stream.SAMPLES, rows)},
         compute=compute,
         columns={name: Column(title, lower_is_better=True, digits=4)},
-        parameters={"kernel": "(x·y / d + 1)^3", "estimator": estimator},
+        parameters={"kernel": "poly3", **(estimator or {"estimator": "unbiased-all-pairs"})},
         variants=variants,
     )
 
@@ -259,7 +259,7 @@ METRIC = _metric(
             "KID 100×1000",
             _compute_subsets,
             {},
-            f"unbiased, mean of {SUBSETS} subsets of {SIZE}",
+            {"estimator": "unbiased-subsets", "subsets": SUBSETS, "size": SIZE},
         ),
     },
 )

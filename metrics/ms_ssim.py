@@ -29,6 +29,10 @@ from genbench.images import Array, Range
 from genbench.interfaces import Column, Input, Json, Measured, Metric, Pass, State, Stream, Tensors
 
 from ._parts.gaussian_window import (
+    K1,
+    K2,
+    SIGMA,
+    WIDEST,
     by_planes,
     check_sides,
     contrast,
@@ -39,11 +43,16 @@ from ._parts.gaussian_window import (
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the scales; they add up to 1.0001
 SMALLEST = 16  # one pixel is left at the fifth scale
 DEFINITION = {
-    "window": "Gaussian, side s = min(11, h, w), sigma 1.5 s / 11, inside the image",
-    "scales": "5 with weights 0.0448, 0.2856, 0.3001, 0.2363, 0.1333",
-    "between": "means of 2x2 pixels; an odd side loses its last row or column",
-    "order": "mean over positions and channels, clipped at 0, then the product",
-    "constants": "k1 0.01, k2 0.03, range 255, population variance",
+    "window": "gaussian-shrinking",
+    "side": WIDEST,
+    "sigma": SIGMA,
+    "scales": list(WEIGHTS),
+    "between": "mean-2x2-floor",
+    "order": "mean-clip-product",
+    "k1": K1,
+    "k2": K2,
+    "range": 255,
+    "variance": "population",
 }
 
 
@@ -143,7 +152,7 @@ class Neighbours:
 
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
-        return {"kept": "MS-SSIM of rows 0 and 1, 2 and 3, and so on"}
+        return {"statistic": "ms-ssim-couples"}
 
 
 class Couples:
@@ -210,11 +219,7 @@ METRIC = Metric(
     variants={
         "reconstruction": Metric(
             version=1,
-            inputs={
-                "pairs": Input(
-                    Stream.PAIRS, PerPair("ms_ssim", ms_ssim_per_pair, "MS-SSIM of each pair")
-                )
-            },
+            inputs={"pairs": Input(Stream.PAIRS, PerPair("ms_ssim", ms_ssim_per_pair, "ms-ssim"))},
             compute=_reconstruction,
             parameters=DEFINITION,
             check=_check,

@@ -24,7 +24,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from genbench.accumulators.images import AllImages
 from genbench.accumulators.pairs import SQUARED_ERRORS, mean_over_images
 from genbench.errors import NotMeasurable
-from genbench.interfaces import Column, Input, Measured, Metric, Statistic, Stream, Tensors
+from genbench.interfaces import Column, Input, Json, Measured, Metric, Statistic, Stream, Tensors
 from genbench.statistics.bootstrap import interval, means, resampled
 
 from ._parts.face_rows import FaceRows
@@ -52,7 +52,7 @@ class Kind(NamedTuple):
     statistic: Statistic
     key: str  # the tensor of its evidence that stands for the images
     distances: Callable[[Tensors, Tensors], Tensor]  # images, training -> (n,), NaN where none
-    says: str  # for the protocol
+    parameters: Mapping[str, Json]  # for the protocol
     unit: str = ""
     check: Callable[[int], object] | None = None
 
@@ -83,17 +83,17 @@ def _face(images: Tensors, training: Tensors) -> Tensor:
 
 
 KINDS = (
-    Kind("", AllImages(), "images", _pixels, "mean absolute difference of pixels", "grey levels"),
+    Kind("", AllImages(), "images", _pixels, {"distance": "pixel-l1"}, "grey levels"),
     Kind(
         "ssim",
         AllImages(),
         "images",
         _ssim,
-        f"1 - SSIM, the least of the {SHORTLIST} whose thumbnails are nearest",
+        {"distance": "one-minus-ssim", "shortlist": SHORTLIST},
         check=lambda side: check_sides("SSIM", (side, side), WIDEST),
     ),
-    Kind("lpips", Sketches("lpips_alex"), "sketches", _lpips, "LPIPS (AlexNet), from sketches"),
-    Kind("face", FaceRows(), "descriptors", _face, "distance of face descriptors"),
+    Kind("lpips", Sketches("lpips_alex"), "sketches", _lpips, {"distance": "lpips-signed-sums"}),
+    Kind("face", FaceRows(), "descriptors", _face, {"distance": "face-descriptor"}),
 )
 
 # What unseen images are away is asked of every model and every set of samples: found once.
@@ -153,7 +153,7 @@ def _metric(kind: Kind, stream: Stream, variants: Mapping[str, Metric]) -> Metri
             score: Column(f"nearest training image{tail}", lower_is_better=None, unit=kind.unit),
             f"{score}_ratio": Column(f"times as far as unseen{tail}", lower_is_better=None),
         },
-        parameters={"distance": kind.says},
+        parameters=kind.parameters,
         check=kind.check,
         variants=variants,
     )
@@ -205,7 +205,7 @@ def _gap(
         },
         compute=compute,
         columns={score: Column(f"test − train error{tail}", lower_is_better=None, unit=unit)},
-        parameters={"gap": "mean error of test images less that of training images"},
+        parameters={"gap": "test-minus-train"},
     )
 
 

@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 EPSILON = 1e-4  # of the paper
+LOW, HIGH = 1, 99  # percentiles between which the paper keeps lengths
 
 
 def path_length(
-    distances: Array, epsilon: float = EPSILON, *, low: float = 1.0, high: float = 99.0
+    distances: Array, epsilon: float = EPSILON, *, low: float = LOW, high: float = HIGH
 ) -> dict[str, float]:
     """Path length of steps, with and without the outermost of them; see `lengths`.
 
@@ -56,7 +57,7 @@ def path_length(
 
 
 def lengths(
-    distances: Tensor, epsilon: float, *, low: float = 1.0, high: float = 99.0
+    distances: Tensor, epsilon: float, *, low: float = LOW, high: float = HIGH
 ) -> dict[str, Measured]:
     """Path length of steps, with and without the outermost of them, and their error bars.
 
@@ -120,7 +121,7 @@ def _metric(ends: bool, face: bool, variants: Mapping[str, Metric]) -> Metric:
             f"ppl{suffix}": Column(title, lower_is_better=True, digits=2),
             f"ppl{suffix}_untrimmed": Column(f"{title}, all", lower_is_better=True, digits=2),
         },
-        parameters={"percentiles kept": "1 to 99"},
+        parameters={"percentiles": [LOW, HIGH]},
         variants=variants,
     )
 

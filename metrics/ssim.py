@@ -18,7 +18,7 @@ from genbench.accumulators.pairs import (
 )
 from genbench.interfaces import Column, Input, Measured, Metric, Stream, Tensors
 
-from ._parts.gaussian_window import WIDEST, check_sides
+from ._parts.gaussian_window import K1, K2, SIGMA, WIDEST, check_sides
 from ._parts.structural_similarity import ssim_per_pair
 
 __all__ = ["METRIC", "ssim", "ssim_per_pair"]
@@ -55,14 +55,18 @@ def _compute(pairs: Tensors) -> Mapping[str, Measured]:
 
 METRIC = Metric(
     version=1,
-    inputs={"pairs": Input(Stream.PAIRS, PerPair("ssim", ssim_per_pair, "SSIM of each pair"))},
+    inputs={"pairs": Input(Stream.PAIRS, PerPair("ssim", ssim_per_pair, "ssim"))},
     compute=_compute,
     columns={"ssim": Column("SSIM", lower_is_better=False)},
     parameters={
-        "window": "Gaussian 11x11, sigma 1.5, inside the image",
+        "window": "gaussian",
+        "side": WIDEST,
+        "sigma": SIGMA,
         "variance": "population",
-        "constants": "k1 0.01, k2 0.03, range 255",
-        "order": "mean over channels and positions",
+        "k1": K1,
+        "k2": K2,
+        "range": 255,
+        "order": "mean",
     },
     check=_check,
 )

@@ -231,9 +231,10 @@ METRIC = Metric(
     columns=COLUMNS,
     check=sides,
     parameters={
-        "images": f"the first {MOST} of each side, if there are more",
-        "patches": f"{PER_IMAGE} of {SIZE}x{SIZE} an image and level",
-        "levels": f"Laplacian pyramid down to {COARSEST}",
+        "patches": PER_IMAGE,
+        "side": SIZE,
+        "levels": "laplacian",
+        "coarsest": COARSEST,
         "directions": 4 * 128,
     },
 )

@@ -33,8 +33,8 @@ class AllImages:
 
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
-        which = "every image" if self.most is None else f"the first {self.most} images"
-        return {"kept": f"{which}, uint8"}
+        first = {} if self.most is None else {"first": self.most}
+        return {"statistic": "images", **first}
 
 
 class Kept:

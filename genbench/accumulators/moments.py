@@ -48,7 +48,7 @@ class Moments:
 
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
-        return {"layer": self.layer, "kept": "mean and covariance, divisor n - 1"}
+        return {"layer": self.layer, "statistic": "moments", "divisor": "n-1"}
 
 
 class Sums:

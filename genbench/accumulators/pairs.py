@@ -28,7 +28,7 @@ class PerPair:
 
     name: str  # of the numbers in the evidence
     score: Callable[[Tensor, Tensor], Tensor]  # uint8 (n, 3, h, w) twice -> (n,) float64
-    kept: str  # what it is, for the protocol
+    code: str  # what it is, for the protocol
 
     @property
     def features(self) -> None:
@@ -46,7 +46,7 @@ class PerPair:
 
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
-        return {"kept": self.kept}
+        return {"statistic": self.code}
 
 
 class Numbers:
@@ -84,9 +84,7 @@ def squared_error(a: Tensor, b: Tensor) -> Tensor:
 
 
 # Shared by RMSE and pSNR, which therefore share the work.
-SQUARED_ERRORS = PerPair(
-    "mse", squared_error, "mean squared error of each pair, grey levels of 0..255"
-)
+SQUARED_ERRORS = PerPair("mse", squared_error, "mse-255")
 
 
 def check_pairs(a: Tensor, b: Tensor) -> None:

@@ -42,7 +42,7 @@ class FeatureRows:
 
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
-        return {"layer": self.layer, "kept": "features of every image, float32"}
+        return {"layer": self.layer, "statistic": "features"}
 
 
 class Kept:

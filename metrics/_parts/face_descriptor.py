@@ -58,7 +58,7 @@ class DlibDescriptor:
             "layer": "128",
             "weights": self.file.names[0],
             "sha256": self.file.sha256,
-            "normalisation": "(x - mean of the channel) / 256, means from the file",
+            "normalisation": "channel-mean-256",
             "jitter": 0,
         }
 

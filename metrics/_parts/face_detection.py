@@ -44,12 +44,14 @@ SMALLEST = 80  # pixels of the face that the detector knows
 def describe() -> dict[str, Json]:
     """What the protocol must say."""
     return {
-        "detector": f"dlib's frontal HOG detector, upsampling {UPSAMPLING}",
-        "box": "found on the first image of a pair and used on both; "
-        "of several the nearest to the centre",
-        "landmarks": "5 points, found within the box on each image",
-        "landmarks sha256": dlib_package.LANDMARKS.sha256,
-        "face": f"{dlib_package.SIDE}x{dlib_package.SIDE}, upright, padding {PADDING:g}",
+        "detector": "dlib-hog-frontal",
+        "upsampling": UPSAMPLING,
+        "box": "first-image-nearest-centre",
+        "landmarks": "dlib-5-points",
+        "landmarks_sha256": dlib_package.LANDMARKS.sha256,
+        "face": "upright",
+        "side": dlib_package.SIDE,
+        "padding": PADDING,
     }
 
 

@@ -65,7 +65,7 @@ class FacePairs:
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
         return {
-            "kept": "Euclidean distance between the descriptors of the faces of each pair",
+            "statistic": "face-distance",
             "faces": face_detection.describe(),
             "descriptor": self.descriptor.describe(),
         }

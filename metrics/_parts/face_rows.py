@@ -46,7 +46,7 @@ class FaceRows:
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
         return {
-            "kept": "descriptor of the face on each image",
+            "statistic": "face-descriptor",
             "faces": face_detection.describe(),
             "descriptor": self.descriptor.describe(),
         }

@@ -16,7 +16,8 @@ from genbench.errors import NotMeasurable
 
 WIDEST = 11  # pixels of the window where the image has room for it
 SIGMA = 1.5  # of the widest; narrower ones keep the proportion
-C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # k1, k2 times the range, squared
+K1, K2 = 0.01, 0.03  # of the paper
+C1, C2 = (K1 * 255) ** 2, (K2 * 255) ** 2  # times the range, squared
 TILE = 32  # windows in a row at a time: a whole band of 1024 px would multiply 99 % zeros
 AT_ONCE = 1 << 18  # numbers of a batch at a time, 2 MB: planes stay in the cache
 

@@ -81,7 +81,7 @@ class Distances:
 
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
-        return {"layer": self.layer, "kept": "squared distance of each pair, float64"}
+        return {"layer": self.layer, "statistic": "squared-distance"}
 
 
 class Pairs:

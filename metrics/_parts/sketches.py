@@ -50,7 +50,7 @@ class Sketches:
 
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
-        return {"layer": self.layer, "kept": f"{SUMS} signed sums of the features of each image"}
+        return {"layer": self.layer, "statistic": "signed-sums", "sums": SUMS}
 
 
 def sketch(rows: Tensor, sums: int = SUMS) -> Tensor:

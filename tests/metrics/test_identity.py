@@ -279,13 +279,13 @@ def test_protocol_names_every_step_and_both_files() -> None:
     said = json.dumps(GATHER.describe())
 
     for part in (
-        "HOG detector, upsampling 1",
-        "5 points",
-        "150x150",
-        "padding 0.25",
+        '"detector": "dlib-hog-frontal"',
+        '"upsampling": 1',
+        '"landmarks": "dlib-5-points"',
+        '"side": 150',
+        '"padding": 0.25',
         '"jitter": 0',
-        "found on the first image of a pair",
-        "nearest to the centre",
+        '"box": "first-image-nearest-centre"',
         "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
         "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
     ):

@@ -112,7 +112,7 @@ def test_number_is_the_mean_over_images_with_its_standard_error() -> None:
 def test_protocol_tells_it_from_other_readings() -> None:
     said = METRIC.parameters
 
-    assert "Gaussian 11x11, sigma 1.5" in said["window"]
+    assert (said["window"], said["side"], said["sigma"]) == ("gaussian", 11, 1.5)
     assert said["variance"] == "population"
 
 
