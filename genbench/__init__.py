@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from genbench.data import open_dataset
     from genbench.evaluation import evaluate
     from genbench.runs import load
-    from genbench.training.api import resume, train
+    from genbench.training.api import train
+    from genbench.training.resume import resume
 
 __all__ = ["evaluate", "load", "open_dataset", "resume", "train", "wrap_diffusers"]
 __version__ = version("genbench")
@@ -27,7 +28,7 @@ _HOMES = {
     "evaluate": ("genbench.evaluation", "evaluate"),
     "load": ("genbench.runs", "load"),
     "open_dataset": ("genbench.data", "open_dataset"),
-    "resume": ("genbench.training.api", "resume"),
+    "resume": ("genbench.training.resume", "resume"),
     "train": ("genbench.training.api", "train"),
     "wrap_diffusers": ("genbench.adapters.diffusers", "wrap_diffusers"),
 }

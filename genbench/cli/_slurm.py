@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from genbench.runs import Run
     from genbench.training.settings import Training
 
 
@@ -32,12 +33,12 @@ def beginning(
     _write(name or free_name(folder, model, engine.values), folder, engine.values, options)
 
 
-def resuming(run: Path, given: Mapping[str, Any], options: Sequence[str]) -> None:
+def resuming(run: Run, given: Mapping[str, Any], options: Sequence[str]) -> None:
     """For a run that is to go on; *given* are settings of training that are new."""
-    from genbench import runs
-    from genbench.training.api import resumed
+    from genbench.training.resume import engine_of
 
-    _write(run.resolve().name, run.resolve().parent, resumed(runs.read(run), given), options)
+    folder = run.folder.resolve()
+    _write(folder.name, folder.parent, engine_of(run, given), options)
 
 
 def _write(name: str, runs_dir: Path, engine: Training, options: Sequence[str]) -> None:

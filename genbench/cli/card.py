@@ -30,8 +30,7 @@ def card_command(run: str, out: Path | None, runs_dir: Path, table_dir: Path) ->
     from genbench.reporting import run_card
     from genbench.results.store import Store
 
-    place = Path(run) if (Path(run) / "run.json").is_file() else runs_dir / run
-    found = runs.read(place)
+    found = runs.find(run, runs_dir)
     store = Store(table_dir)
     target = out or found.folder / "card.md"
     run_card.write(found, store.read(values=True) if store.exists else [], target)

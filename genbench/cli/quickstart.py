@@ -91,32 +91,29 @@ def quickstart_command(
 
 
 def _train(name: str, runs_dir: Path, minutes: float, device: str) -> None:
-    """Train a model, go on with it, or leave it if it is done."""
-    from genbench import registry, runs
-    from genbench.training.api import resume, train
+    """Train a model, go on with it, or leave it if it has had its time."""
+    from genbench import registry
+    from genbench.runs import Run, RunState
+    from genbench.training.api import train
+    from genbench.training.resume import WantedRun, begin_or_resume
 
-    folder = runs_dir / name
-    if folder.is_dir() and not (folder / "checkpoints").is_dir():
-        runs.discard(runs.read(folder))  # it was stopped before its first checkpoint
-    if not folder.is_dir():
+    limits = {"minutes": minutes, "device": device}
+
+    def begin() -> Run:
         presets = registry.plugin("model", name).load().PRESETS
         preset = next((preset for preset in PRESETS if preset in presets), None)
-        training = Layer(
-            "quickstart",
-            {"data": DATA, "resolution": RESOLUTION, "minutes": minutes, "device": device},
-        )
-        run = train(name, preset=preset, training=training, runs_dir=runs_dir, name=name)
-    else:
-        run = runs.read(folder)
-        if run.facts["state"] == "training" or interrupted(run.facts["state"]):
-            run, _ = resume(folder, {"minutes": minutes, "device": device})
-    if interrupted(run.facts["state"]):
+        training = Layer("quickstart", {"data": DATA, "resolution": RESOLUTION, **limits})
+        return train(name, preset=preset, training=training, runs_dir=runs_dir, name=name)
+
+    wanted = WantedRun(
+        folder=runs_dir / name,
+        begin=begin,
+        changes=limits,
+        enough=lambda run: run.state not in (RunState.TRAINING, RunState.INTERRUPTED),
+    )
+    run, _ = begin_or_resume(wanted)
+    if run.state is RunState.INTERRUPTED:
         raise KeyboardInterrupt
-
-
-def interrupted(state: str) -> bool:
-    """Whether a signal ended the training, not its length or its time."""
-    return state.startswith("stopped by")
 
 
 def _without_networks() -> tuple[str, ...]:

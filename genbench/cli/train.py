@@ -107,8 +107,8 @@ def _listed(_: click.Context, __: click.Parameter, value: str | None) -> list[st
 )
 @click.option(
     "--resume",
-    "resume_dir",
-    type=click.Path(path_type=Path),
+    "again",
+    metavar="RUN",
     help="Go on with this run from its newest good checkpoint.",
 )
 @click.option(
@@ -128,7 +128,7 @@ def _listed(_: click.Context, __: click.Parameter, value: str | None) -> list[st
 @runs_option
 def train_command(
     model: str | None,
-    resume_dir: Path | None,
+    again: str | None,
     assignments: tuple[str, ...],
     preset: str | None,
     config: Path | None,
@@ -156,16 +156,13 @@ def train_command(
     given = {key: value for key, value in engine.items() if value is not None}
     if slurm_options and not slurm:
         raise BadSetting("--slurm-option is for the script that --slurm writes; add --slurm")
-    if resume_dir is not None:
+    if again is not None:
         if model or preset or config or assignments or engine["images"] or name or start or go_on:
             raise BadSetting(
                 "--resume takes its settings from the run; "
                 "only how it is watched and stopped may be new: --minutes, --device, --evaluate ..."
             )
-        if slurm:
-            _slurm.resuming(resume_dir, given, slurm_options)
-        else:
-            _resume(resume_dir, given)
+        _resume(again, runs_dir, given, slurm_options if slurm else None)
         return
     if model is None:
         raise BadSetting(
@@ -207,17 +204,23 @@ def _one_voice() -> Iterator[None]:
         raise
 
 
-def _resume(folder: Path, given: dict[str, Any]) -> None:
-    from genbench.training.api import resume
+def _resume(name: str, runs_dir: Path, given: dict[str, Any], script: Sequence[str] | None) -> None:
+    """Go on with a run, or write the script that does; *script* holds its options."""
+    from genbench import runs
+    from genbench.training.resume import resume
 
     with _one_voice():
-        run, damaged = resume(folder, given)
-        _say(run, damaged)
+        run = runs.find(name, runs_dir)
+        if script is not None:
+            _slurm.resuming(run, given, script)
+        else:
+            _say(*resume(run.folder, given))
 
 
 def _say(run: Any, damaged: Sequence[str] = ()) -> None:
     """Where the run is, on standard output; what to do next, beside it."""
     from genbench.distributed import group
+    from genbench.runtime.paths import as_path
 
     if group.rank():
         return
@@ -225,9 +228,9 @@ def _say(run: Any, damaged: Sequence[str] = ()) -> None:
         click.echo(f"passed over a damaged checkpoint: {line}", err=True)
     facts = run.facts
     click.echo(str(run.folder))
-    click.echo(f"{facts['state']} after {facts['seen']} of {facts['total']} images", err=True)
+    click.echo(f"{run.status} after {facts['seen']} of {facts['total']} images", err=True)
     if facts["seen"] < facts["total"]:
-        click.echo(f"go on:   genbench train --resume {run.folder}", err=True)
+        click.echo(f"go on:   genbench train --resume {as_path(run.folder)}", err=True)
     click.echo(f"look at: {run.folder / 'grids'}", err=True)
     click.echo(
         f"measure: genbench evaluate --models {run.name} --runs {run.folder.parent} "

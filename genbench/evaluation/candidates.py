@@ -247,12 +247,11 @@ def _one(model: Any, runs_dir: Path, checkpoint: str) -> Candidate:
 
 
 def _from_path(path: str | Path, runs_dir: Path, checkpoint: str) -> Candidate:
-    places = [Path(path), runs_dir / path]
-    for place in places:
-        if (place / "run.json").is_file():
-            return from_run(runs.read(place), checkpoint)
-    if places[0].is_dir():
-        return _from_folder(places[0])
+    run = runs.find_if_any(path, runs_dir)
+    if run is not None:
+        return from_run(run, checkpoint)
+    if Path(path).is_dir():
+        return _from_folder(Path(path))
     known = [run.name for run in runs.list_all(runs_dir)]
     raise BadInput(
         f"{path} is neither a run in {runs_dir} nor a folder of images; "

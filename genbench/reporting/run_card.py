@@ -53,7 +53,7 @@ def _head(run: Run, records: Sequence[Record]) -> str:
     facts = run.facts
     lead = [
         f"A {run.model} ({_summary(run)}), trained on {facts['dataset']} at "
-        f"{run.resolution}x{run.resolution}: {facts['state']} after {facts['seen']:,} of "
+        f"{run.resolution}x{run.resolution}: {run.status} after {facts['seen']:,} of "
         f"{facts['total']:,} images."
     ]
     if not shown:

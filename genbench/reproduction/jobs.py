@@ -266,9 +266,7 @@ def _state(job: Job, how: How) -> str:
     if run is None:
         return "not begun"
     seen, total = run.facts["seen"], run.facts["total"]
-    return (
-        "trained" if seen >= total else f"{seen:,} of {total:,} images shown, {run.facts['state']}"
-    )
+    return "trained" if seen >= total else f"{seen:,} of {total:,} images shown, {run.status}"
 
 
 def existing(job: Job, how: How) -> Run | None:
@@ -281,6 +279,12 @@ def existing(job: Job, how: How) -> Run | None:
     if not place.exists():
         return None
     run = runs.read(place)
+    check_same(run, job, how)
+    return run
+
+
+def check_same(run: Run, job: Job, how: How) -> None:
+    """Raise `BadInput` where a run is not the one that a job asks for, with what differs."""
     allowed = {"default", f"preset {job.preset}", SOURCE if settings(job, how) else "default"}
     strange = [name for name, v in run.settings["model"].items() if v["source"] not in allowed]
     wanted: dict[str, tuple[object, object]] = {
@@ -295,6 +299,5 @@ def existing(job: Job, how: How) -> Run | None:
     differs = [f"{name} is {a}, wanted {b}" for name, (a, b) in wanted.items() if a != b]
     if differs:
         raise BadInput(
-            f"{place} holds another training ({'; '.join(differs)}); rename it, or give --runs"
+            f"{run.folder} holds another training ({'; '.join(differs)}); rename it, or give --runs"
         )
-    return run

@@ -21,9 +21,10 @@ from genbench.reproduction.jobs import How
 from genbench.reproduction.papers import Job, Target, targets
 from genbench.results.record import Record
 from genbench.results.store import Store
-from genbench.runs import Run, checkpoints
+from genbench.runs import Run, RunState
 from genbench.settings import Layer
-from genbench.training.api import resume, train
+from genbench.training.api import train
+from genbench.training.resume import WantedRun, begin_or_resume
 
 Say = Callable[[str], None]
 
@@ -81,26 +82,27 @@ def _outcome(name: str, job: Job, metrics: Sequence[str], how: How, say: Say) ->
 
 def _trained(job: Job, how: How, say: Say) -> Run:
     """The finished run of a job; trained here as far as it is not there."""
-    run = jobs.existing(job, how)
-    if run is not None and str(run.facts["state"]).startswith("failed: "):
-        said = str(run.facts["state"]).removeprefix("failed: ")
-        raise Diverged(f"{said} (to try it again, remove {run.folder})")
-    if run is not None and checkpoints.newest(run.checkpoints) is None:
-        runs.discard(run)  # killed before its first checkpoint: there is nothing to go on from
-        run = None
-    if run is not None and run.facts["seen"] >= run.facts["total"]:
-        return run
-    if run is not None:
-        say(f"going on with {run.folder}")
-        run, _ = resume(run.folder, {"device": how.device})
-    else:
-        run = _begun(job, how, say)
-    if str(run.facts["state"]).startswith("stopped"):
-        raise Interrupted(f"{run.folder} {run.facts['state']}; the same command goes on with it")
+    wanted = WantedRun(
+        folder=jobs.folder(job, how),
+        begin=lambda: _begin(job, how, say),
+        changes={"device": how.device},
+        agree=lambda run: _may_go_on(run, job, how),
+        say=say,
+    )
+    run, _ = begin_or_resume(wanted)
+    if run.state in (RunState.STOPPED, RunState.INTERRUPTED):
+        raise Interrupted(f"{run.folder} {run.status}; the same command goes on with it")
     return run
 
 
-def _begun(job: Job, how: How, say: Say) -> Run:
+def _may_go_on(run: Run, job: Job, how: How) -> None:
+    """Raise where a run is another training, or one that would only fail again."""
+    jobs.check_same(run, job, how)
+    if run.state in (RunState.DIVERGED, RunState.FAILED):
+        raise Diverged(f"{run.facts['reason']} (to try it again, remove {run.folder})")
+
+
+def _begin(job: Job, how: How, say: Say) -> Run:
     first = jobs.origin(job)
     start = None if first is None else _trained(first, how, say).folder
     place, spec = jobs.folder(job, how), how.spec(job.data)

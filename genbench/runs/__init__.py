@@ -1,13 +1,12 @@
 """Run folders: what was trained, with which settings, and its weights at each checkpoint."""
 
+from genbench.runs.names import find, find_if_any, list_all
 from genbench.runs.run import (
     Run,
     build,
     create,
     data_of,
     discard,
-    find,
-    list_all,
     load,
     prepare,
     read,
@@ -16,14 +15,18 @@ from genbench.runs.run import (
     untrained,
     use_average,
 )
+from genbench.runs.state import End, RunState
 
 __all__ = [
+    "End",
     "Run",
+    "RunState",
     "build",
     "create",
     "data_of",
     "discard",
     "find",
+    "find_if_any",
     "list_all",
     "load",
     "prepare",

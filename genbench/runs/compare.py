@@ -9,13 +9,13 @@ from typing import Any
 from genbench.errors import BadInput
 from genbench.interfaces import Json
 from genbench.results.protocol import differences_of_texts
-from genbench.runs import Run, checkpoints
+from genbench.runs import Run, RunState, checkpoints
 from genbench.runs.run import EVALUATIONS
 from genbench.runtime import atomic
 from genbench.tables.digits import number
 
 HEAD = ("run", "model", "data", "images", "cost", "best so far", "state")
-ABOUT = ("model", "dataset", "resolution", "fingerprint", "preset", "seen", "device", "state")
+ABOUT = ("model", "dataset", "resolution", "fingerprint", "preset", "seen", "device")
 Rows = list[tuple[str, ...]]
 
 
@@ -47,8 +47,8 @@ def cost(run: Run) -> str:
 def _line(run: Run) -> tuple[str, ...]:
     newest = checkpoints.newest(run.checkpoints)
     saved, total = int(newest.name) if newest else 0, max(int(run.facts["total"]), 1)
-    state = str(run.facts["state"])
-    if state == "training":  # nobody can tell from a folder whether the process is alive
+    state = run.status
+    if run.state is RunState.TRAINING:  # nobody can tell from a folder whether the process is alive
         ago = _age(newest.stat().st_mtime) if newest else ""
         state = f"training, saved {ago} ago" if ago else "training, nothing saved yet"
     return (
@@ -82,6 +82,7 @@ def _best(run: Run) -> str:
 def _facts(runs: Sequence[Run]) -> Iterator[tuple[str, ...]]:
     for name in ABOUT:
         yield name, *(_shown(run.facts.get(name))[:24] for run in runs)
+    yield "state", *(run.status[:24] for run in runs)
     yield "cost", *(cost(run) for run in runs)
     for name in ("genbench", "git", "torch", "python", "threads"):
         yield name, *(_shown((run.facts.get("provenance") or {}).get(name)) for run in runs)

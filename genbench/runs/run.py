@@ -20,11 +20,13 @@ import torch
 
 from genbench import registry
 from genbench.data import Dataset, open_dataset
-from genbench.errors import BadInput, nearest
+from genbench.errors import BadInput
 from genbench.interfaces import Json, Learns, Prepares, Settles
 from genbench.runs import checkpoints
+from genbench.runs.state import RunState, in_words, read_state
 from genbench.runtime import atomic, seeds
 from genbench.runtime.devices import choose
+from genbench.runtime.paths import as_path
 from genbench.settings import Layer, resolve
 
 FORMAT = 1
@@ -60,6 +62,16 @@ class Run:
         return int(self.facts["resolution"])
 
     @property
+    def state(self) -> RunState:
+        """What it is doing, or how it ended."""
+        return RunState(self.facts["state"])
+
+    @property
+    def status(self) -> str:
+        """Its state with the reason, for readers: "stopped after 5 minutes, as asked"."""
+        return in_words(self.state, str(self.facts.get("reason") or ""))
+
+    @property
     def checkpoints(self) -> Path:
         """Folder of the checkpoints."""
         return self.folder / "checkpoints"
@@ -83,7 +95,8 @@ def create(folder: Path, facts: Mapping[str, Json], settings: Mapping[str, Any])
     """
     if folder.exists():
         raise BadInput(
-            f"{folder} already exists; continue it with --resume {folder}, or choose another --name"
+            f"{folder} already exists; continue it with --resume {as_path(folder)}, or choose "
+            "another --name"
         )
     facts = {"format": FORMAT, "id": secrets.token_hex(6), **facts}
     with atomic.new_folder(folder) as temporary:
@@ -108,7 +121,11 @@ def read(folder: Path) -> Run:
     )
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         raise BadInput(f"{folder / 'run.json'} is not of run format {FORMAT}")
-    return Run(folder, facts, settings)
+    try:
+        state, reason = read_state(facts)
+    except BadInput as error:
+        raise BadInput(f"{folder / 'run.json'} cannot be read: {error}") from None
+    return Run(folder, {**facts, "state": state, "reason": reason}, settings)
 
 
 def discard(run: Run) -> None:
@@ -138,29 +155,6 @@ def data_of(run: Run) -> Dataset:
             f"{data.fingerprint[:12]}: the images changed; start a new run"
         )
     return data
-
-
-def list_all(folder: Path) -> list[Run]:
-    """Every run below *folder*, oldest first."""
-    if not folder.is_dir():
-        return []
-    found = [read(file.parent) for file in sorted(folder.glob("[!.]*/run.json"))]
-    return sorted(found, key=lambda run: str(run.facts.get("created", "")))
-
-
-def find(name: str, runs_dir: Path) -> Run:
-    """The run of that name in *runs_dir*, or in that folder.
-
-    Raises:
-        BadInput: there is none; the message has the nearest name.
-    """
-    for folder in (runs_dir / name, Path(name)):
-        if (folder / "run.json").is_file():
-            return read(folder)
-    known = [run.name for run in list_all(runs_dir)]
-    raise BadInput(
-        f"no run is called {name!r} in {runs_dir}.{nearest(name, known)} See: genbench runs"
-    )
 
 
 def build(name: str, settings: Any, resolution: int, seed: int) -> Learns:

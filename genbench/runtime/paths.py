@@ -2,12 +2,16 @@
 
 What the caller names wins; then the environment; then, for the cache alone, a default.
 Nothing here creates a folder.
+
+Also, whether a user has named a thing or a place.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 
 
 def data_dir(given: Path | None = None) -> Path | None:
@@ -33,6 +37,19 @@ def cache_dir(given: Path | None = None) -> Path:
     if home is None or not home.is_absolute():
         home = Path.home() / ".cache"
     return home / "genbench"
+
+
+def is_path(name: str | Path) -> bool:
+    """Whether *name* says where something is, not only what it is called."""
+    if isinstance(name, Path):
+        return True
+    return name in (os.curdir, os.pardir) or any(sign in name for sign in SEPARATORS)
+
+
+def as_path(folder: Path) -> str:
+    """*folder* spelled so that a command takes it for a path: "./pca" where it is bare."""
+    text = str(folder)
+    return text if is_path(text) else f"{os.curdir}{os.sep}{text}"
 
 
 def _from_environment(name: str) -> Path | None:

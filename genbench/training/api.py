@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,26 +12,14 @@ import torch
 from genbench import registry, runs
 from genbench.data import Dataset, open_dataset, spec
 from genbench.distributed import group
-from genbench.errors import BadInput, BadSetting, GenbenchError, nearest
+from genbench.errors import BadInput, BadSetting, nearest
 from genbench.interfaces import Continues, Learns
-from genbench.runs import Run
+from genbench.runs import Run, RunState
 from genbench.runtime import devices, provenance
 from genbench.settings import Layer, Resolved, read_layer, resolve
-from genbench.training import determinism, parallel, slurm
+from genbench.training import determinism, parallel, session
 from genbench.training.loop import Trainer, total
 from genbench.training.settings import Training, check
-
-# What a resumed run keeps: with another value it would not be the run that was begun.
-FIXED = {
-    "data",
-    "data_dir",
-    "on_bad",
-    "resolution",
-    "seed",
-    "flip",
-    "precision",
-    "compile",
-}
 
 
 def train(
@@ -56,7 +43,8 @@ def train(
         training: the engine's settings (`Training`): data, resolution, seed, minutes ...
         runs_dir: folder of run folders.
         name: of the run folder; default model-data-resolution and a short id.
-        start: the run to start from, for a model that starts from a trained one (``--from``).
+        start: the run to start from, for a model that starts from a trained one (``--from``);
+            a name in *runs_dir*, or a path.
 
     Returns:
         The run, with its last checkpoint written.
@@ -86,8 +74,8 @@ def train(
             settings = {"model": chosen.describe(), "training": engine.describe()}
             return runs.create(folder, facts, settings)
 
-        run = _here(parallel.made(created), device)
-        return _work(Trainer(run, built, data, engine.values))
+        run = session.local(parallel.made(created), device)
+        return session.carry_out(Trainer(run, built, data, engine.values))
 
 
 def _facts(model: Learns, data: Dataset, engine: Training, device: torch.device) -> dict[str, Any]:
@@ -98,77 +86,14 @@ def _facts(model: Learns, data: Dataset, engine: Training, device: torch.device)
         "resolution": data.resolution,
         "fingerprint": data.fingerprint,
         "licence": data.licence,
-        **_machines(engine, device),
+        **session.machines(engine, device),
         "determinism": determinism.describe(device, deterministic=engine.deterministic),
         "created": provenance.now(),
-        "state": "training",
+        "state": RunState.TRAINING,
         "seen": 0,
         "total": total(model, data, engine),
         "provenance": provenance.describe(device),
     }
-
-
-def _machines(engine: Training, device: torch.device) -> dict[str, Any]:
-    return {
-        "device": str(device),
-        "devices": engine.devices,
-        "nodes": engine.nodes,
-        "processes": group.count(),
-    }
-
-
-def _here(run: Run, device: torch.device) -> Run:
-    """The run as this process is to see it: on its own device."""
-    return dataclasses.replace(run, facts={**run.facts, "device": str(device)})
-
-
-def resume(folder: str | Path, training: Mapping[str, Any] | None = None) -> tuple[Run, list[str]]:
-    """Go on with a run from its newest good checkpoint.
-
-    Args:
-        folder: the run.
-        training: engine settings that may change on the way: minutes, device, log_every ...
-
-    Returns:
-        The run, and what was wrong with checkpoints that were passed over.
-
-    Raises:
-        BadInput: not a run, nothing to resume from, or its data is no longer the same.
-    """
-    run = runs.read(Path(folder))
-    engine = resumed(run, training or {})
-    with parallel.working(engine, devices.choose(engine.device)) as device:
-        data = parallel.in_turn(lambda: runs.data_of(run))
-        run = _here(parallel.note(run, state="training", **_machines(engine, device)), device)
-        with group.agreed():
-            trainer = Trainer(run, runs.rebuild(run), data, engine)
-            damaged = trainer.resume()
-        return _work(trainer), damaged
-
-
-def resumed(run: Run, given: Mapping[str, Any]) -> Training:
-    """The engine's settings with which a run goes on; *given* ones are new.
-
-    Raises:
-        BadInput: it cannot go on.
-        BadSetting: something given cannot change any more.
-    """
-    if run.facts["state"] == "imported":
-        raise BadInput(
-            f"{run.folder} was imported without the state of its training, so it cannot go on; "
-            "train a new run with: genbench train " + run.model
-        )
-    values = {name: entry["value"] for name, entry in run.settings["training"].items()}
-    fixed = sorted(FIXED & set(given))
-    if fixed:
-        raise BadSetting(f"{', '.join(fixed)} cannot change on --resume; start a new run for that")
-    layers = [
-        Layer("settings.json", values | {"minutes": None, "cpu_minutes": None}),
-        Layer("--resume", given),
-    ]
-    engine = resolve(Training, layers, "training").values
-    check(engine)
-    return engine
 
 
 def _origin(plugin: Any, model: str, start: str | Path | None, runs_dir: Path) -> Run | None:
@@ -188,8 +113,7 @@ def _origin(plugin: Any, model: str, start: str | Path | None, runs_dir: Path) -
         return None
     if wanted is None:
         raise BadSetting(f"{model} starts from nothing, so --from {start} is of no use; leave it")
-    place = Path(start)
-    run = runs.read(place if (place / "run.json").is_file() else runs_dir / place)
+    run = runs.find(start, runs_dir)
     if run.model != wanted:
         raise BadSetting(f"{model} starts from a {wanted}, but {run.name} is a {run.model}")
     return run
@@ -229,35 +153,6 @@ def _data(engine: Training) -> Dataset:
         data_dir=Path(engine.data_dir) if engine.data_dir else None,
         on_bad="skip" if engine.on_bad == "skip" else "refuse",
     )
-
-
-def _work(trainer: Trainer) -> Run:
-    """Train, and leave in run.json how it ended and how long it took, all its parts together."""
-    remarks = parallel.idle(trainer.model, trainer.total)
-    if parallel.first():
-        sys.stderr.writelines(f"{line}\n" for line in remarks)
-    try:
-        state = trainer.train()
-    except GenbenchError as error:
-        parallel.note(
-            trainer.run,
-            state=f"failed: {error}",
-            seen=trainer.model.seen,
-            seconds=trainer.seconds(),
-        )
-        raise
-    run = parallel.note(
-        trainer.run,
-        state=state,
-        seen=trainer.model.seen,
-        total=trainer.total,
-        seconds=trainer.seconds(),
-        ended=provenance.now(),
-        **trainer.pace.facts(),
-    )
-    if parallel.first() and (words := slurm.requeue(state)):
-        sys.stderr.write(f"{words}\n")
-    return run
 
 
 def layered(

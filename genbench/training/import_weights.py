@@ -15,7 +15,7 @@ from torch import Tensor
 from genbench import registry, runs
 from genbench.errors import BadInput, BadSetting, nearest
 from genbench.interfaces import Adopts, Learns
-from genbench.runs import Run, checkpoints
+from genbench.runs import Run, RunState, checkpoints
 from genbench.runtime import atomic, provenance
 from genbench.settings import Layer, resolve
 from genbench.training.settings import Training
@@ -83,7 +83,7 @@ def import_run(
         "from": None,
         "device": "cpu",
         "created": provenance.now(),
-        "state": "imported",
+        "state": RunState.IMPORTED,
         "seen": shown,
         "total": shown,
         "imported": [_about(source) for source in sources],

@@ -14,7 +14,7 @@ from genbench.data import Dataset
 from genbench.distributed import group
 from genbench.errors import Diverged
 from genbench.interfaces import Alarm, Learns, Tensors, Warns
-from genbench.runs import Run, checkpoints, restore
+from genbench.runs import End, Run, RunState, checkpoints, restore
 from genbench.runtime import progress, seeds
 from genbench.training import grids, parallel
 from genbench.training.checkpointing import Keeper
@@ -115,8 +115,8 @@ class Trainer:
 
     # --- work
 
-    def train(self) -> str:
-        """Train to the end, to the time limit or to a signal; returns why it ended.
+    def train(self) -> End:
+        """Train to the end, to the time limit or to a signal; returns how it ended.
 
         Raises:
             Diverged: a scalar stopped being finite, or an alarm rang that was to stop training;
@@ -127,7 +127,7 @@ class Trainer:
         with enforced(deterministic=self.settings.deterministic):
             return self._train(clock)
 
-    def _train(self, clock: Clock) -> str:
+    def _train(self, clock: Clock) -> End:
         try:
             for chance in range(ROLLBACKS + 1):
                 try:
@@ -142,7 +142,7 @@ class Trainer:
             self.feed.close()
             self.keeper.close()
 
-    def _until_stopped(self, clock: Clock) -> str:
+    def _until_stopped(self, clock: Clock) -> End:
         model, total = self.model, self.total
         title = f"{self.run.model} on {self.data.name}"
         self.alarms = Alarms(model.ALARMS if isinstance(model, Warns) else ())
@@ -155,8 +155,8 @@ class Trainer:
             self.log, self.note = log, where(model.stage(model.seen))
             self._draw()
             due = Due(time.monotonic(), self._grid_number())
-            end = ""
-            while model.seen < total and not end:
+            end: End | None = None
+            while model.seen < total and end is None:
                 before = model.seen
                 scalars = self._step()
                 due.steps += 1
@@ -164,10 +164,10 @@ class Trainer:
                     self._look(scalars)
                 advance(model.seen - before, note=self.note)
                 self._now_and_then(due, before)
-                stop.reason = stop.reason or clock.is_up()
-                end = parallel.agreed_end(stop.reason, due.steps)
+                stop.end = stop.end or clock.end()
+                end = parallel.agreed_end(stop.end, due.steps)
             self._finish()
-        return end or "finished"
+        return end or End(RunState.FINISHED)
 
     def _step(self) -> Tensors:
         """Show one batch; returns the model's scalars."""

@@ -21,7 +21,7 @@ from torch.optim import Optimizer
 from genbench.distributed import BatchNorm2d, group, shared, this_share
 from genbench.errors import BadSetting
 from genbench.interfaces import Json, Learns, Stage, Tensors
-from genbench.runs import Run
+from genbench.runs import End, Run
 from genbench.training.loader import Feed, Share
 from genbench.training.settings import Training
 
@@ -90,18 +90,18 @@ def note(run: Run, **facts: Json) -> Run:
     return dataclasses.replace(run, facts={**run.facts, **facts})
 
 
-def agreed_end(reason: str, steps: int) -> str:
-    """Why all should end after this step; "" to go on.
+def agreed_end(end: End | None, steps: int) -> End | None:
+    """How all should end after this step; None to go on.
 
     Args:
-        reason: why this process should.
+        end: how this process should.
         steps: taken so far. Only now and then do the processes ask each other.
     """
     if group.count() == 1:
-        return reason
-    if steps % AGREE_EVERY:
-        return ""
-    return next(filter(None, group.everyone(reason))) if _anybody(wish=bool(reason)) else ""
+        return end
+    if steps % AGREE_EVERY or not _anybody(wish=end is not None):
+        return None
+    return next(filter(None, group.everyone(end)))
 
 
 def wanted(wish: bool, steps: int) -> bool:  # as `agreed_end`

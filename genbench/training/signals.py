@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType
 
+from genbench.runs import End, RunState
 from genbench.training import slurm
 from genbench.training.settings import Training
 
 
 @dataclass
 class Stop:
-    """Whether, and why, training should end after the present step."""
+    """Whether, and how, training should end after the present step."""
 
-    reason: str = ""
+    end: End | None = None
 
 
 @contextlib.contextmanager
@@ -26,9 +27,10 @@ def signals() -> Iterator[Stop]:
     stop = Stop()
 
     def ask(number: int, _: FrameType | None) -> None:
-        if stop.reason:
+        if stop.end:
             raise KeyboardInterrupt
-        stop.reason = f"stopped by {signal.Signals(number).name}"
+        name = signal.Signals(number)
+        stop.end = End(RunState.INTERRUPTED, f"by {name.name}", name)
 
     try:
         wanted = (signal.SIGINT, signal.SIGTERM, *slurm.stopping())
@@ -58,9 +60,9 @@ class Clock:
             ),
         )
 
-    def is_up(self) -> str:
-        """Why training should end now, if it should."""
+    def end(self) -> End | None:
+        """How training should end now, if time is up."""
         for limit, now, began, what in self._limits:
             if limit is not None and now() - began >= 60 * limit:
-                return f"stopped after {limit:g} {what}, as asked"
-        return ""
+                return End(RunState.STOPPED, f"after {limit:g} {what}, as asked")
+        return None

@@ -21,7 +21,7 @@ from pathlib import Path
 from genbench.errors import BadSetting
 
 WARNING = "USR1@120"  # seconds before the time limit: enough for a step and a checkpoint
-PREEMPTED = ("stopped by SIGUSR1", "stopped by SIGTERM")  # states of a run
+PREEMPTED = (signal.SIGUSR1, signal.SIGTERM)
 PATIENCE = 60  # seconds that scontrol may take
 
 
@@ -97,23 +97,23 @@ def stopping() -> tuple[signal.Signals, ...]:
     return (signal.SIGUSR1,) if "SLURM_JOB_ID" in os.environ else ()
 
 
-def requeue(state: str) -> str:
+def requeue(by: signal.Signals | None) -> str:
     """Have the job queued again, if training ended because SLURM wants the machines.
 
     Args:
-        state: of the run, why training has ended.
+        by: the signal that has ended training, if one has.
 
     Returns:
         What there is to say; "" outside of a job, and where training ended for another reason.
     """
     job = os.environ.get("SLURM_JOB_ID")
-    if job is None or state not in PREEMPTED:
+    if job is None or by not in PREEMPTED:
         return ""
     again = "submit its script again to go on"
     if shutil.which("scontrol") is None:
         return f"scontrol is not on the PATH, so job {job} is not queued again; {again}"
     # scancel, too, sends SIGTERM.
-    if state == PREEMPTED[1] and "JobState=CANCELLED" in _scontrol("show", "job", job).stdout:
+    if by == signal.SIGTERM and "JobState=CANCELLED" in _scontrol("show", "job", job).stdout:
         return f"job {job} was cancelled, so it is not queued again; {again}"
     done = _scontrol("requeue", job)
     if done.returncode:

@@ -76,7 +76,7 @@ def test_interrupted_it_goes_on_where_it_was(tmp_path: Path) -> None:
     assert child.returncode == 130
     assert "Traceback" not in said
     run = runs.read(tmp_path / "q" / "runs" / "pioneer")
-    assert run.facts["state"] == "stopped by SIGINT"
+    assert run.status == "interrupted by SIGINT"
     before = run.facts["seen"]
     result = CliRunner().invoke(main, [*command[3:-1], "0.05"])
     assert result.exit_code == 0, result.output

@@ -23,7 +23,7 @@ import genbench
 from genbench import runs
 from genbench.data import open_dataset
 from genbench.errors import BadInput, BadSetting, Diverged
-from genbench.runs import checkpoints
+from genbench.runs import RunState, checkpoints
 from genbench.training.determinism import describe, enforced
 from genbench.training.ema import Averages
 from genbench.training.loader import Feed
@@ -61,7 +61,7 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> runs.Run:
 
 
 def test_a_run_folder_tells_what_was_done(straight: runs.Run) -> None:
-    assert straight.facts["state"] == "finished"
+    assert straight.state is RunState.FINISHED
     assert straight.facts["seen"] == straight.facts["total"] == 192
     assert straight.settings["model"]["latent"] == {"value": 16, "source": "caller"}
     assert straight.settings["model"]["lr"] == {"value": 0.001, "source": "default"}
@@ -88,13 +88,13 @@ def test_a_run_stopped_and_resumed_at_many_places_is_the_same_run(
     """Weights, averages, spectral vectors, image buffer, generators, order of images."""
     run = train(tmp_path, minutes=0)  # stops after one step
     assert run.facts["seen"] == 8
-    assert run.facts["state"] == "stopped after 0 minutes, as asked"
+    assert run.status == "stopped after 0 minutes, as asked"
     for _ in range(10):
         run, damaged = genbench.resume(run.folder, {"minutes": 0})
         assert damaged == []
     run, _ = genbench.resume(run.folder)
 
-    assert run.facts["state"] == "finished"
+    assert run.state is RunState.FINISHED
     assert_same(weights(run), weights(straight))
 
 
@@ -118,7 +118,7 @@ import sys, torch, genbench
 from pathlib import Path
 sys.path[:0] = [{tests!r}, {tests!r} + "/../shared"]
 torch.set_num_threads(1)
-from test_training import SETTINGS, TRAINING
+from test_loop import SETTINGS, TRAINING
 folder = Path({folder!r})
 engine = {{"checkpoint_minutes": 0.0, "grids": 0}}
 if any(folder.glob("run/checkpoints/[0-9]*")):
@@ -186,7 +186,7 @@ def test_a_signal_ends_training_at_a_checkpoint(tmp_path: Path) -> None:
 
     assert child.wait(30) == 0
     run = runs.read(tmp_path / "run")
-    assert run.facts["state"] == "stopped by SIGTERM"
+    assert run.status == "interrupted by SIGTERM"
     assert checkpoints.latest(run.checkpoints, training=True)[0].seen == run.facts["seen"] > 0
 
 
@@ -208,7 +208,9 @@ def test_a_number_that_is_not_finite_stops_and_keeps_the_good_checkpoint(tmp_pat
         genbench.resume(run.folder, {"log_every": 1})
 
     assert atomic.sha256(next(run.checkpoints.glob("*/model.safetensors"))) == good
-    assert runs.read(run.folder).facts["state"].startswith("failed")
+    ended = runs.read(run.folder)
+    assert ended.state is RunState.DIVERGED
+    assert "stopped being finite after" in ended.facts["reason"]
 
 
 def test_weights_that_are_not_finite_never_become_a_checkpoint(tmp_path: Path) -> None:
@@ -352,7 +354,7 @@ def test_settings_come_in_layers(tmp_path: Path) -> None:
 def test_processor_time_can_be_the_limit(tmp_path: Path) -> None:
     run = train(tmp_path, cpu_minutes=1e-4)
 
-    assert run.facts["state"] == "stopped after 0.0001 minutes of processor time, as asked"
+    assert run.status == "stopped after 0.0001 minutes of processor time, as asked"
     assert 0 < run.facts["seen"] < 192
 
 

@@ -19,7 +19,7 @@ from genbench import runs
 from genbench.distributed import BatchNorm2d, group
 from genbench.errors import BadSetting
 from genbench.interfaces import Stage
-from genbench.runs import checkpoints
+from genbench.runs import RunState, checkpoints
 from genbench.training import parallel
 from genbench.training.loader import Share
 
@@ -85,7 +85,7 @@ def test_a_run_of_two_then_one_then_four_processes_is_the_run_of_one(tmp_path: P
     done(genbench(tmp_path, *resume, "4"))
 
     alone, many = (runs.read(tmp_path / "runs" / name) for name in ("alone", "many"))
-    assert many.facts["state"] == "finished"
+    assert many.state is RunState.FINISHED
     assert (many.facts["devices"], many.facts["nodes"], many.facts["processes"]) == (4, 1, 4)
     left, right = newest(alone), newest(many)
     assert sorted(p.name for p in left.iterdir()) == sorted(p.name for p in right.iterdir())
@@ -135,7 +135,7 @@ def test_a_signal_to_any_process_stops_all_at_a_checkpoint(tmp_path: Path) -> No
     os.kill(child(process), signal.SIGTERM)
     done(process)
     stopped = runs.read(run)
-    assert stopped.facts["state"] == "stopped by SIGTERM"
+    assert stopped.status == "interrupted by SIGTERM"
     assert int(newest(stopped).name) == stopped.facts["seen"]
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from genbench import runs
 from genbench.errors import BadSetting
-from genbench.runs import checkpoints
+from genbench.runs import End, RunState, checkpoints
 from genbench.training import slurm
 from genbench.training.signals import signals
 
@@ -121,7 +121,7 @@ def test_the_warning_of_a_job_ends_training_only_in_a_job(monkeypatch: pytest.Mo
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     with signals() as stop:
         os.kill(os.getpid(), signal.SIGUSR1)
-        assert stop.reason == "stopped by SIGUSR1"
+        assert stop.end == End(RunState.INTERRUPTED, "by SIGUSR1", signal.SIGUSR1)
 
 
 def scontrol(folder: Path, answer: str) -> str:
@@ -133,35 +133,35 @@ def scontrol(folder: Path, answer: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("state", "answer", "said", "asked"),
+    ("by", "answer", "said", "asked"),
     [
-        ("stopped by SIGUSR1", "", "job 7 is queued again", ["requeue 7"]),
+        (signal.SIGUSR1, "", "job 7 is queued again", ["requeue 7"]),
         (
-            "stopped by SIGTERM",
+            signal.SIGTERM,
             "echo JobState=RUNNING",
             "job 7 is queued again",
             ["show job 7", "requeue 7"],
         ),
         (
-            "stopped by SIGTERM",
+            signal.SIGTERM,
             "echo JobState=CANCELLED Reason=None",
             "job 7 was cancelled, so it is not queued again; submit its script again to go on",
             ["show job 7"],
         ),
         (
-            "stopped by SIGUSR1",
+            signal.SIGUSR1,
             "echo no such job >&2; exit 1",
             "scontrol requeue 7 failed: no such job; submit its script again to go on",
             ["requeue 7"],
         ),
-        ("stopped by SIGINT", "", "", []),
-        ("finished", "", "", []),
+        (signal.SIGINT, "", "", []),
+        (None, "", "", []),
     ],
 )
 def test_a_job_is_queued_again_where_slurm_has_ended_it(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    state: str,
+    by: signal.Signals | None,
     answer: str,
     said: str,
     asked: list[str],
@@ -169,7 +169,7 @@ def test_a_job_is_queued_again_where_slurm_has_ended_it(
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv("PATH", scontrol(tmp_path, answer))
 
-    assert slurm.requeue(state) == said
+    assert slurm.requeue(by) == said
     notes = tmp_path / "asked"
     assert (notes.read_text().splitlines() if notes.exists() else []) == asked
 
@@ -178,7 +178,7 @@ def test_without_scontrol_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert slurm.requeue("stopped by SIGUSR1") == (
+    assert slurm.requeue(signal.SIGUSR1) == (
         "scontrol is not on the PATH, so job 7 is not queued again; "
         "submit its script again to go on"
     )
@@ -211,13 +211,13 @@ def test_a_job_that_is_preempted_goes_on_when_it_starts_again(tmp_path: Path) ->
     assert "job 7 is queued again" in said
     assert (tmp_path / "asked").read_text() == "requeue 7\n"
     stopped = runs.read(folder)
-    assert stopped.facts["state"] == "stopped by SIGUSR1"
+    assert stopped.status == "interrupted by SIGUSR1"
     newest = checkpoints.newest(stopped.checkpoints)
     assert newest is not None
     assert int(newest.name) == stopped.facts["seen"] < 4000
 
     subprocess.run(command[2:], cwd=tmp_path, env=environment, check=True, capture_output=True)
-    assert runs.read(folder).facts["state"] == "finished"
+    assert runs.read(folder).state is RunState.FINISHED
     assert runs.read(folder).id == stopped.id
 
 
@@ -243,4 +243,4 @@ def test_continue_begins_goes_on_and_refuses_other_settings(tmp_path: Path) -> N
     assert again(tmp_path).returncode == 0
     begun_anew = runs.read(tmp_path / "runs" / "run")
     assert begun_anew.id != run.id
-    assert begun_anew.facts["state"] == "finished"
+    assert begun_anew.state is RunState.FINISHED
