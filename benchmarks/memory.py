@@ -120,7 +120,7 @@ def main(n: int, side: int, names: list[str]) -> dict[str, Any]:
     failed = []
     for name, metric in metrics.items():
         try:
-            metric.compute(**{key: known.found[input_] for key, input_ in metric.inputs.items()})
+            metric(**{key: known.found[input_] for key, input_ in metric.inputs.items()})
         except (GenbenchError, KeyError) as error:
             failed.append(f"{name}: {error}"[:90])
     return {

@@ -15,7 +15,11 @@ class GenbenchError(Exception):
 
 
 class UnknownName(GenbenchError):
-    """A model, metric, report or data set that does not exist."""
+    """A model, metric, report, data set or feature network that does not exist."""
+
+
+class BadPlugin(GenbenchError):
+    """A plug-in that cannot be imported, or declares something else than its kind wants."""
 
 
 class BadSetting(GenbenchError):

@@ -1,8 +1,9 @@
 """Finds plug-ins by name, without loading them.
 
-A room is one file: a model in baselines/, a metric in metrics/, a report in reports/, a
-data set in genbench/data/sources/. Its file name is its public name. Plug-ins of other
-distributions come by entry point and are called ``distribution/name``.
+A plug-in is one file: a model in baselines/, a metric in metrics/, a report in reports/, a data
+set in genbench/data/sources/, a feature network in genbench/features/. Its file name is its public
+name, and it ends with its declaration. Plug-ins of other distributions come by entry point, which
+names their declaration, and are called ``distribution/name``.
 """
 
 from __future__ import annotations
@@ -16,29 +17,33 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from genbench.errors import BadSetting, UnknownName, nearest, unknown
-from genbench.interfaces import Metric
+from genbench.errors import BadPlugin, BadSetting, UnknownName, nearest, unknown
+from genbench.interfaces import Metric, Network, Report, Source
 
-PACKAGES = {
-    "model": "genbench.baselines",
-    "metric": "genbench.metrics",
-    "report": "genbench.reports",
-    "dataset": "genbench.data.sources",
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of plug-in: where its files stand, and how they declare themselves."""
+
+    package: str  # of the files of this distribution
+    group: str  # of the entry points of others
+    declaration: str  # the name at the end of a file
+    wanted: type  # of the declaration
+    dashes: bool = False  # a file a_b is called a-b
+
+
+KINDS = {
+    "model": Kind("genbench.baselines", "genbench.models", "MODEL", object),
+    "metric": Kind("genbench.metrics", "genbench.metrics", "METRIC", Metric),
+    "report": Kind("genbench.reports", "genbench.reports", "REPORT", Report),
+    "dataset": Kind("genbench.data.sources", "genbench.datasets", "SOURCE", Source, dashes=True),
+    "feature": Kind("genbench.features", "genbench.features", "NETWORK", Network),
 }
-GROUPS = {
-    "model": "genbench.models",
-    "metric": "genbench.metrics",
-    "report": "genbench.reports",
-    "dataset": "genbench.datasets",
-}
-# The name of the declaration at the end of a file.
-DECLARATIONS = {"model": "MODEL", "metric": "METRIC", "report": "REPORT", "dataset": "SOURCE"}
-KINDS = tuple(PACKAGES)
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """A room that has been found but not opened."""
+    """A plug-in that has been found but not loaded."""
 
     kind: str
     name: str
@@ -47,13 +52,33 @@ class Plugin:
     entry: EntryPoint | None = None  # of the others
 
     def load(self) -> Any:
-        """Import it and return what it declares; of others, the object of the entry point."""
-        if self.entry is not None:
-            return self.entry.load()
-        return getattr(self.open(), DECLARATIONS[self.kind])
+        """Import it and return its declaration; of others, the object of the entry point.
+
+        Raises:
+            BadPlugin: it cannot be imported, or declares something else.
+        """
+        kind = KINDS[self.kind]
+        if self.entry is None:
+            declared = vars(self.open()).get(kind.declaration)
+        else:
+            try:
+                declared = self.entry.load()
+            except (ImportError, AttributeError) as error:
+                raise BadPlugin(
+                    f"{self.name} cannot be loaded: {error}; see the entry point "
+                    f"{self.entry.value} of {kind.group}"
+                ) from error
+        if not isinstance(declared, kind.wanted):
+            where = self.module if self.entry is None else self.entry.value
+            raise BadPlugin(
+                f"{self.name}: {where} declares a {type(declared).__name__}, wanted a "
+                f"genbench.interfaces.{kind.wanted.__name__}: "
+                f"{kind.declaration} = {kind.wanted.__name__}(...)"
+            )
+        return declared
 
     def open(self) -> ModuleType:
-        """The imported module, for its public functions."""
+        """The imported module, for its docstring and for tests of its functions."""
         return importlib.import_module(self.module)
 
     def summary(self) -> str:
@@ -65,14 +90,14 @@ class Plugin:
 
 
 def plugins(kind: str) -> dict[str, Plugin]:
-    """Every room of a kind, by public name: ours in alphabetical order, then the guests."""
+    """Every plug-in of a kind by public name: ours in alphabetical order, then the guests."""
     own = {plugin.name: plugin for plugin in _own(kind)}
     guests = {plugin.name: plugin for plugin in _guests(kind)}
     return dict(sorted(own.items())) | dict(sorted(guests.items()))
 
 
 def plugin(kind: str, name: str) -> Plugin:
-    """The room of that name.
+    """The plug-in of that name.
 
     Raises:
         UnknownName: nobody knows it; the message has the nearest name.
@@ -89,6 +114,7 @@ def metric(name: str) -> Metric:
     Raises:
         UnknownName: no such metric.
         BadSetting: no such variant of it.
+        BadPlugin: it declares something else.
     """
     base, _, variant = name.partition(":")
     found: Metric = plugin("metric", base).load()
@@ -102,8 +128,25 @@ def metric(name: str) -> Metric:
     return found.variants[variant]
 
 
+def network(name: str) -> Network:
+    """The declaration of a feature network.
+
+    Raises:
+        UnknownName: there is no such network.
+        BadPlugin: it declares something else.
+    """
+    found: Network = plugin("feature", name).load()
+    return found
+
+
+def packages() -> list[str]:
+    """Packages that hold plug-ins: ours, then the top-level ones of other distributions."""
+    guests = {plugin.module.partition(".")[0] for kind in KINDS for plugin in _guests(kind)}
+    return [kind.package for kind in KINDS.values()] + sorted(guests)
+
+
 def _own(kind: str) -> list[Plugin]:
-    package = PACKAGES[kind]
+    package = KINDS[kind].package
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise UnknownName(f"the package {package} is not installed; reinstall genbench")
@@ -111,7 +154,7 @@ def _own(kind: str) -> list[Plugin]:
     return [
         Plugin(
             kind,
-            file.stem.replace("_", "-") if kind == "dataset" else file.stem,
+            file.stem.replace("_", "-") if KINDS[kind].dashes else file.stem,
             f"{package}.{file.stem}",
             file=file,
         )
@@ -127,5 +170,5 @@ def _guests(kind: str) -> list[Plugin]:
             entry.module,
             entry=entry,
         )
-        for entry in entry_points(group=GROUPS[kind])
+        for entry in entry_points(group=KINDS[kind].group)
     ]

@@ -70,13 +70,18 @@ def expected_bias(cov: Array, n_a: int, n_b: int) -> float:
         cov: of the reference, (d, d).
         n_a, n_b: images on each side.
     """
+    return (1 / n_a + 1 / n_b) * bias_factor(cov)
+
+
+def bias_factor(cov: Array) -> float:
+    """What of `expected_bias` does not depend on the numbers of images: cov (d, d)."""
     matrix = as_rows(cov).to("cpu", torch.float64)
     values = torch.linalg.eigvalsh((matrix + matrix.T) / 2)
     values = values[values > 0]
     # A block of rows at a time: (d, d) once more would be 33 MB, a temporary for each operation.
     blocks = torch.split(values[:, None], 256)
     pairs = sum(float((rows * values / (rows + values)).sum()) for rows in blocks)
-    return (1 / n_a + 1 / n_b) * (1.25 * float(values.sum()) + pairs / 2)
+    return 1.25 * float(values.sum()) + pairs / 2
 
 
 def _gaussian(mean: Array, cov: Array, side: str) -> tuple[Tensor, Tensor]:
@@ -128,29 +133,31 @@ def _root(cov: Tensor) -> Tensor:
     return root
 
 
-def _compute(score: str, real: Tensors, generated: Tensors) -> Mapping[str, Measured]:
+def _compute(
+    score: str, real: Tensors, generated: Tensors, reference: Tensors
+) -> Mapping[str, Measured]:
     distance = frechet_distance(real["mean"], real["cov"], generated["mean"], generated["cov"])
-    return {score: Measured(distance, note=_remark(real, generated))}
+    factor = float(reference["bias factor"])
+    return {score: Measured(distance, note=_remark(real, generated, factor))}
 
 
-def _remark(real: Tensors, generated: Tensors) -> str:
+def _reference(real: Tensors) -> Tensors:
+    """The eigenvalues of one reference serve many models: they take as long as the distance."""
+    return {"bias factor": torch.tensor(bias_factor(real["cov"]), dtype=torch.float64)}
+
+
+def _remark(real: Tensors, generated: Tensors, factor: float) -> str:
     """What the number alone does not say: how much of it is due to the number of images."""
     if generated["cov"].trace() <= SINGULAR * real["cov"].trace():
         return "all generated images are identical, so nothing is compared but means"
     counts, d = (int(real["n"]), int(generated["n"])), len(real["mean"])
     floor = (
         f"two sets of real images, {counts[0]} and {counts[1]}, are about "
-        f"{_floor(real['cov'], *counts):.3g} apart, which is the floor"
+        f"{(1 / counts[0] + 1 / counts[1]) * factor:.3g} apart, which is the floor"
     )
     if min(counts) > d:
         return floor
     return f"no more images than its {d} features: {floor}, so raise --images"
-
-
-@functools.lru_cache(maxsize=2)  # one reference meets many models; it holds 33 MB
-def _floor(cov: Tensor, n_a: int, n_b: int) -> float:
-    """`expected_bias`, once for each reference: a tensor is its own key, by identity."""
-    return expected_bias(cov, n_a, n_b)
 
 
 def metric(
@@ -163,7 +170,9 @@ def metric(
         inputs={"real": Input(Stream.REAL, moments), "generated": Input(Stream.SAMPLES, moments)},
         compute=functools.partial(_compute, score),
         columns={score: Column(title, lower_is_better=True)},
+        reference=_reference,
         variants=variants or {},
+        symmetric=True,
     )
 
 

@@ -26,7 +26,7 @@ from genbench.accumulators.rows import (
 )
 from genbench.errors import NotEnoughData
 from genbench.images import Array, as_rows
-from genbench.interfaces import Column, Input, Measured, Metric, Stream, Tensors
+from genbench.interfaces import Column, Curve, Input, Measured, Metric, Stream, Tensors
 from genbench.runtime.seeds import permutation
 
 from .fid import LAYER, OTHERS, frechet_distance
@@ -115,6 +115,15 @@ def _compute(name: str, real: Tensors, generated: Tensors) -> Mapping[str, Measu
     return {name: Measured(value, error, f"standard error of a fit over {SIZES} sizes", note=note)}
 
 
+def _curve(real: Tensors, generated: Tensors) -> Curve:
+    rows = real["features"], generated["features"]
+    shares, distances = points(*rows)
+    limit, error = intercept(1 / shares, distances)
+    least = min(map(len, rows))
+    images = [round(share * least) for share in shares.tolist()]
+    return Curve(images, distances.tolist(), limit, error)
+
+
 def _metric(layer: str, variants: Mapping[str, Metric]) -> Metric:
     rows = FeatureRows("inception", layer)
     name, title = (
@@ -127,6 +136,7 @@ def _metric(layer: str, variants: Mapping[str, Metric]) -> Metric:
         columns={name: Column(title, lower_is_better=True)},
         parameters={"fit": "a+b/n", "sizes": SIZES, "smallest": LEAST},
         variants=variants,
+        curve=_curve,
     )
 
 

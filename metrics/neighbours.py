@@ -13,13 +13,12 @@ the distance of dlib's face descriptors.
 from __future__ import annotations
 
 import functools
-import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from genbench.accumulators.images import AllImages
 from genbench.accumulators.pairs import SQUARED_ERRORS, mean_over_images
@@ -50,7 +49,6 @@ class Kind(NamedTuple):
 
     name: str
     statistic: Statistic
-    key: str  # the tensor of its evidence that stands for the images
     distances: Callable[[Tensors, Tensors], Tensor]  # images, training -> (n,), NaN where none
     parameters: Mapping[str, Json]  # for the protocol
     unit: str = ""
@@ -83,38 +81,44 @@ def _face(images: Tensors, training: Tensors) -> Tensor:
 
 
 KINDS = (
-    Kind("", AllImages(), "images", _pixels, {"distance": "pixel-l1"}, "grey levels"),
+    Kind("", AllImages(), _pixels, {"distance": "pixel-l1"}, "grey levels"),
     Kind(
         "ssim",
         AllImages(),
-        "images",
         _ssim,
         {"distance": "one-minus-ssim", "shortlist": SHORTLIST},
         check=lambda side: check_sides("SSIM", (side, side), WIDEST),
     ),
-    Kind("lpips", Sketches("lpips_alex"), "sketches", _lpips, {"distance": "lpips-signed-sums"}),
-    Kind("face", FaceRows(), "descriptors", _face, {"distance": "face-descriptor"}),
+    Kind("lpips", Sketches("lpips_alex"), _lpips, {"distance": "lpips-signed-sums"}),
+    Kind("face", FaceRows(), _face, {"distance": "face-descriptor"}),
 )
 
-# What unseen images are away is asked of every model and every set of samples: found once.
-_floors: Any = WeakTensorKeyDictionary()  # torch has no types there
 
+@dataclass(frozen=True)
+class Floor:
+    """How far held-out images are from training images, which every model is compared with.
 
-def _floor(kind: Kind, unseen: Tensors, training: Tensors) -> Tensor:
-    """How far held-out images are from training images, remembered as long as both are kept."""
-    known = _floors.setdefault(unseen[kind.key], {})
-    where, floor = known.get(kind.name, (None, None))
-    if where is None or where() is not training[kind.key]:
-        floor = kind.distances(unseen, training)
-        known[kind.name] = weakref.ref(training[kind.key]), floor
-    assert isinstance(floor, Tensor)
-    return floor
+    Equal for equal distances, so samples and reconstructions share it.
+    """
+
+    distances: Callable[[Tensors, Tensors], Tensor]
+
+    def __call__(self, training: Tensors, unseen: Tensors) -> Tensors:
+        """``floor``, (n,) float64, NaN where an image has no distance."""
+        return {"floor": self.distances(unseen, training)}
 
 
 def _compute(
-    kind: Kind, score: str, who: str, training: Tensors, unseen: Tensors, generated: Tensors
+    kind: Kind,
+    score: str,
+    who: str,
+    training: Tensors,
+    unseen: Tensors,
+    generated: Tensors,
+    reference: Tensors,
 ) -> Mapping[str, Measured]:
-    near, floor = kind.distances(generated, training), _floor(kind, unseen, training)
+    del unseen  # the reference has what counts of it
+    near, floor = kind.distances(generated, training), reference["floor"]
     found, lost = near.isfinite(), int((~near.isfinite()).sum())
     note = f"no face was found on {lost} of {len(near)} {who}; they are left out" if lost else None
     near, floor = near[found], floor[floor.isfinite()]
@@ -151,8 +155,11 @@ def _metric(kind: Kind, stream: Stream, variants: Mapping[str, Metric]) -> Metri
         compute=functools.partial(_compute, kind, score, who),
         columns={
             score: Column(f"nearest training image{tail}", lower_is_better=None, unit=kind.unit),
-            f"{score}_ratio": Column(f"times as far as unseen{tail}", lower_is_better=None),
+            f"{score}_ratio": Column(
+                f"times as far as unseen{tail}", lower_is_better=None, optional=True
+            ),
         },
+        reference=Floor(kind.distances),
         parameters=kind.parameters,
         check=kind.check,
         variants=variants,

@@ -47,6 +47,7 @@ def _metric(layer: str, variants: Mapping[str, Metric]) -> Metric:
         compute=functools.partial(_compute, name),
         columns={name: Column(title, lower_is_better=True)},
         variants=variants,
+        symmetric=True,
     )
 
 

@@ -217,7 +217,7 @@ def _compute(real: Tensors, generated: Tensors) -> Mapping[str, Measured]:
 COLUMNS = {
     "swd": Column("SWD", lower_is_better=True, unit="×1e-3"),
     **{
-        f"swd_{side}": Column(f"SWD {side}", lower_is_better=True, unit="×1e-3")
+        f"swd_{side}": Column(f"SWD {side}", lower_is_better=True, unit="×1e-3", optional=True)
         for side in (1024, 512, 256, 128, 64, 32, 16)
     },
 }

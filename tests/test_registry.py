@@ -4,29 +4,39 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
 from genbench import registry
-from genbench.errors import UnknownName
+from genbench.errors import BadPlugin, UnknownName
 
-TREE = Path(__file__).resolve().parents[2]
+TREE = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.parametrize("kind", registry.KINDS)
-def test_every_room_loads_and_says_what_it_is(kind: str) -> None:
+def test_every_plugin_loads_and_says_what_it_is(kind: str) -> None:
     for name, plugin in registry.plugins(kind).items():
         assert plugin.load() is not None, name
         assert plugin.summary(), f"{name} has no docstring"
 
 
-def test_a_new_file_is_a_new_room() -> None:
+FOLDERS = {
+    "model": "baselines",
+    "metric": "metrics",
+    "report": "reports",
+    "dataset": "genbench/data/sources",
+    "feature": "genbench/features",
+}
+
+
+@pytest.mark.parametrize("kind", registry.KINDS)
+def test_a_new_file_is_a_new_plugin(kind: str) -> None:
     """What the files say is what the registry says: nothing else has to be edited."""
-    for folder, kind in [("baselines", "model"), ("metrics", "metric"), ("reports", "report")]:
-        files = {file.stem for file in (TREE / folder).glob("[!_]*.py")}
-        assert set(registry.plugins(kind)) == files
+    files = {file.stem for file in (TREE / FOLDERS[kind]).glob("[!_]*.py")}
+    assert {name.replace("-", "_") for name in registry.plugins(kind)} == files
 
 
 @pytest.mark.parametrize(
@@ -35,6 +45,7 @@ def test_a_new_file_is_a_new_room() -> None:
         ("model", "poineer", "no model is called 'poineer'. Did you mean pioneer?"),
         ("metric", "fd", "Did you mean fid?"),
         ("dataset", "celeb", "Did you mean celeba?"),
+        ("feature", "incepton", "no feature is called 'incepton'. Did you mean inception?"),
         ("report", "zzz", "no report is called 'zzz'. See: genbench list report"),
     ],
 )
@@ -45,31 +56,90 @@ def test_an_unknown_name_gets_the_nearest_one(kind: str, asked: str, words: str)
     assert words in str(caught.value)
 
 
-def test_a_room_of_another_distribution_has_its_name_in_front(
-    monkeypatch: pytest.MonkeyPatch,
+class Distribution:
+    name = "their-package"
+
+
+class Entry:
+    """An entry point of another distribution."""
+
+    dist, name, module = Distribution(), "mine", "math"
+
+    def __init__(self, value: str, group: str) -> None:
+        self.value, self.group = value, group
+
+    def load(self) -> object:
+        return EntryPoint(self.name, self.value, self.group).load()
+
+
+@pytest.fixture
+def guest(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], registry.Plugin]:
+    """The plug-in of a kind that an entry point of another distribution leads to."""
+
+    def find(kind: str, value: str) -> registry.Plugin:
+        wanted = registry.KINDS[kind].group
+        monkeypatch.setattr(
+            registry,
+            "entry_points",
+            lambda group: [Entry(value, group)] if group == wanted else [],
+        )
+        return registry.plugin(kind, "their-package/mine")
+
+    return find
+
+
+DECLARED = {
+    "metric": "genbench.metrics.fid:METRIC",
+    "report": "genbench.reports.csv:REPORT",
+    "dataset": "genbench.data.sources.mnist:SOURCE",
+    "feature": "genbench.features.inception:NETWORK",
+}
+
+
+@pytest.mark.parametrize("kind", DECLARED)
+def test_a_plugin_of_another_distribution_has_its_name_in_front(
+    kind: str, guest: Callable[[str, str], registry.Plugin]
 ) -> None:
-    class Distribution:
-        name = "their-package"
+    found = guest(kind, DECLARED[kind])
 
-    class Entry:
-        name, module, dist = "mine", "math", Distribution()
-
-        def load(self) -> object:
-            return EntryPoint("mine", "math:tau", "genbench.models").load()
-
-    monkeypatch.setattr(registry, "entry_points", lambda group: [Entry()])
-
-    guest = registry.plugin("model", "their-package/mine")
-
-    assert guest.load() == pytest.approx(6.283185307)
-    assert "from math" in guest.summary()
-    assert "pioneer" in registry.plugins("model")
+    assert isinstance(found.load(), registry.KINDS[kind].wanted)
+    assert found.summary() == "from math"
+    assert list(registry.plugins(kind))[-1] == "their-package/mine"
+    assert "math" in registry.packages()
 
 
-def test_rooms_are_never_top_level_names(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", DECLARED)
+def test_a_wrong_object_is_told_in_one_line(
+    kind: str, guest: Callable[[str, str], registry.Plugin]
+) -> None:
+    wanted = registry.KINDS[kind].wanted.__name__
+
+    with pytest.raises(BadPlugin) as caught:
+        guest(kind, "math:tau").load()
+
+    assert str(caught.value) == (
+        f"their-package/mine: math:tau declares a float, wanted a genbench.interfaces.{wanted}: "
+        f"{registry.KINDS[kind].declaration} = {wanted}(...)"
+    )
+
+
+@pytest.mark.parametrize("value", ["math:nothing", "no_such_module:METRIC"])
+def test_an_entry_point_that_leads_nowhere_is_named(
+    value: str, guest: Callable[[str, str], registry.Plugin]
+) -> None:
+    with pytest.raises(BadPlugin, match=rf"see the entry point {value} of genbench\.metrics"):
+        guest("metric", value).load()
+
+
+def test_a_file_without_its_declaration_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadPlugin, match=r"^mine: math declares a NoneType, wanted a .*METRIC = M"):
+        registry.Plugin("metric", "mine", "math", file=tmp_path / "mine.py").load()
+
+
+def test_plugins_are_never_top_level_names(tmp_path: Path) -> None:
     """Thousands of repositories have a folder metrics/; ours must not stand before theirs."""
     code = (
-        "import importlib.util as u; import genbench.registry as r; r.rooms('metric');"
+        "import importlib.util as u; import genbench.registry as r; r.plugins('metric');"
         "assert all(u.find_spec(n) is None for n in ('metrics', 'baselines', 'reports'))"
     )
     subprocess.run([sys.executable, "-P", "-c", code], check=True, cwd=tmp_path)

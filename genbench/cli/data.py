@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from genbench.data.inventory import Entry
-    from genbench.data.source import Origin
+    from genbench.interfaces import Origin, Source
 
 data_dir_option = click.option(
     "--data-dir", type=click.Path(path_type=Path), help="Where data sets lie.  [env: GENBENCH_DATA]"
@@ -129,7 +129,8 @@ def list_data(data_dir: Path | None) -> None:
 
     for name, plugin in registry.plugins("dataset").items():
         click.echo(f"{name}: {plugin.summary()}")
-        for line in _about(name, getattr(plugin.open(), "ORIGIN", None), data_dir):
+        source: Source = plugin.load()
+        for line in _about(name, source.origin, data_dir):
             click.echo(f"  {line}")
     root = paths.cache_dir() / "data"
     click.echo(f"prepared, in {root}")

@@ -8,9 +8,9 @@ from genbench import registry
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(registry.KINDS), required=False)
+@click.argument("kind", type=click.Choice(list(registry.KINDS)), required=False)
 def list_command(kind: str | None) -> None:
-    """List models, metrics, reports and data sets.
+    """List models, metrics, reports, data sets and feature networks.
 
     \b
     Example:

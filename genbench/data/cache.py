@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genbench.data.prepare import prepare
-from genbench.data.source import Bytes, Source
 from genbench.data.writer import SPLITS
 from genbench.errors import BadInput
+from genbench.interfaces import Bytes, ImageSource
 from genbench.runtime import atomic
 
 FORMAT = 1  # of an entry; raise it when old entries must be made anew
@@ -39,7 +39,7 @@ class Stored:
     left_out: int
 
 
-def stored(source: Source, resolution: int, on_bad: str, root: Path) -> Stored:
+def stored(source: ImageSource, resolution: int, on_bad: str, root: Path) -> Stored:
     """The entry of a source at a resolution, made if it is missing or damaged.
 
     Args:
@@ -68,7 +68,7 @@ def stored(source: Source, resolution: int, on_bad: str, root: Path) -> Stored:
     return made
 
 
-def _key(source: Source, resolution: int, on_bad: str) -> str:
+def _key(source: ImageSource, resolution: int, on_bad: str) -> str:
     """Names what goes into an entry: equal keys, equal content."""
     recipe = source.recipe.describe() | {"flip": source.recipe.flip}
     parts = [FORMAT, source.name, source.stamp(), recipe, resolution, on_bad]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genbench.data import cache
-from genbench.data.source import Bytes, Opener, Recipe, Source
 from genbench.data.stream import Streamed, Streams, recipe, stream
 from genbench.errors import BadSetting
+from genbench.interfaces import Bytes, ImageSource, Recipe, Source
 from genbench.registry import plugin
 from genbench.runtime import paths
 
@@ -99,8 +99,8 @@ def open_dataset(
     if on_bad not in ("refuse", "skip"):  # a misspelt word must not leave images out
         raise BadSetting(f"on_bad is refuse or skip, got {on_bad!r}")
     source = open_source(spec, data_dir)
-    if getattr(source, "streamed", False):
-        return _streamed(cast(Streams, source), resolution, on_bad)
+    if isinstance(source, Streams) and source.streamed:
+        return _streamed(source, resolution, on_bad)
     stored = cache.stored(source, resolution, on_bad, paths.cache_dir(cache_dir) / "data")
     splits = {
         name: Split(name, stored.images[name], stored.attributes[name]) for name in cache.SPLITS
@@ -116,15 +116,15 @@ def open_dataset(
     )
 
 
-def open_source(spec: str, data_dir: Path | None = None) -> Source:
+def open_source(spec: str, data_dir: Path | None = None) -> ImageSource:
     """Find a data set; nothing is decoded.
 
     Raises:
         UnknownName, BadSetting, BadInput: see `open_dataset`.
     """
     name, colon, argument = spec.partition(":")
-    opener: Opener = plugin("dataset", name).load()
-    return opener(argument if colon else None, paths.data_dir(data_dir))
+    declared: Source = plugin("dataset", name).load()
+    return declared.open(argument if colon else None, paths.data_dir(data_dir))
 
 
 def _streamed(source: Streams, resolution: int, on_bad: str) -> Dataset:

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from genbench.data.source import Bytes, Chunk
 from genbench.errors import BadInput
+from genbench.interfaces import Bytes, Chunk
 
 # Formats, by Pillow's names: none of them can start a program, as PostScript would.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")

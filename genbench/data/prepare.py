@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genbench.data.source import Chunk, Source
 from genbench.data.writer import SPLITS, Written
 from genbench.errors import BadInput
-from genbench.interfaces import Json
+from genbench.interfaces import Chunk, ImageSource, Json
 from genbench.runtime import progress
 
 SMALLEST = 2  # images in a split; a variance needs two
@@ -25,7 +24,7 @@ CHUNK_ROWS = 128
 NAMED = 3  # bad images that a message names
 
 
-def prepare(source: Source, resolution: int, on_bad: str, folder: Path) -> dict[str, Json]:
+def prepare(source: ImageSource, resolution: int, on_bad: str, folder: Path) -> dict[str, Json]:
     """Write train.npy, test.npy and attributes.npz into *folder*.
 
     What an earlier attempt has left there and is true is not decoded again.
@@ -71,7 +70,7 @@ def prepare(source: Source, resolution: int, on_bad: str, folder: Path) -> dict[
     return about | {"fingerprint": fingerprint(about)}
 
 
-def decoded(source: Source, resolution: int, first: int = 0) -> Iterator[Chunk]:
+def decoded(source: ImageSource, resolution: int, first: int = 0) -> Iterator[Chunk]:
     """The chunks of a source from row *first* on, in order, decoded by threads.
 
     A few are in memory at a time.
@@ -118,7 +117,7 @@ def interleaving(train: NDArray[np.int64], test: NDArray[np.int64]) -> str:
     return hashlib.sha256((order >= len(train)).astype(np.uint8).tobytes()).hexdigest()
 
 
-def _write_attributes(source: Source, rows: NDArray[np.int64], file: Path) -> list[str]:
+def _write_attributes(source: ImageSource, rows: NDArray[np.int64], file: Path) -> list[str]:
     """Columns for the kept rows, numbered; their names are returned."""
     columns = source.attributes()
     kept = {str(i): np.asarray(column)[rows] for i, column in enumerate(columns.values())}
@@ -128,7 +127,7 @@ def _write_attributes(source: Source, rows: NDArray[np.int64], file: Path) -> li
 
 
 def _check_counts(
-    source: Source, held_out: NDArray[np.bool_], bad: Sequence[tuple[str, str]]
+    source: ImageSource, held_out: NDArray[np.bool_], bad: Sequence[tuple[str, str]]
 ) -> None:
     test = int(held_out.sum())
     train = len(held_out) - test
@@ -141,7 +140,7 @@ def _check_counts(
     )
 
 
-def _refusal(source: Source, bad: Sequence[tuple[str, str]]) -> BadInput:
+def _refusal(source: ImageSource, bad: Sequence[tuple[str, str]]) -> BadInput:
     return BadInput(
         f"{len(bad)} of {len(source)} images of {source.name} cannot be used: {_few(bad)}; "
         "repair or remove them, or leave them out with --on-bad skip"

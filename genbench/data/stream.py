@@ -6,21 +6,22 @@ import dataclasses
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genbench.data.prepare import SMALLEST, workers
-from genbench.data.source import Bytes, Recipe, Source
 from genbench.data.writer import SPLITS
 from genbench.errors import BadInput, BadSetting
+from genbench.interfaces import Bytes, ImageSource, Recipe
 
 SAMPLE = 64  # images of a split whose pixels are in the fingerprint
 CHECKED = f"names and sizes of all image files, pixels of {SAMPLE} evenly spaced ones of each split"
 
 
-class Streams(Source, Protocol):
+@runtime_checkable
+class Streams(ImageSource, Protocol):
     """A source of which a user may ask not to be copied."""
 
     streamed: bool  # whether the user has asked
@@ -32,7 +33,7 @@ class Streams(Source, Protocol):
 class Streamed:
     """The images of one split; it is indexed like the array (n, 3, r, r) that it stands for."""
 
-    def __init__(self, source: Source, rows: NDArray[np.int64], resolution: int) -> None:
+    def __init__(self, source: ImageSource, rows: NDArray[np.int64], resolution: int) -> None:
         """Take the rows of *source* that belong to the split."""
         self._source, self._rows, self._resolution = source, rows, resolution
         self.shape = (len(rows), 3, resolution, resolution)
@@ -99,7 +100,7 @@ def stream(source: Streams, resolution: int, on_bad: str) -> tuple[dict[str, Str
     return splits, hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def recipe(source: Source) -> Recipe:
+def recipe(source: ImageSource) -> Recipe:
     """The source's recipe, which says what the fingerprint has seen."""
     return dataclasses.replace(source.recipe, checked=CHECKED)
 

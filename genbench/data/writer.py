@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genbench.data.source import Bytes, Chunk
+from genbench.interfaces import Bytes, Chunk
 from genbench.runtime import progress
 
 SPLITS = ("train", "test")

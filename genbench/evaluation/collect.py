@@ -45,6 +45,12 @@ class Evidence:
     failed: Mapping[Input, GenbenchError] = field(default_factory=dict)
     remarks: Mapping[Stream, str] = field(default_factory=dict)  # what numbers of it do not say
 
+    def of(self, input_: Input) -> Tensors:
+        """What was kept for *input_*. Raises the reason why it could not be."""
+        if input_ in self.failed:
+            raise self.failed[input_]
+        return self.found[input_]
+
     def __or__(self, other: Evidence) -> Evidence:
         """Both together."""
         return Evidence(

@@ -10,8 +10,8 @@ from typing import Any
 from genbench.distributed import group
 from genbench.evaluation import candidates
 from genbench.evaluation.candidates import Candidate
-from genbench.evaluation.collect import Evidence
 from genbench.evaluation.plan import Plan
+from genbench.evaluation.references import References
 from genbench.evaluation.scoring import not_measured, score
 from genbench.results.record import Record
 from genbench.runtime import provenance
@@ -25,11 +25,11 @@ def carry_out(plan: Plan) -> list[Record]:
         "dataset": passes.data.name,
         "resolution": passes.data.resolution,
     }
-    real = passes.real(plan.inputs)
+    references = References(passes.real(plan.inputs))
     records = [
         record
         for candidate in plan.candidates
-        for record in _measured(plan, candidate, real, shared)
+        for record in _measured(plan, candidate, references, shared)
     ]
     if group.rank() == 0:
         shutil.rmtree(passes.pending, ignore_errors=True)
@@ -37,7 +37,7 @@ def carry_out(plan: Plan) -> list[Record]:
 
 
 def _measured(
-    plan: Plan, candidate: Candidate, real: Evidence, shared: dict[str, Any]
+    plan: Plan, candidate: Candidate, references: References, shared: dict[str, Any]
 ) -> list[Record]:
     """Everything about one candidate; nothing but its passes in all processes but the first."""
     passes = plan.passes
@@ -62,15 +62,14 @@ def _measured(
         "anchor": candidate.anchor,
         "provenance": circumstances,
     }
+    rule = _rule(plan, candidate)
     return [
         record
         for name, metric in plan.metrics.items()
         for record in (
             not_measured(name, metric, plan.refused[name], common)
             if name in plan.refused
-            else score(
-                name, metric, real, gathered, passes, plan.missing, common, _rule(plan, candidate)
-            )
+            else score(name, metric, references, gathered, passes, plan.missing, common, rule)
         )
     ]
 

@@ -14,6 +14,7 @@ from genbench.errors import GenbenchError
 from genbench.evaluation import evidence_cache
 from genbench.evaluation.collect import Evidence
 from genbench.evaluation.passes import Passes, SubjectEvidence
+from genbench.evaluation.references import References
 from genbench.interfaces import Input, Json, Measured, Metric, Stream, Tensors
 from genbench.results.protocol import (
     COMPILED,
@@ -38,7 +39,7 @@ SAME_ROWS = (
 def score(
     name: str,
     metric: Metric,
-    real: Evidence,
+    references: References,
     gathered: SubjectEvidence,
     passes: Passes,
     missing: Mapping[str, str],
@@ -49,12 +50,13 @@ def score(
 
     Args:
         name: of the metric as it was asked for.
+        references: evidence of the data's own images, shared by all subjects.
         missing: feature networks that could not be had, with reasons.
         common: fields that all records of this subject share.
         checkpoint: the rule by which its weights were chosen.
     """
     try:
-        measured = _measure(metric, real, gathered, passes, missing)
+        measured = _measure(metric, references, gathered, passes, missing)
     except GenbenchError as error:
         return not_measured(name, metric, str(error), common)
     protocol = describe(name, metric, passes, checkpoint)
@@ -156,7 +158,7 @@ def _look(input_: Input, passes: Passes) -> dict[str, Json]:
 
 def _measure(
     metric: Metric,
-    real: Evidence,
+    references: References,
     gathered: SubjectEvidence,
     passes: Passes,
     missing: Mapping[str, str],
@@ -164,11 +166,14 @@ def _measure(
     """Call the metric once, or once for each set of samples."""
     streams = {input_.stream for input_ in metric.inputs.values()}
     check(metric, gathered, passes, missing)
-    known = real | gathered.once
+    known, shared = references.real | gathered.once, references.of(metric)
     if Stream.SAMPLES not in streams:
-        found = dict(metric.compute(**arguments(metric, known)))
+        found = dict(metric.compute(**arguments(metric, known), **shared))
         return found if streams & PAIRED else _without_values(found)
-    each = [metric.compute(**arguments(metric, known | samples)) for samples in gathered.samples]
+    each = [
+        metric.compute(**arguments(metric, known | samples), **shared)
+        for samples in gathered.samples
+    ]
     if len(each) == 1:
         return _without_values(each[0])
     return {score: _over_repeats([one[score] for one in each]) for score in each[0]}
@@ -218,12 +223,7 @@ def check(
 
 def arguments(metric: Metric, known: Evidence) -> dict[str, Tensors]:
     """What the function of a metric takes, from all that is known."""
-    found = {}
-    for name, input_ in metric.inputs.items():
-        if input_ in known.failed:
-            raise known.failed[input_]
-        found[name] = known.found[input_]
-    return found
+    return {name: known.of(input_) for name, input_ in metric.inputs.items()}
 
 
 def _main_view(metric: Metric) -> Stream:

@@ -49,6 +49,11 @@ def load(plan: Plan, weights_dir: Path | None, device: torch.device, download: b
     return Lpips(plan, read(path), heads, backbone, device)
 
 
+def layers(plan: Plan) -> tuple[str, ...]:
+    """Names of what the network of *plan* gives."""
+    return (ALL, SMALL, *(str(number + 1) for number in range(len(plan.chains))))
+
+
 class Lpips:
     """An `Extractor`: layer "all" is phi, layers "1" to "5" are its parts.
 
@@ -73,7 +78,7 @@ class Lpips:
         digests = backbone.sha256 + plan.heads.sha256
         self.sha256 = hashlib.sha256(digests.encode()).hexdigest()
         numbers = range(len(plan.chains))
-        self.layers = (ALL, SMALL, *(str(number + 1) for number in numbers))
+        self.layers = layers(plan)
         self.slices = [
             build(chain, weights).to(memory_format=torch.channels_last).to(device)
             for chain in plan.chains

@@ -15,8 +15,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from genbench.features._vit import Block, Family, Transformer, Vit, linear
+from genbench.features._vit import LAYER, Block, Family, Transformer, Vit, linear
 from genbench.features._vit import load as load_vit
+from genbench.interfaces import Network
 
 
 def load(*, weights_dir: Path | None, device: torch.device, download: bool = False) -> Vit:
@@ -81,3 +82,5 @@ FAMILY = Family(
     side=None,
     quick=lambda file: "openai" in file,
 )
+
+NETWORK = Network(load, (LAYER,))

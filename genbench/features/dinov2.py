@@ -14,8 +14,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from genbench.features._vit import Block, Family, Transformer, Vit, linear
+from genbench.features._vit import LAYER, Block, Family, Transformer, Vit, linear
 from genbench.features._vit import load as load_vit
+from genbench.interfaces import Network
 
 ADDRESS = "https://dl.fbaipublicfiles.com/dinov2/dinov2_vitl14/dinov2_vitl14_pretrain.pth"
 
@@ -76,3 +77,5 @@ FAMILY = Family(
     side=224,
     quick=lambda file: False,
 )
+
+NETWORK = Network(load, (LAYER,))

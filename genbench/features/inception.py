@@ -18,11 +18,12 @@ from torch import Tensor
 
 from genbench.errors import NotMeasurable
 from genbench.features._network import PLAN, build, convolutions
-from genbench.interfaces import Json
+from genbench.interfaces import Json, Network
 from genbench.runtime.devices import full_float32
 from genbench.runtime.weights import WeightsFile, find
 
 SIDE = 299  # pixels the network looks at
+CLASSES = "logits_unbiased"  # the layer after the last of the plan
 FULL = WeightsFile(
     names=(
         "pt_inception-2015-12-05-6726825d.pth",
@@ -88,7 +89,7 @@ class Inception:
         self.classes = None
         if "2048" in self.stages and "fc.weight" in weights:
             self.classes = weights["fc.weight"].to(device)  # (1008, 2048)
-            self.layers += ("logits_unbiased",)
+            self.layers += (CLASSES,)
 
     def __call__(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         """Features of *images*, no deeper than the deepest layer asked for.
@@ -137,14 +138,14 @@ class Inception:
                 found[layer] = x.mean((2, 3))
             if wanted <= found.keys():
                 break
-        if self.classes is not None and "logits_unbiased" in wanted:
-            found["logits_unbiased"] = found["2048"] @ self.classes.T
+        if self.classes is not None and CLASSES in wanted:
+            found[CLASSES] = found["2048"] @ self.classes.T
         return {layer: found[layer] for layer in layers}
 
 
 def _missing_layer(layer: str, layers: Sequence[str], file: WeightsFile) -> str:
     """Why the weights at hand cannot give *layer*, and what to do."""
-    if layer in (*PLAN, "logits_unbiased"):
+    if layer in (*PLAN, CLASSES):
         return (
             f"inception layer {layer} is not in {file.names[0]}, which gives {', '.join(layers)}; "
             f"run with --download, or fetch {FULL.url}"
@@ -178,3 +179,6 @@ def _bilinear(size: int, device: torch.device) -> Tensor:
     share = (place - low)[:, None]
     rows = torch.eye(size)
     return ((1 - share) * rows[low] + share * rows[high]).to(device)
+
+
+NETWORK = Network(load, (*PLAN, CLASSES))

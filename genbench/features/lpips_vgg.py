@@ -11,6 +11,7 @@ import torch
 
 from genbench.features import _lpips
 from genbench.features._lpips_plan import HEADS, Conv, Plan, Pool
+from genbench.interfaces import Network
 from genbench.runtime.weights import WeightsFile
 
 PLAN = Plan(
@@ -55,3 +56,6 @@ PLAN = Plan(
 def load(*, weights_dir: Path | None, device: torch.device, download: bool = False) -> _lpips.Lpips:
     """The network with the files that are at hand; see `genbench.features.load`."""
     return _lpips.load(PLAN, weights_dir, device, download)
+
+
+NETWORK = Network(load, _lpips.layers(PLAN), smallest=PLAN.least, floats=True)

@@ -25,9 +25,8 @@ from genbench.figures.canvas import (
     blank,
     text,
 )
+from genbench.interfaces import Curve
 from genbench.tables.footnotes import SHORT, words
-
-METRIC = "fid_inf"
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,7 @@ class Extrapolated:
     """FID of one model at several numbers of images, and its limit."""
 
     name: str
-    images: Sequence[int]  # rising
-    values: Sequence[float]
-    limit: float  # where the line meets 1 / n = 0
-    error: float  # its standard error, from the residuals of the fit
+    of: Curve  # the line meets 1 / n = 0 at its limit
 
 
 def curve(found: Sequence[Extrapolated], title: str, source: str) -> Drawing:
@@ -53,22 +49,22 @@ def curve(found: Sequence[Extrapolated], title: str, source: str) -> Drawing:
         for number, each in enumerate(found):
             colour = COLOURS[number % len(COLOURS)]
             marker = MARKERS[number % len(MARKERS)]
-            x = [1 / n for n in each.images]
-            slope = (sum(each.values) / len(x) - each.limit) / (sum(x) / len(x))
+            x = [1 / n for n in each.of.images]
+            slope = (sum(each.of.values) / len(x) - each.of.limit) / (sum(x) / len(x))
             axes.plot(
-                x, each.values, marker, color=colour, markersize=4.5, label=text(each.name, 32)
+                x, each.of.values, marker, color=colour, markersize=4.5, label=text(each.name, 32)
             )
             axes.plot(
                 [0, max(x)],
-                [each.limit, each.limit + slope * max(x)],
+                [each.of.limit, each.of.limit + slope * max(x)],
                 color=colour,
                 linestyle=LINES[number % len(LINES)],
                 linewidth=1,
             )
             axes.errorbar(
                 0,
-                each.limit,
-                yerr=each.error,
+                each.of.limit,
+                yerr=each.of.error,
                 color=colour,
                 marker=marker,
                 markerfacecolor="white",
@@ -78,16 +74,16 @@ def curve(found: Sequence[Extrapolated], title: str, source: str) -> Drawing:
                 clip_on=False,
                 zorder=3,
             )
-        ticks = _ticks(found[0].images)
+        ticks = _ticks(found[0].of.images)
         axes.set_xticks([0, *(1 / n for n in ticks)], ["∞", *(f"{n:,}" for n in ticks)])
         axes.get_xticklabels()[0].set_fontsize(1.5 * SMALL)
         axes.set_xlabel("images on each side, n (spaced as 1/n)")
         axes.set_ylabel(text(f"{title} ↓"))
-        axes.set_xlim(0, 1.03 / min(found[0].images))
+        axes.set_xlim(0, 1.03 / min(found[0].of.images))
         axes.grid(visible=True, axis="y", color="#dddddd", linewidth=0.4)
         axes.legend(frameon=True, framealpha=0.8, edgecolor="none")
         canvas.tight_layout()
-    limits = ", ".join(f"{each.name} {each.limit:.2f} ± {each.error:.2f}" for each in found)
+    limits = ", ".join(f"{each.name} {each.of.limit:.2f} ± {each.of.error:.2f}" for each in found)
     caption = Words(
         f"{title} against the number of images",
         f"{title} of n real and n generated images (filled), the line a + b/n by least squares, "
@@ -99,32 +95,30 @@ def curve(found: Sequence[Extrapolated], title: str, source: str) -> Drawing:
 
 
 def check_metric(name: str) -> None:
-    """Refuse a metric that is not an extrapolated FID.
+    """Refuse a metric that declares no curve.
 
     Raises:
-        BadSetting: it is another, or unknown.
+        UnknownName: there is no such metric.
+        BadSetting: it has no curve, or is an unknown variant.
     """
-    if name.partition(":")[0] != METRIC:
+    if registry.metric(name).curve is None:
         raise BadSetting(
-            f"--metric {name} has no curve over the number of images; take {METRIC} or one of its "
-            f"variants, {METRIC}:64"
+            f"--metric {name} has no curve over the number of images; take fid_inf or one of its "
+            "variants, fid_inf:64"
         )
-    registry.metric(name)
 
 
 def extrapolations(plan: Plan) -> tuple[list[Extrapolated], str, str]:
     """What `curve` draws: the models of a plan, title, end of the caption.
 
     Args:
-        plan: its one metric is fid_inf or a variant.
+        plan: its one metric has passed `check_metric`.
 
     Raises:
         GenbenchError: it cannot be measured; the message says of whom and why.
     """
-    (name, metric), plugin = (
-        next(iter(plan.metrics.items())),
-        registry.plugin("metric", METRIC).open(),
-    )
+    name, metric = next(iter(plan.metrics.items()))
+    assert metric.curve is not None
     passes = plan.passes
     real = passes.real(plan.inputs)
     found = []
@@ -133,15 +127,11 @@ def extrapolations(plan: Plan) -> tuple[list[Extrapolated], str, str]:
         gathered = passes.subject(candidate.name, subject, plan.inputs, candidate.identity)
         try:
             check(metric, gathered, passes, plan.missing)
-            sides = arguments(metric, real | gathered.once | gathered.samples[0])
-            rows = sides["real"]["features"], sides["generated"]["features"]
-            shares, distances = plugin.points(*rows)
+            known = real | gathered.once | gathered.samples[0]
+            of = metric.curve(**arguments(metric, known))
         except GenbenchError as error:
             raise NotMeasurable(f"{candidate.name} has no {name}: {error}") from error
-        limit, error_bar = plugin.intercept(1 / shares, distances)
-        least = min(map(len, rows))
-        images = [round(share * least) for share in shares.tolist()]
-        found.append(Extrapolated(candidate.name, images, distances.tolist(), limit, error_bar))
+        found.append(Extrapolated(candidate.name, of))
     title = next(iter(metric.columns.values())).title.replace("-inf", "")
     protocol = describe(name, metric, passes)
     head, counts, *_ = words(protocol)

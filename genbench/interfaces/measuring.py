@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from genbench.interfaces.basics import Json, Tensors
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import Tensor, device
+
+T = TypeVar("T")
 
 
 class Stream(enum.StrEnum):
@@ -25,6 +27,9 @@ class Stream(enum.StrEnum):
     PAIRS = "pairs"  # a test image and its reconstruction, row by row
     TRAINING_PAIRS = "training pairs"  # a training image and its reconstruction, row by row
     PATHS = "paths"  # two generated images a small step apart in latent space; never quantised
+
+
+DATA = (Stream.REAL, Stream.HELD_OUT)  # the data's own images, the same whatever the model
 
 
 @dataclass(frozen=True)
@@ -143,6 +148,17 @@ class Column:
     unit: str = ""
     digits: int = 3
     median: bool = False  # the score is the median of its per-row values, else their mean
+    optional: bool = False  # some images do not have it: a level of a pyramid, a ratio to 0
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A score against the number of images, and what it tends to."""
+
+    images: Sequence[int]  # rising
+    values: Sequence[float]  # the score of each number of images
+    limit: float  # for infinitely many
+    error: float  # standard error of the limit, from the residuals of the fit
 
 
 @dataclass(frozen=True)
@@ -153,9 +169,27 @@ class Metric:
     inputs: Mapping[str, Input]  # argument of `compute` -> what fills it
     compute: Callable[..., Mapping[str, Measured]]  # score name -> number
     columns: Mapping[str, Column]  # score name -> how it is printed; the main score first
+    # What follows from the data's own images alone. Its arguments are the inputs of `DATA` by their
+    # names; `compute` is handed the result as `reference`. The engine asks once an evaluation and
+    # shares the answer over models and sets of samples.
+    reference: Callable[..., Tensors] | None = None
     parameters: Mapping[str, Json] = field(default_factory=dict)  # of `compute`, for the protocol
     check: Callable[[int], object] | None = None  # of the resolution, before any pass: may raise
     variants: Mapping[str, Metric] = field(default_factory=dict)  # "768" for `--metrics fid:768`
+    # The score against the number of images, from the arguments of `compute`; for `figure fid`
+    curve: Callable[..., Curve] | None = None
+    symmetric: bool = False  # real and generated, or the images of a pair, may change places
+    ordered: bool = False  # depends on which images come first: consecutive splits, couples, draws
+
+    def __call__(self, **given: Tensors) -> Mapping[str, Measured]:
+        """The numbers of evidence by the names of `inputs`; the reference is worked out anew."""
+        if self.reference is None:
+            return self.compute(**given)
+        return self.compute(**given, reference=self.reference(**self.of_data(given)))
+
+    def of_data(self, given: Mapping[str, T]) -> dict[str, T]:
+        """What is given for the inputs that `reference` may see."""
+        return {name: found for name, found in given.items() if self.inputs[name].stream in DATA}
 
 
 class Extractor(Protocol):
@@ -178,3 +212,32 @@ class Extractor(Protocol):
 
     def describe(self) -> dict[str, Json]:
         """Name, weights, resize rule: what the protocol must say."""
+
+
+class LoadNetwork(Protocol):
+    """Makes a feature network of the weights that are at hand."""
+
+    def __call__(
+        self, *, weights_dir: Path | None, device: device, download: bool = False
+    ) -> Extractor:
+        """The network, in evaluation mode, on the device.
+
+        Args:
+            weights_dir: where the user keeps weights, or None; see `genbench.runtime.weights.find`.
+            device: where it will work.
+            download: fetch weights that are not there from where they were published.
+
+        Raises:
+            MissingWeights: its weights are nowhere to be found.
+            WrongWeights: a weights file is not what its name promises.
+        """
+
+
+@dataclass(frozen=True)
+class Network:
+    """A feature network of the registry: how to have it, and what it wants of images."""
+
+    load: LoadNetwork
+    layers: tuple[str, ...]  # of the whole network; the weights at hand may give fewer
+    smallest: int = 1  # pixels, the least side of an image
+    floats: bool = False  # takes float32 in [-1, 1] beside uint8, as PATHS needs

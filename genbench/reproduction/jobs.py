@@ -11,13 +11,13 @@ from typing import Any
 import torch
 
 from genbench import features, registry, runs
+from genbench.data.dataset import open_source
 from genbench.errors import BadInput, GenbenchError, MissingWeights
 from genbench.evaluation import Evaluation, parts
 from genbench.evaluation.collect import networks_needed
 from genbench.evaluation.settings import DEFAULT_IMAGES
 from genbench.reproduction.papers import Job, Target
 from genbench.runs import Run
-from genbench.runtime import paths
 from genbench.settings import Layer, resolve
 
 # Training images a second on one GPU, by resolution: an estimate and no more. From Pioneer's
@@ -229,10 +229,8 @@ def _with_origins(jobs: Iterable[Job]) -> list[Job]:
 
 def no_data(data: str, how: How) -> str | None:
     """Why the images cannot be had; None where they can. Nothing is decoded."""
-    name, colon, argument = how.spec(data).partition(":")
     try:
-        plugin = registry.plugin("dataset", name).load()
-        plugin(argument if colon else None, paths.data_dir(how.data_dir))
+        open_source(how.spec(data), how.data_dir)
     except GenbenchError as error:
         place = f"--data {data.partition(':')[0]}=folder:PATH"
         hint = f"; say where it is: {place}" if not how.instead else ""

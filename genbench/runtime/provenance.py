@@ -15,8 +15,8 @@ from pathlib import Path
 
 import torch
 
+from genbench import registry
 from genbench.interfaces import Json
-from genbench.registry import PACKAGES
 
 
 def now() -> str:
@@ -50,12 +50,22 @@ def device_name(device: torch.device) -> str:
 def code_digest() -> str:
     """sha256 over the source of genbench and its plug-ins: evidence of other code is not reused."""
     digest = hashlib.sha256()
-    for package in ("genbench", *PACKAGES.values()):
-        spec = find_spec(package)
-        for folder in (spec.submodule_search_locations or ()) if spec else ():
-            for file in sorted(Path(folder).rglob("*.py")):
-                digest.update(file.name.encode() + file.read_bytes())
+    for package in ("genbench", *registry.packages()):
+        for file in _files(package):
+            digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()
+
+
+def _files(package: str) -> list[Path]:
+    """The source of a package or of a module that is one file; nothing is imported."""
+    spec = find_spec(package)
+    if spec is None:
+        return []
+    if spec.submodule_search_locations is None:
+        file = Path(spec.origin or "")
+        return [file] if file.suffix == ".py" else []
+    folders = map(Path, spec.submodule_search_locations)
+    return [file for folder in folders for file in sorted(folder.rglob("*.py"))]
 
 
 @cache

@@ -92,7 +92,7 @@ def test_merged_shards_are_one_pass(name: str) -> None:
     found = []
     for sizes in SPLITS:
         arguments = {key: evidence(input_, sizes) for key, input_ in metric.inputs.items()}
-        found.append((arguments, metric.compute(**arguments)))
+        found.append((arguments, metric(**arguments)))
 
     (one, numbers), *others = found
     for arguments, merged in others:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genbench.data import cache, prepare
-from genbench.data.source import Chunk, Recipe
+from genbench.interfaces import Chunk, Recipe
 
 PAUSE = 0.01  # seconds for a chunk of four rows, 30 chunks
 

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genbench.data import open_dataset
-from genbench.data.source import Source
 from genbench.errors import BadInput
+from genbench.interfaces import ImageSource
 from genbench.registry import plugin
 
 COUNT = 60
 
 
-def opened(argument: str | None, data_dir: Path | None = None) -> Source:
-    source: Source = plugin("dataset", "celeba-hq").load()(argument, data_dir)
+def opened(argument: str | None, data_dir: Path | None = None) -> ImageSource:
+    source: ImageSource = plugin("dataset", "celeba-hq").load().open(argument, data_dir)
     return source
 
 

@@ -46,7 +46,7 @@ def test_data_and_weights_have_no_default(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_finding_data_sources_loads_neither_torch_nor_numpy() -> None:
     """`genbench list` does it, and must start at once."""
     code = (
-        "import sys; from genbench.registry import rooms; print(*rooms('dataset')); "
+        "import sys; from genbench.registry import plugins; print(*plugins('dataset')); "
         "assert not {'torch', 'numpy', 'PIL'} & set(sys.modules)"
     )
 

@@ -9,16 +9,16 @@ import pytest
 from numpy.typing import NDArray
 
 from genbench.data import open_dataset
-from genbench.data.source import Source
 from genbench.errors import BadInput, BadSetting
+from genbench.interfaces import ImageSource
 from genbench.registry import plugin
 
 NAMES = [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]
 FOLDER = "cifar-10-batches-bin"
 
 
-def opened(argument: str | None, data_dir: Path | None = None) -> Source:
-    source: Source = plugin("dataset", "cifar10").load()(argument, data_dir)
+def opened(argument: str | None, data_dir: Path | None = None) -> ImageSource:
+    source: ImageSource = plugin("dataset", "cifar10").load().open(argument, data_dir)
     return source
 
 

@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genbench.data import open_dataset
-from genbench.data.source import Source
 from genbench.data.sources._lmdb import Lmdb
 from genbench.errors import BadInput, BadSetting
+from genbench.interfaces import ImageSource
 from genbench.registry import plugin
 
 TRAIN, VALIDATION = 90, 6
 
 
-def opened(argument: str | None, data_dir: Path | None = None) -> Source:
-    source: Source = plugin("dataset", "lsun-bedroom").load()(argument, data_dir)
+def opened(argument: str | None, data_dir: Path | None = None) -> ImageSource:
+    source: ImageSource = plugin("dataset", "lsun-bedroom").load().open(argument, data_dir)
     return source
 
 

@@ -11,14 +11,14 @@ import scipy.io
 from numpy.typing import NDArray
 
 from genbench.data import open_dataset
-from genbench.data.source import Source
 from genbench.data.sources._mat import read_arrays
 from genbench.errors import BadInput, BadSetting
+from genbench.interfaces import ImageSource
 from genbench.registry import plugin
 
 
-def opened(argument: str | None, data_dir: Path | None = None) -> Source:
-    source: Source = plugin("dataset", "svhn").load()(argument, data_dir)
+def opened(argument: str | None, data_dir: Path | None = None) -> ImageSource:
+    source: ImageSource = plugin("dataset", "svhn").load().open(argument, data_dir)
     return source
 
 

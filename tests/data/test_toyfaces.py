@@ -70,7 +70,7 @@ def test_hash_is_splitmix64() -> None:
 @pytest.mark.parametrize("resolution", [8, 32, 48])
 def test_row_does_not_depend_on_the_batch_it_is_drawn_in(resolution: int) -> None:
     """One grey level of room: the tail of a vector may be rounded in another way."""
-    source = toyfaces.SOURCE(None, None)
+    source = toyfaces.SOURCE.open(None, None)
     whole = source.read(0, 150, resolution).images.astype(int)
     parts = [source.read(*rows, resolution).images for rows in ((0, 1), (1, 98), (98, 150))]
 
@@ -219,7 +219,7 @@ def test_attributes_that_are_not_worn_change_nothing() -> None:
 
 @pytest.mark.parametrize("resolution", [8, 31, 64])
 def test_pictures_are_bytes_of_the_size_asked_for(resolution: int) -> None:
-    chunk = toyfaces.SOURCE("60", None).read(55, 70, resolution)
+    chunk = toyfaces.SOURCE.open("60", None).read(55, 70, resolution)
 
     assert chunk.images.shape == (5, 3, resolution, resolution)
     assert chunk.images.dtype == np.uint8
@@ -273,7 +273,7 @@ def test_painting_only_some_rows_cuts_nothing_off(monkeypatch: pytest.MonkeyPatc
     ("argument", "rows", "test"), [(None, 12_000, 2_000), ("600", 600, 100), ("6", 6, 1)]
 )
 def test_last_sixth_is_held_out(argument: str | None, rows: int, test: int) -> None:
-    source = toyfaces.SOURCE(argument, None)
+    source = toyfaces.SOURCE.open(argument, None)
 
     assert len(source) == rows
     assert np.flatnonzero(source.is_test()).tolist() == list(range(rows - test, rows))
@@ -281,7 +281,7 @@ def test_last_sixth_is_held_out(argument: str | None, rows: int, test: int) -> N
 
 
 def test_a_smaller_set_is_the_start_of_the_larger_one() -> None:
-    small, large = (toyfaces.SOURCE(n, None) for n in ("20", "600"))
+    small, large = (toyfaces.SOURCE.open(n, None) for n in ("20", "600"))
 
     assert np.array_equal(small.read(0, 20, 16).images, large.read(0, 20, 16).images)
     assert small.stamp() != large.stamp()
@@ -290,14 +290,14 @@ def test_a_smaller_set_is_the_start_of_the_larger_one() -> None:
 @pytest.mark.parametrize("argument", ["", "5", "many", "-60", "1e3", "6.5", "٦٠"])
 def test_a_bad_number_of_faces_is_named(argument: str) -> None:
     with pytest.raises(BadSetting, match="toyfaces:N draws N faces") as error:
-        toyfaces.SOURCE(argument, None)
+        toyfaces.SOURCE.open(argument, None)
     assert repr(argument) in str(error.value)
 
 
 @pytest.mark.parametrize("resolution", [7, 1025])
 def test_a_resolution_out_of_range_is_refused(resolution: int) -> None:
     with pytest.raises(BadInput, match=f"8 to 1024 pixels on a side, asked for {resolution}"):
-        toyfaces.SOURCE(None, None).read(0, 1, resolution)
+        toyfaces.SOURCE.open(None, None).read(0, 1, resolution)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def gathered(name: str, argument: str, rows: Tensor, side: int, batch: int = 4) 
 def measured(name: str, real: Tensor, generated: Tensor) -> dict[str, Measured]:
     sides = {"real": (real, 0), "generated": (generated, 1)}
     arguments = {arg: gathered(name, arg, *sides[arg]) for arg in metric(name).inputs}
-    return dict(metric(name).compute(**arguments))
+    return dict(metric(name)(**arguments))
 
 
 # --- NaN or inf in features -------------------------------------------------------------

@@ -136,7 +136,7 @@ def test_constant_sets_leave_the_means() -> None:
     real, same = features(50, 8), torch.full((50, 8), 2.0, dtype=torch.float64)
     evidence = {"real": gathered(real, [50]), "generated": gathered(same, [50])}
 
-    found = METRIC.compute(**evidence)["fid"]
+    found = METRIC(**evidence)["fid"]
 
     mean, cov = moments(real)
     assert found.value == pytest.approx(float((mean - 2).square().sum() + cov.trace()))
@@ -147,7 +147,7 @@ def test_fewer_images_than_features_is_measured_with_a_remark() -> None:
     """The remark holds the counts and how far apart two such samples are by chance."""
     a, b = features(20, 32, 1), features(30, 32, 2)
 
-    found = METRIC.compute(real=gathered(a, [20]), generated=gathered(b, [30]))["fid"]
+    found = METRIC(real=gathered(a, [20]), generated=gathered(b, [30]))["fid"]
 
     assert found.value == pytest.approx(by_nuclear_norm(a, b), rel=1e-10)
     bias = fid.expected_bias(a.T.cov(), 20, 30)

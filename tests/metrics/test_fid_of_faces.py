@@ -68,8 +68,8 @@ def test_faces_are_near_other_faces_and_far_from_noise(faces: Tensor) -> None:
     noise = torch.randint(0, 256, (N, 3, 64, 64), generator=rng, dtype=torch.uint8)
     real = _gathered(faces[:N], 0)
 
-    near = METRIC.compute(real=real, generated=_gathered(faces[N:], 1))["fid_768"].value
-    far = METRIC.compute(real=real, generated=_gathered(noise, 1))["fid_768"].value
+    near = METRIC(real=real, generated=_gathered(faces[N:], 1))["fid_768"].value
+    far = METRIC(real=real, generated=_gathered(noise, 1))["fid_768"].value
 
     assert near == pytest.approx(0.3045, rel=1e-3)
     assert far == pytest.approx(3.995, rel=1e-3)

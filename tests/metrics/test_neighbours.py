@@ -142,8 +142,10 @@ def test_sketches_keep_distances() -> None:
 def test_a_memorising_model_is_named_and_an_honest_one_is_not() -> None:
     training, unseen = noise(40, 4), noise(20, 5)
 
-    copied = METRIC.compute(evidence(training), evidence(unseen), evidence(training[:10]))
-    honest = METRIC.compute(evidence(training), evidence(unseen), evidence(noise(10, 6)))
+    sides = {"training": evidence(training), "unseen": evidence(unseen)}
+
+    copied = METRIC(**sides, generated=evidence(training[:10]))
+    honest = METRIC(**sides, generated=evidence(noise(10, 6)))
 
     assert copied["neighbours"].value == copied["neighbours_ratio"].value == 0.0
     assert copied["neighbours_ratio"].note == (
@@ -153,22 +155,21 @@ def test_a_memorising_model_is_named_and_an_honest_one_is_not() -> None:
     assert honest["neighbours_ratio"].note is None
 
 
-def test_unseen_images_are_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many models and sets of samples ask; again for other training images."""
-    calls = []
-    kind = MODULE.KINDS[0]
+def test_samples_and_reconstructions_share_what_unseen_images_are_away() -> None:
+    """Equal references are worked out once: tests/evaluation/test_references.py."""
+    for kind in ("ssim", "lpips", "face"):
+        of_samples = METRIC.variants[kind].reference
+        assert of_samples == METRIC.variants[f"reconstructions-{kind}"].reference
+        assert of_samples != METRIC.reference
+    assert METRIC.reference == METRIC.variants["reconstructions"].reference
 
-    def counted(images: Any, training: Any) -> Tensor:
-        calls.append(len(images["images"]))
-        return kind.distances(images, training)  # type: ignore[no-any-return]
 
-    watched = kind._replace(distances=counted)
+def test_the_reference_is_how_far_unseen_images_are() -> None:
     training, unseen = evidence(noise(40, 4)), evidence(noise(20, 5))
-    for seed in (6, 7):
-        MODULE._compute(watched, "s", "samples", training, unseen, evidence(noise(10, seed)))
-    MODULE._compute(watched, "s", "samples", evidence(noise(40, 8)), unseen, evidence(noise(10, 9)))
 
-    assert calls == [10, 20, 10, 10, 20]
+    floor = METRIC.reference(training=training, unseen=unseen)["floor"]
+
+    assert torch.equal(floor, MODULE.nearest(unseen["images"], training["images"])[0])
 
 
 def test_sizes_and_types_that_do_not_fit_are_said() -> None:
@@ -199,7 +200,7 @@ def test_images_without_a_face_are_counted_and_left_out() -> None:
     training, unseen = faces([True] * 9 + [False]), faces([True, False, True], 1)
     generated = faces([True, False, True, False], 2)
 
-    found = metric.compute(training=training, unseen=unseen, generated=generated)
+    found = metric(training=training, unseen=unseen, generated=generated)
 
     known = generated["descriptors"][[0, 2]].double()
     apart = torch.cdist(known, training["descriptors"][:9].double()).min(1).values
@@ -208,9 +209,9 @@ def test_images_without_a_face_are_counted_and_left_out() -> None:
         "no face was found on 2 of 4 samples; they are left out"
     )
     with pytest.raises(NotMeasurable, match="no face was found on these images"):
-        metric.compute(training=training, unseen=unseen, generated=faces([False, False]))
+        metric(training=training, unseen=unseen, generated=faces([False, False]))
     with pytest.raises(NotMeasurable, match="no face was found on training images"):
-        metric.compute(training=faces([False]), unseen=unseen, generated=generated)
+        metric(training=faces([False]), unseen=unseen, generated=generated)
 
 
 def test_descriptors_keep_their_places(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Generator, Tensor
 
 from genbench.data import Dataset, Split
-from genbench.data.source import Recipe
 from genbench.figures.trained import Trained
+from genbench.interfaces import Recipe
 
 SIDE = 4
 

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genbench.data import decode
-from genbench.data.source import Chunk, Recipe
 from genbench.data.sources._files import Files, digest
 from genbench.errors import BadInput
-from genbench.interfaces import Json
+from genbench.interfaces import Chunk, Json, Recipe
 
 RECIPE = Recipe(
     crop="centre square of the short side",
@@ -27,7 +26,7 @@ LABELS = "dataset.json"  # as StyleGAN's tools write it
 
 
 class Collection:
-    """A `Source` of image files, in the order of their names."""
+    """An `ImageSource` of image files, in the order of their names."""
 
     recipe = RECIPE
     licence = "unknown"

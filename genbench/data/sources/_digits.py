@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genbench.data import decode
-from genbench.data.source import Bytes, Chunk, Origin, Recipe
 from genbench.data.sources._files import digest, locate
 from genbench.data.sources._idx import Idx, read_header
 from genbench.errors import BadInput
+from genbench.interfaces import Bytes, Chunk, Origin, Recipe
 from genbench.runtime import atomic
 
 SIDE, BORDER = 28, 2  # pixels; the border makes 32
@@ -49,7 +49,7 @@ def origin(licence: str, address: str) -> Origin:
 
 
 class Digits:
-    """A `Source`: training rows first, then test rows, in the order of the files."""
+    """An `ImageSource`: training rows first, then test rows, in the order of the files."""
 
     recipe = RECIPE
 

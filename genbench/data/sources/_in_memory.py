@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genbench.data import decode
-from genbench.data.source import Bytes, Chunk, Recipe
 from genbench.errors import BadInput
+from genbench.interfaces import Bytes, Chunk, Recipe
 
 SIDE = 32  # pixels of CIFAR-10 and of SVHN's cropped digits
 
@@ -33,7 +33,7 @@ def recipe(split: str) -> Recipe:
 
 
 class InMemory:
-    """A `Source`: training rows first, then test rows. Files are read when rows are wanted."""
+    """An `ImageSource`: training rows first, then test rows. Files are read when wanted."""
 
     def __init__(
         self,

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genbench.data import decode
-from genbench.data.source import Chunk, Origin, Recipe, Source
 from genbench.data.sources._celeba_lists import ATTRIBUTES, PARTITION, attributes, partition
 from genbench.data.sources._celeba_places import find, first_size, number
 from genbench.data.sources._files import Files, digest
 from genbench.errors import BadInput
+from genbench.interfaces import Chunk, ImageSource, Origin, Recipe, Source
 
 ORIGIN = Origin(
     licence="CelebA terms: non-commercial research only",
@@ -40,7 +40,7 @@ BY_NUMBER = "by number, first 9 in 10 train, rest test"
 
 
 class CelebA:
-    """A `Source` of aligned faces, in the order of their numbers."""
+    """An `ImageSource` of aligned faces, in the order of their numbers."""
 
     name = "celeba"
     licence = ORIGIN.licence
@@ -113,7 +113,7 @@ def face(picture: Image.Image, side: int) -> Image.Image:
     return decode.centre_square(picture.resize((width, height), Image.Resampling.BILINEAR), side)
 
 
-def open_celeba(argument: str | None, data_dir: Path | None) -> Source:
+def open_celeba(argument: str | None, data_dir: Path | None) -> ImageSource:
     """A folder or zip archive of aligned images, named or found under the data folder."""
     return CelebA(*find(argument, data_dir))
 
@@ -147,4 +147,4 @@ def _base(name: str) -> str:
     return f"{_number(name):06}.jpg"
 
 
-SOURCE = open_celeba
+SOURCE = Source(open_celeba, ORIGIN)

@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genbench.data import decode
-from genbench.data.source import Chunk, Origin, Recipe, Source
 from genbench.data.sources._archive import Archive
 from genbench.data.sources._celeba_lists import attributes, originals
 from genbench.data.sources._celeba_places import first_size
@@ -32,6 +31,7 @@ from genbench.data.sources._files import Files, Folder, digest, locate
 from genbench.data.sources._options import choices
 from genbench.data.sources._shards import Shards
 from genbench.errors import BadInput
+from genbench.interfaces import Chunk, ImageSource, Origin, Recipe, Source
 
 ORIGIN = Origin(
     licence="CelebA terms: non-commercial research only",
@@ -68,7 +68,7 @@ class Level:
 
 
 class CelebAHQ:
-    """A `Source` of square faces, in the order of their numbers."""
+    """An `ImageSource` of square faces, in the order of their numbers."""
 
     licence = ORIGIN.licence
 
@@ -140,7 +140,7 @@ class CelebAHQ:
         )
 
 
-def open_celeba_hq(argument: str | None, data_dir: Path | None) -> Source:
+def open_celeba_hq(argument: str | None, data_dir: Path | None) -> ImageSource:
     """A folder, an archive or Parquet shards, named or found under the data folder."""
     path, chosen = choices("celeba-hq", argument, {"split": tuple(RULES)})
     place = _find(path, data_dir)
@@ -245,4 +245,4 @@ def _held_out(split: str, names: Sequence[str], lists: Path) -> NDArray[np.bool_
     return np.arange(len(names)) >= len(names) * share // of
 
 
-SOURCE = open_celeba_hq
+SOURCE = Source(open_celeba_hq, ORIGIN)

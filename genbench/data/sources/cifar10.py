@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from genbench.data.source import Origin, Source
 from genbench.data.sources._files import digest, locate
 from genbench.data.sources._in_memory import SIDE, InMemory, Part, recipe
 from genbench.errors import BadInput
+from genbench.interfaces import ImageSource, Origin, Source
 from genbench.runtime import atomic
 
 ORIGIN = Origin(
@@ -39,7 +39,7 @@ MAX_ROWS = 100_000  # in one file; the official ones have 10 000
 BROKEN = (OSError, EOFError, tarfile.TarError, zlib.error, ValueError)
 
 
-def open_cifar10(argument: str | None, data_dir: Path | None) -> Source:
+def open_cifar10(argument: str | None, data_dir: Path | None) -> ImageSource:
     """The binary files, packed or not, named or where they usually lie under the data folder.
 
     Raises:
@@ -158,4 +158,4 @@ def _part(place: Path, contents: dict[str, bytes], names: Sequence[str]) -> Part
     return Part(table[:, 1:].reshape(-1, 3, SIDE, SIDE), table[:, 0].astype(np.int64))
 
 
-SOURCE = open_cifar10
+SOURCE = Source(open_cifar10, ORIGIN)

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from genbench.data.source import Source
 from genbench.data.sources._digits import open_digits, origin
+from genbench.interfaces import ImageSource, Source
 
 ORIGIN = origin("MIT", "https://github.com/zalandoresearch/fashion-mnist")
 
 PLACES = ("fashion-mnist", "fashion_mnist", "FashionMNIST/raw", ".")
 
 
-def open_fashion_mnist(argument: str | None, data_dir: Path | None) -> Source:
+def open_fashion_mnist(argument: str | None, data_dir: Path | None) -> ImageSource:
     """The four IDX files in a folder, or where they usually lie under the data folder."""
     return open_digits("fashion-mnist", ORIGIN.licence, PLACES, argument, data_dir)
 
 
-SOURCE = open_fashion_mnist
+SOURCE = Source(open_fashion_mnist, ORIGIN)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from genbench.data.source import Origin, Source
 from genbench.data.sources._collection import Collection
 from genbench.data.sources._files import Folder, locate, needed
+from genbench.interfaces import ImageSource, Origin, Source
 
 ORIGIN = Origin(
     licence="yours to know",
@@ -19,9 +19,9 @@ ORIGIN = Origin(
 )
 
 
-def open_folder(argument: str | None, data_dir: Path | None) -> Source:
+def open_folder(argument: str | None, data_dir: Path | None) -> ImageSource:
     """The images under a folder, in the order of their relative paths."""
     return Collection("folder", Folder(locate(needed("folder", argument), data_dir)))
 
 
-SOURCE = open_folder
+SOURCE = Source(open_folder, ORIGIN)

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genbench.data import decode
-from genbench.data.source import Chunk, Origin, Recipe, Source
 from genbench.data.sources._files import digest, locate
 from genbench.data.sources._lmdb import Lmdb
 from genbench.data.sources._options import choices
 from genbench.errors import BadInput
+from genbench.interfaces import Chunk, ImageSource, Origin, Recipe, Source
 
 ORIGIN = Origin(
     licence="none stated by its authors",
@@ -54,7 +54,7 @@ class Numbers(Sequence[str]):
 
 
 class Bedrooms:
-    """A `Source`: training rows first, then validation, each in the order of the keys."""
+    """An `ImageSource`: training rows first, then validation, each in the order of the keys."""
 
     licence = ORIGIN.licence
 
@@ -107,7 +107,7 @@ class Bedrooms:
         return {}
 
 
-def open_lsun_bedroom(argument: str | None, data_dir: Path | None) -> Source:
+def open_lsun_bedroom(argument: str | None, data_dir: Path | None) -> ImageSource:
     """The two LMDB folders in the folder that is named, or under the data folder.
 
     Raises:
@@ -135,4 +135,4 @@ def open_lsun_bedroom(argument: str | None, data_dir: Path | None) -> Source:
     return Bedrooms(files, streamed=chosen["stream"] == "yes")
 
 
-SOURCE = open_lsun_bedroom
+SOURCE = Source(open_lsun_bedroom, ORIGIN)

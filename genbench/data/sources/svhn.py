@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from genbench.data.source import Origin, Source
 from genbench.data.sources._files import digest, locate
 from genbench.data.sources._in_memory import SIDE, InMemory, Part, recipe
 from genbench.data.sources._mat import read_arrays
 from genbench.data.sources._options import choices
 from genbench.errors import BadInput
+from genbench.interfaces import ImageSource, Origin, Source
 from genbench.runtime import atomic
 
 ORIGIN = Origin(
@@ -42,7 +42,7 @@ FILES = {"official": ("train", "test"), "extra": ("extra", "train")}
 RULES = {"official": "official", "extra": "extra part trains, official training part is test"}
 
 
-def open_svhn(argument: str | None, data_dir: Path | None) -> Source:
+def open_svhn(argument: str | None, data_dir: Path | None) -> ImageSource:
     """The two files of a split in the folder that is named, or under the data folder.
 
     Raises:
@@ -94,4 +94,4 @@ def _part(file: Path) -> Part:
     return Part(x.transpose(3, 2, 0, 1), (y % 10).astype(np.int64))
 
 
-SOURCE = open_svhn
+SOURCE = Source(open_svhn, ORIGIN)

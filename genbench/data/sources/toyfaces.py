@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genbench.data.source import Chunk, Origin, Recipe
 from genbench.data.toyfaces.attributes import ATTRIBUTES, attributes
 from genbench.data.toyfaces.drawing import draw
 from genbench.errors import BadSetting
+from genbench.interfaces import Chunk, Origin, Recipe, Source
 
 __all__ = [
     "ATTRIBUTES",
@@ -42,7 +42,7 @@ ROWS = 12_000
 
 
 class ToyFaces:
-    """The first rows of the stream `SEED`; see `genbench.data.source.Source`."""
+    """The first rows of the stream `SEED`; see `genbench.interfaces.ImageSource`."""
 
     licence = ORIGIN.licence
     recipe = Recipe(
@@ -99,4 +99,4 @@ def open_toyfaces(argument: str | None, data_dir: Path | None) -> ToyFaces:
     return ToyFaces(f"toyfaces:{int(argument)}", int(argument))
 
 
-SOURCE = open_toyfaces
+SOURCE = Source(open_toyfaces, ORIGIN)

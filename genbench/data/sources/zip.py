@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from genbench.data.source import Origin, Source
 from genbench.data.sources._archive import Archive
 from genbench.data.sources._collection import Collection
 from genbench.data.sources._files import locate, needed
+from genbench.interfaces import ImageSource, Origin, Source
 
 ORIGIN = Origin(
     licence="yours to know",
@@ -19,9 +19,9 @@ ORIGIN = Origin(
 )
 
 
-def open_zip(argument: str | None, data_dir: Path | None) -> Source:
+def open_zip(argument: str | None, data_dir: Path | None) -> ImageSource:
     """The images of an archive, in the order of their paths."""
     return Collection("zip", Archive(locate(needed("zip", argument), data_dir)))
 
 
-SOURCE = open_zip
+SOURCE = Source(open_zip, ORIGIN)

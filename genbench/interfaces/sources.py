@@ -1,18 +1,20 @@
-"""What a data set must offer, and the words that describe it."""
+"""What a data set says of itself, and what it offers once it is opened."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+from genbench.interfaces.basics import Json
 
-from genbench.interfaces import Json
+if TYPE_CHECKING:
+    from pathlib import Path
 
-Bytes: TypeAlias = NDArray[np.uint8]
+    import numpy as np
+    from numpy.typing import NDArray
+
+Bytes: TypeAlias = "NDArray[np.uint8]"
 
 
 @dataclass(frozen=True)
@@ -33,18 +35,6 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Where a published data set comes from; the ``ORIGIN`` of its file."""
-
-    licence: str  # one line
-    recipe: str  # crop, resize, split and mirroring, one line
-    files: Sequence[str] = ()  # what has to lie in the data folder, by the official names
-    address: str = ""  # of its authors
-    checksums: Sequence[str] = ()  # "name md5 digest", as the authors or torchvision state them
-    options: Mapping[str, str] = field(default_factory=dict)  # "split=introvae" -> what it does
-
-
-@dataclass(frozen=True)
 class Chunk:
     """Some rows of a source, decoded."""
 
@@ -53,7 +43,7 @@ class Chunk:
     bad: Sequence[tuple[str, str]] = ()  # (name, reason) of the rows that could not
 
 
-class Source(Protocol):
+class ImageSource(Protocol):
     """Images of a data set, before they are cached.
 
     Rows have one canonical order, the same on every machine.
@@ -83,5 +73,22 @@ class Source(Protocol):
         """What is known of each row: name -> (rows,) numbers or short strings; may be empty."""
 
 
-# The ROOM of a data source: (text after the colon, folder of --data-dir) -> source
-Opener: TypeAlias = Callable[[str | None, Path | None], Source]
+@dataclass(frozen=True)
+class Origin:
+    """Where a published data set comes from, for `genbench data list`."""
+
+    licence: str  # one line
+    recipe: str  # crop, resize, split and mirroring, one line
+    files: Sequence[str] = ()  # what has to lie in the data folder, by the official names
+    address: str = ""  # of its authors
+    checksums: Sequence[str] = ()  # "name md5 digest", as the authors or torchvision state them
+    options: Mapping[str, str] = field(default_factory=dict)  # "split=introvae" -> what it does
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set of the registry: how to open it, and where it comes from."""
+
+    # (text after the colon of --data, folder of --data-dir) -> its images; may raise `BadInput`
+    open: Callable[[str | None, Path | None], ImageSource]
+    origin: Origin | None = None
