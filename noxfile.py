@@ -68,7 +68,7 @@ LOAD_EVERYTHING = """
 import importlib, json, pkgutil
 import genbench
 from genbench.published import rows
-from genbench.registry import KINDS, PACKAGES, plugins
+from genbench.registry import KINDS, plugins
 from genbench.tables.table import Document
 modules = [module.name for module in pkgutil.walk_packages(genbench.__path__, "genbench.")]
 for name in modules:
@@ -80,7 +80,7 @@ for kind in KINDS:
 for plugin in plugins("report").values():
     plugin.load().render(Document(title="t"))
 assert rows()
-print(json.dumps({PACKAGES[kind]: [p.module for p in plugins(kind).values()] for kind in KINDS}))
+print(json.dumps({KINDS[k].package: [p.module for p in plugins(k).values()] for k in KINDS}))
 """
 
 
