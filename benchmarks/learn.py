@@ -166,6 +166,7 @@ def against(
             lines.append(f"{name} has {asked}, {other} has not")
             continue
         lower = next(iter(metric(asked).columns.values())).lower_is_better
+        assert lower is not None, f"neither way is better for {asked}"
         if not (mine < theirs if lower else mine > theirs):
             lines.append(f"{name} {asked} {mine:.4g} is no better than {other}, {theirs:.4g}")
     return lines

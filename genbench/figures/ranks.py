@@ -132,7 +132,7 @@ def _ranked(
         differ = verdicts.differ if place in verdicts.settled else None
         tied = functools.partial(_tied, chosen, slots, differ)
         values = [chosen.values[slot].value or 0.0 for slot in slots]
-        each.append(tied_ranks(values, bool(head.lower_is_better), tied))
+        each.append(tied_ranks(values, directed(table, columns[place]), tied))
     by_row = list(zip(*each, strict=True))
     found = Ranking(rows, by_row, columns)
     order = sorted(range(len(rows)), key=lambda i: (found.averages[i], rows[i].label))

@@ -36,11 +36,11 @@ from genbench.tables.table import (
 
 
 def column(metric: str, score: str) -> Column:
-    """How a score is printed: as its metric says, or plainly if that metric is gone."""
+    """How a score is printed: as its metric says; plainly, and nobody best, if that is gone."""
     try:
         return registry.metric(metric).columns[score]
     except (UnknownName, BadSetting, KeyError):
-        return Column(title=score, lower_is_better=True)
+        return Column(title=score, lower_is_better=None)
 
 
 def to_text(records: Sequence[Record]) -> str:

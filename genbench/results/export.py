@@ -23,14 +23,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genbench.errors import BadInput, BadSetting, nearest
-from genbench.results.record import Record
-from genbench.results.store import SCHEMA, to_row
-from genbench.results.verify import (
-    KINDS,
-    NUMBER,
-    WHOLE,
-    record_of,
-)
+from genbench.results.record import STORED, Record, to_row
+from genbench.results.store import SCHEMA
+from genbench.results.verify import record_of
 from genbench.runtime.atomic import new_file
 
 Row = dict[str, Any]
@@ -206,10 +201,10 @@ def _value(name: str, text: str) -> Any:
     """What `_cell` has made *text* of."""
     if not text:
         return None
-    kinds = KINDS.get(name)
-    if kinds is NUMBER:
+    kind = STORED[name].kind if name in STORED else str
+    if kind is float:
         return float(text)
-    if kinds is WHOLE or name == "anchor":
+    if kind in (int, bool):
         return json.loads(text)
     return json.loads(text) if text.startswith('"') else text
 

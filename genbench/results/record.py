@@ -6,14 +6,16 @@ import dataclasses
 import hashlib
 import json
 import sys
+import typing
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 from genbench.interfaces import Json
 
-# Fields that came after tables were written: left out where empty, so that old ids stay.
-LATER = ("low", "high", "values_digest")
+# Of a field that came after tables were written: left out where empty, so that old ids stay.
+LATER = {"later": True}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +40,13 @@ class Record:
     protocol: str | None = None  # canonical JSON; None where nothing was measured
     protocol_id: str | None = None
     provenance: Mapping[str, Json] = field(default_factory=dict)  # code, versions, hardware, cost
-    low: float | None = None  # of the 95 % interval, where there is one
-    high: float | None = None
+    low: float | None = field(default=None, metadata=LATER)  # of the 95 % interval, if any
+    high: float | None = field(default=None, metadata=LATER)
+    values_digest: str | None = field(default=None, metadata=LATER)
     # What the number summarises, for paired tests: one number for each held-out image in the
     # order of the reference permutation, NaN where it has none, or one for each set of samples.
     # The table gives them back only when asked, and tells by the digest which they were.
     values: Sequence[float] | None = field(default=None, compare=False, repr=False)
-    values_digest: str | None = None
 
     def __post_init__(self) -> None:
         """Keep values in single precision, and know them by their content."""
@@ -65,9 +67,49 @@ class Record:
 
     def canonical(self) -> str:
         """The one JSON text of this record."""
-        said = asdict(dataclasses.replace(self, values=None))
-        del said["values"]  # its digest is there
-        for name in LATER:
-            if said[name] is None:
-                del said[name]
-        return json.dumps(said, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        content = asdict(dataclasses.replace(self, values=None))
+        del content["values"]  # its digest is there
+        for each in fields(self):
+            if each.metadata == LATER and content[each.name] is None:
+                del content[each.name]
+        return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How a field of a record stands in a row of a table or of a file."""
+
+    kind: type  # str, float, int, bool or list; a mapping is JSON, so a str
+    needed: bool  # never None
+
+
+def _stored() -> dict[str, Stored]:
+    found = {}
+    for name, annotation in typing.get_type_hints(Record).items():
+        parts = typing.get_args(annotation)
+        optional = type(None) in parts
+        kind = parts[0] if optional else annotation
+        origin = typing.get_origin(kind) or kind
+        found[name] = Stored({Mapping: str, Sequence: list}.get(origin, origin), not optional)
+    return found
+
+
+STORED: Mapping[str, Stored] = _stored()  # every field of a record, in order
+
+
+def to_row(record: Record) -> dict[str, Any]:
+    """What is stored: the record, its id, and its provenance as JSON."""
+    return {"id": record.id, **asdict(record), "provenance": json.dumps(record.provenance)}
+
+
+def from_row(row: Mapping[str, Any]) -> Record:
+    """The record that a row holds; nothing is checked but its provenance.
+
+    Raises:
+        ValueError: that is not the JSON of a mapping.
+    """
+    provenance = json.loads(row["provenance"])
+    if not isinstance(provenance, dict):
+        raise ValueError("its provenance is not a mapping")
+    known = {name: row[name] for name in STORED if name in row}
+    return Record(**{**known, "provenance": provenance})

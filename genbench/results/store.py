@@ -6,12 +6,11 @@ of a commit leaves the table as it was.
 
 from __future__ import annotations
 
-import json
 import random
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,36 +22,21 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from genbench.errors import BadInput
 from genbench.results.diff import Change, compare
-from genbench.results.record import Record
+from genbench.results.record import STORED, Record, from_row, to_row
 from genbench.runtime.atomic import DiskFull
 
+ARROW = {
+    str: pa.string(),
+    float: pa.float64(),
+    int: pa.int64(),
+    bool: pa.bool_(),
+    list: pa.list_(pa.float32()),  # 4 bytes an image: 40 kB for 10,000
+}
+# Values are a column of their own, so who does not ask for them does not read them.
 SCHEMA = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
-        pa.field("evaluation", pa.string(), nullable=False),
-        pa.field("time", pa.string(), nullable=False),
-        pa.field("model", pa.string(), nullable=False),
-        pa.field("run", pa.string(), nullable=False),
-        pa.field("dataset", pa.string(), nullable=False),
-        pa.field("resolution", pa.int64(), nullable=False),
-        pa.field("metric", pa.string(), nullable=False),
-        pa.field("score", pa.string(), nullable=False),
-        pa.field("value", pa.float64()),
-        pa.field("spread", pa.float64()),
-        pa.field("spread_over", pa.string()),
-        pa.field("n", pa.int64()),
-        pa.field("reason", pa.string()),
-        pa.field("note", pa.string()),
-        pa.field("anchor", pa.bool_(), nullable=False),
-        pa.field("protocol", pa.string()),
-        pa.field("protocol_id", pa.string()),
-        pa.field("provenance", pa.string(), nullable=False),  # JSON
-        pa.field("low", pa.float64()),
-        pa.field("high", pa.float64()),
-        pa.field("values_digest", pa.string()),
-        # 4 bytes an image: 40 kB for 10,000. A column of its own, so who does not ask for it
-        # does not read it.
-        pa.field("values", pa.list_(pa.float32())),
+        *(pa.field(n, ARROW[how.kind], nullable=not how.needed) for n, how in STORED.items()),
     ]
 )
 ATTEMPTS = 12  # commits tried before a conflict is given up
@@ -120,7 +104,7 @@ class Store:
         """
         rows = _once(self.rows(version, values=values))
         # Rows of one commit lie in the order in which they were measured; the sort keeps it.
-        return sorted(map(_record, rows), key=lambda record: record.time)
+        return sorted(map(from_row, rows), key=lambda record: record.time)
 
     def rows(self, version: int | None = None, *, values: bool = False) -> list[dict[str, Any]]:
         """The rows as they are stored, ids included, in no order; nothing is checked.
@@ -222,11 +206,6 @@ def _rows_in(file: Path, wanted: Sequence[str]) -> list[dict[str, Any]]:
     return [dict.fromkeys(wanted) | row for row in rows]
 
 
-def to_row(record: Record) -> dict[str, Any]:
-    """A row of `SCHEMA`: the record, its id, and its provenance as JSON."""
-    return {"id": record.id, **asdict(record), "provenance": json.dumps(record.provenance)}
-
-
 def _once(rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Every record once: two merges of one table at the same moment bring it twice."""
     known: dict[str, dict[str, Any]] = {}
@@ -234,9 +213,3 @@ def _once(rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         content = {name: value for name, value in row.items() if name != "values"}
         if known.setdefault(row["id"], content) is content or known[row["id"]] != content:
             yield row
-
-
-def _record(row: dict[str, Any]) -> Record:
-    names = {field.name for field in fields(Record)}
-    values = {name: value for name, value in row.items() if name in names}
-    return Record(**{**values, "provenance": json.loads(row["provenance"])})

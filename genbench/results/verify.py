@@ -3,40 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
 from genbench.errors import BadInput
 from genbench.results.protocol import Protocol, from_json
-from genbench.results.record import Record
+from genbench.results.record import STORED, Record, from_row
 
-TEXT, NUMBER, WHOLE, FLAG = (str,), (float,), (int,), (bool,)
-KINDS: Mapping[str, tuple[type, ...]] = {
-    **dict.fromkeys(
-        ("evaluation", "time", "model", "run", "dataset", "metric", "score", "provenance"), TEXT
-    ),
-    **dict.fromkeys(("spread_over", "reason", "note", "protocol", "protocol_id"), TEXT),
-    **dict.fromkeys(("value", "spread", "low", "high"), NUMBER),
-    **dict.fromkeys(("resolution", "n"), WHOLE),
-    "anchor": FLAG,
-    "values_digest": TEXT,
-    "values": (list,),
-}
-NEEDED = (
-    "evaluation",
-    "time",
-    "model",
-    "run",
-    "dataset",
-    "resolution",
-    "metric",
-    "score",
-    "anchor",
-    "provenance",
-)
 LARGEST = 2**63  # of a whole number in the table
 
 
@@ -52,7 +26,7 @@ def record_of(row: Mapping[str, Any]) -> Record:
     wrong = next(faults(row), None)
     if wrong is not None:
         raise BadInput(wrong)
-    return _build(row)
+    return from_row(row)
 
 
 def faults(row: Mapping[str, Any]) -> Iterator[str]:
@@ -62,7 +36,7 @@ def faults(row: Mapping[str, Any]) -> Iterator[str]:
     if wrong:
         return
     try:
-        record = _build(row)
+        record = from_row(row)
         found = record.id
     except (ValueError, TypeError, RecursionError) as error:
         yield f"it is no record: {' '.join(str(error).split())}"
@@ -81,26 +55,17 @@ def faults(row: Mapping[str, Any]) -> Iterator[str]:
         yield f"its time {record.time!r} is not one"
 
 
-def _build(row: Mapping[str, Any]) -> Record:
-    names = {field.name for field in fields(Record)}
-    known = {name: value for name, value in row.items() if name in names}
-    provenance = json.loads(row["provenance"])
-    if not isinstance(provenance, dict):
-        raise ValueError("its provenance is not a mapping")
-    return Record(**{**known, "provenance": provenance})
-
-
 def _of_types(row: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(row.get("id"), str):
         yield "it has no id"
-    for name, kinds in KINDS.items():
+    for name, how in STORED.items():
         value = row.get(name)
         if value is None:
-            if name in NEEDED:
+            if how.needed:
                 yield f"it has no {name}"
-        elif type(value) not in kinds:
-            yield f"its {name} is {type(value).__name__}, wanted {kinds[0].__name__}"
-        elif kinds is WHOLE and not -LARGEST <= value < LARGEST:
+        elif type(value) is not how.kind:
+            yield f"its {name} is {type(value).__name__}, wanted {how.kind.__name__}"
+        elif isinstance(value, int) and not -LARGEST <= value < LARGEST:
             yield f"its {name} is {value:.3g}, which does not fit"
     for value in row.get("values") or ():
         if type(value) is not float:

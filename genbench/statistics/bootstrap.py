@@ -9,17 +9,45 @@ Source: B. Efron, R. J. Tibshirani, "An Introduction to the Bootstrap", 1993, pe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import torch
-from torch import Tensor
-
-from genbench.runtime.seeds import generator
+if TYPE_CHECKING:
+    from torch import Tensor
 
 RESAMPLES = 1000
 SHARE = 0.95  # of the draws that an interval holds
 OVER = f"percentiles of {RESAMPLES} bootstrap draws"
 AT_ONCE = 1 << 20  # values drawn at a time: 8 MB, and as much again for their rows
+
+
+class Values(Protocol):
+    """A tensor or an array, (n,), that is indexed by one of its own library."""
+
+    def __len__(self) -> int:
+        """Of the first axis."""
+
+    def __getitem__(self: A, indices: Any, /) -> A:
+        """Rows by their numbers."""
+
+
+A = TypeVar("A", bound=Values)
+
+
+def resamples(
+    values: A, draw: Callable[[tuple[int, int]], Any], draws: int = RESAMPLES
+) -> Iterator[A]:
+    """Sets of n values, drawn with replacement, (k, n), until there are *draws* of them.
+
+    Args:
+        values: (n,), n of 1 or more.
+        draw: (k, n) -> integers below n of that shape, each as likely as the others.
+        draws: how many sets.
+    """
+    n = len(values)
+    step = max(1, AT_ONCE // n)
+    for done in range(0, draws, step):
+        yield values[draw((min(step, draws - done), n))]
 
 
 def resampled(
@@ -36,15 +64,16 @@ def resampled(
     Returns:
         (draws,) float64.
     """
-    values = values.cpu()
+    import torch  # a table compares models without it
+
+    from genbench.runtime.seeds import generator
+
     n, rng = len(values), generator(0, "bootstrap", *names)
-    step = max(1, AT_ONCE // n)
-    return torch.cat(
-        [
-            statistic(values[torch.randint(n, (min(step, draws - done), n), generator=rng)])
-            for done in range(0, draws, step)
-        ]
-    )
+
+    def draw(shape: tuple[int, int]) -> Tensor:
+        return torch.randint(n, shape, generator=rng)
+
+    return torch.cat([statistic(rows) for rows in resamples(values.cpu(), draw, draws)])
 
 
 def means(rows: Tensor) -> Tensor:
@@ -60,6 +89,6 @@ def medians(rows: Tensor) -> Tensor:
 def interval(draws: Tensor, share: float = SHARE) -> tuple[float, float]:
     """The middle *share* of draws, (k,)."""
     tail = (1 - share) / 2
-    ends = torch.tensor([tail, 1 - tail], dtype=draws.dtype)
+    ends = draws.new_tensor([tail, 1 - tail])
     low, high = draws.quantile(ends).tolist()
     return low, high

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from genbench.errors import BadInput, NotEnoughData
+from genbench.statistics.bootstrap import resamples
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -29,10 +30,8 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 LEVEL = 0.05  # of an adjusted p, below which two models are told apart
-RESAMPLES = 1000  # of a median
 TERMS = 300  # of the continued fraction; a dozen are the rule
 TINY = 1e-300
-AT_ONCE = 1 << 20  # resampled values held at a time: 8 MB
 
 
 @dataclass(frozen=True)
@@ -96,13 +95,11 @@ def paired_medians(
 def _medians(numbers: bytes, seed: int) -> Numbers:
     """Medians of 1000 draws with replacement of float64 numbers, (1000,)."""
     x, rng = np.frombuffer(numbers), np.random.default_rng(seed)
-    step = max(1, AT_ONCE // len(x))
-    return np.concatenate(
-        [
-            np.median(x[rng.integers(len(x), size=(min(step, RESAMPLES - done), len(x)))], axis=1)
-            for done in range(0, RESAMPLES, step)
-        ]
-    )
+
+    def draw(shape: tuple[int, int]) -> NDArray[np.int64]:
+        return rng.integers(len(x), size=shape)
+
+    return np.concatenate([np.median(rows, axis=1) for rows in resamples(x, draw)])
 
 
 def separate_means(

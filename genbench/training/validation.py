@@ -39,9 +39,9 @@ class Wish:
         return next(iter(registry.metric(self.metric).columns))
 
     @property
-    def lower_is_better(self) -> bool:
-        """Which way the main score is better; lower, where neither is."""
-        return registry.metric(self.metric).columns[self.score].lower_is_better is not False
+    def lower_is_better(self) -> bool | None:
+        """Which way the main score is better; None, where neither is."""
+        return registry.metric(self.metric).columns[self.score].lower_is_better
 
 
 def parse(words: str) -> Wish:
@@ -105,10 +105,10 @@ class Measuring:
     def best(self, found: Mapping[str, float]) -> dict[str, Json] | None:
         """What to say of the weights just measured if they are the best so far, else None.
 
-        The metric that was asked for first decides.
+        The metric that was asked for first decides; if neither way is better by it, nothing is.
         """
         wish = self.wishes[0]
-        if wish.title not in found:
+        if wish.title not in found or wish.lower_is_better is None:
             return None
         value, file = found[wish.title], self.run.folder / checkpoints.BEST / "best.json"
         rule = f"best {wish.title} in training, measured every {self.every} images"

@@ -18,9 +18,9 @@ from genbench.runs import build
 
 FOREIGN = '''
 """A stranger's model."""
-from genbench.registry import room
+from genbench.registry import plugin
 
-class Mine(room("model", "pca").load()):
+class Mine(plugin("model", "pca").load()):
     """PCA under another name."""
 
 class Broken(Mine):

@@ -94,7 +94,7 @@ def test_what_is_not_a_run_is_said() -> None:
     done = run("card", "nobody")
 
     assert done.exit_code == 2
-    assert "nobody is not a run" in done.stderr
+    assert "no run is called 'nobody' in runs" in done.stderr
 
 
 @pytest.mark.parametrize("name", plugins("model"))

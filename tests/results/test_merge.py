@@ -24,8 +24,8 @@ from genbench.cli import main
 from genbench.errors import BadInput, BadSetting
 from genbench.results import export, merge
 from genbench.results.diff import reasons
-from genbench.results.record import Record
-from genbench.results.store import SCHEMA, Store, to_row
+from genbench.results.record import Record, to_row
+from genbench.results.store import SCHEMA, Store
 
 FORMS = ("parquet", "csv", "json")
 MINUS_NAN = array("f", b"\x00\x00\xc0\xff")[0]  # what 0 / 0 gives on x86; little end first

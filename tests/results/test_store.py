@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from genbench.errors import BadInput
-from genbench.results.record import LATER, Record
-from genbench.results.store import Store
+from genbench.results.record import Record
+from genbench.results.store import SCHEMA, Store
 
 
 def record(value: float | None, time: str = "t0", **other: Any) -> Record:
@@ -116,7 +116,9 @@ def test_a_table_without_values_is_read_and_added_to(
     from genbench.results import store
 
     table = Store(tmp_path / "t")
-    old = pa.schema([f for f in store.SCHEMA if f.name not in (*LATER, "values")])
+    old = pa.schema(
+        [f for f in store.SCHEMA if f.name not in ("low", "high", "values_digest", "values")]
+    )
     with monkeypatch.context() as patch:
         patch.setattr(store, "SCHEMA", old)
         table.append([record(1.0)])
@@ -145,3 +147,32 @@ def test_a_process_that_has_read_a_table_ends_well(tmp_path: Path) -> None:
     code = f"from genbench.results.store import Store; {read}"
 
     assert [subprocess.run([sys.executable, "-c", code]).returncode for _ in range(8)] == [0] * 8
+
+
+def test_the_table_has_the_columns_that_its_files_have_always_had() -> None:
+    """They follow from the fields of a record; files on disk do not."""
+    assert [(f.name, str(f.type), f.nullable) for f in SCHEMA] == [
+        ("id", "string", False),
+        ("evaluation", "string", False),
+        ("time", "string", False),
+        ("model", "string", False),
+        ("run", "string", False),
+        ("dataset", "string", False),
+        ("resolution", "int64", False),
+        ("metric", "string", False),
+        ("score", "string", False),
+        ("value", "double", True),
+        ("spread", "double", True),
+        ("spread_over", "string", True),
+        ("n", "int64", True),
+        ("reason", "string", True),
+        ("note", "string", True),
+        ("anchor", "bool", False),
+        ("protocol", "string", True),
+        ("protocol_id", "string", True),
+        ("provenance", "string", False),
+        ("low", "double", True),
+        ("high", "double", True),
+        ("values_digest", "string", True),
+        ("values", "list<item: float>", True),
+    ]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 import genbench
@@ -18,7 +19,7 @@ from genbench.runs import checkpoints
 from genbench.runs.compare import comparison, overview
 from genbench.runs.run import EVALUATIONS
 from genbench.runtime import atomic
-from genbench.training.validation import parse
+from genbench.training.validation import Measuring, parse
 
 SETTINGS = {"latent": 8, "phase_images": 64, "images": 256, "buffer": 8, "batches": [8] * 9}
 TRAINING = {"data": "toyfaces:60", "resolution": 8, "grids": 0, "log_every": 4}
@@ -88,6 +89,14 @@ def test_what_may_be_asked_for() -> None:
         parse("fid")
     with pytest.raises(UnknownName):
         parse("fud:2000")
+
+
+def test_where_neither_way_is_better_no_weights_are_the_best(measured: runs.Run) -> None:
+    """Before, the smallest distance to the training images was kept as the best."""
+    wish = parse("neighbours:50")
+    assert wish.lower_is_better is None
+    taken = Measuring(measured, runs.data_of(measured), [wish], 10, torch.device("cpu"))
+    assert taken.best({wish.title: 0.5}) is None
 
 
 def test_runs_are_listed_with_cost_and_best(measured: runs.Run) -> None:
