@@ -18,9 +18,9 @@ from genbench.runs import build
 
 FOREIGN = '''
 """A stranger's model."""
-from genbench.registry import plugin
+from genbench.registry import room
 
-class Mine(plugin("model", "pca").load()):
+class Mine(room("model", "pca").load()):
     """PCA under another name."""
 
 class Broken(Mine):
@@ -130,7 +130,7 @@ def test_presets_name_data_sets_that_are_there(name: str) -> None:
     for preset, data in getattr(model, "PRESET_DATA", {}).items():
         assert preset in model.PRESETS
         source, _, argument = data.partition(":")
-        opener = plugin("dataset", source).load()
+        opener = plugin("dataset", source).load().open
         if argument:
             with pytest.raises(BadInput, match="--data-dir"):  # only the files are missing
                 opener(argument, None)
