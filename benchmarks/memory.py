@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 
 from genbench.errors import GenbenchError
-from genbench.evaluation import find_metrics
 from genbench.evaluation.collect import Producer, collect
+from genbench.evaluation.plan import find_metrics
 from genbench.interfaces import Input, Pass, Stream
 from genbench.runtime import spill
 

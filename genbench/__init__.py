@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from genbench.adapters.diffusers import wrap_diffusers
     from genbench.data import open_dataset
-    from genbench.evaluation import evaluate
+    from genbench.evaluation.api import evaluate
     from genbench.runs import load
     from genbench.training.api import train
     from genbench.training.resume import resume
@@ -25,7 +25,7 @@ __all__ = ["evaluate", "load", "open_dataset", "resume", "train", "wrap_diffuser
 __version__ = version("genbench")
 
 _HOMES = {
-    "evaluate": ("genbench.evaluation", "evaluate"),
+    "evaluate": ("genbench.evaluation.api", "evaluate"),
     "load": ("genbench.runs", "load"),
     "open_dataset": ("genbench.data", "open_dataset"),
     "resume": ("genbench.training.resume", "resume"),

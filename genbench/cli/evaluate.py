@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,11 +14,7 @@ from genbench.cli._options import (
     runs_option,
     table_option,
 )
-from genbench.errors import BadSetting, GenbenchError
-
-if TYPE_CHECKING:
-    from genbench.evaluation import Plan
-    from genbench.results.record import Record
+from genbench.errors import GenbenchError
 
 
 @click.command()
@@ -134,64 +129,37 @@ def evaluate_command(
       genbench evaluate --preset pioneer-table1 --plan
       genbench evaluate --models all --metrics fid,swd --devices 8
     """
-    from genbench import evaluation
-    from genbench.data import open_dataset
     from genbench.distributed import group  # torch loads here, not for --help
+    from genbench.evaluation.api import Request, measure, outline
+    from genbench.evaluation.settings import Evaluation
     from genbench.reporting.report import to_text
-    from genbench.results.store import Store
-    from genbench.runtime import devices
 
-    fixed = [
-        name for name in ("images", "reference", "pairs", "paths") if options[name] is not None
-    ]
-    if preset is not None and fixed:
-        raise BadSetting(f"--preset {preset} fixes --{fixed[0]}; leave one of the two out")
-    evaluation.find_metrics(metrics)  # a wrong name should not wait for the data
-    how = evaluation.Evaluation(metrics=metrics, **options)
-    hows = [how] if preset is None else evaluation.parts(preset, how)
-    what = [f"--preset {preset}"] if preset else metrics
-
-    def plans(device: str) -> list[Plan]:
-        everything = models == ("all",)
-        asked = "all" if everything else list(models)
-        found = evaluation.find_candidates(asked, runs_dir, how.checkpoint)
-        if data is None:
-            dataset = evaluation.default_data(found)
-        else:
-            side = resolution or evaluation.shared_resolution(found)
-            dataset = open_dataset(data, side, data_dir=data_dir, on_bad=on_bad)
-        parts = [dataclasses.replace(part, device=device) for part in hows]
-        return [evaluation.make_plan(found, dataset, part, strict=everything) for part in parts]
-
-    def say(planned: list[Plan]) -> None:
-        """What there is to say before the work begins."""
-        for line in planned[0].left_out:
-            click.echo(f"left out: {line}", err=True)
-        if preset is not None:
-            side = planned[0].passes.data.resolution
-            click.echo("\n".join(evaluation.remarks(preset, side)), err=True)
-        if plan_only:
-            click.echo("\n\n".join("\n".join(plan.describe()) for plan in planned))
-
-    def keep(records: list[Record]) -> None:
-        """Into the table, and onto the terminal."""
-        version = Store(table_dir).append(records, " ".join(["evaluate", *models, *what]))
-        click.echo(to_text(records))
-        click.echo(f"version {version} of the table in {table_dir}", err=True)
-
+    request = Request(
+        models="all" if models == ("all",) else list(models),
+        how=Evaluation(metrics=metrics, **options),
+        preset=preset,
+        data=data,
+        data_dir=data_dir,
+        on_bad=on_bad,
+        resolution=resolution,
+        runs_dir=runs_dir,
+    )
+    what = metrics if preset is None else [f"--preset {preset}"]
+    command = " ".join(["evaluate", *models, *what])
     try:
-        with group.together(how.devices, devices.choose(how.device)) as device:
-            with group.agreed():
-                planned = plans(str(device))
-                if group.rank() == 0:
-                    say(planned)
-            if plan_only:
-                return
-            records = [record for plan in planned for record in evaluation.carry_out(plan)]
-            with group.agreed():
-                if group.rank() == 0:
-                    keep(records)
+        if plan_only:
+            text, where = "\n".join(outline(request)), None
+        else:
+            done = measure(request, table=table_dir, command=command)
+            text, where = (
+                to_text(done.records),
+                f"version {done.version} of the table in {table_dir}",
+            )
     except GenbenchError:
         if group.rank():
             sys.exit(0)  # the first process says it; one that fails makes the launcher kill it
         raise
+    if group.rank() == 0:
+        click.echo(text)
+        if where is not None:
+            click.echo(where, err=True)

@@ -166,14 +166,13 @@ def fid_command(
     Example:
       genbench figure fid pca --metric fid_inf:64 --images 1000
     """
-    from genbench.evaluation import Evaluation, find_candidates, make_plan
-    from genbench.evaluation.api import default_data
+    from genbench.evaluation.api import Request, plans
+    from genbench.evaluation.settings import Evaluation
     from genbench.figures.canvas import check_format
     from genbench.figures.fid_curve import check_metric, curve, extrapolations
 
     check_format(out)
     check_metric(metric)
-    found = find_candidates(list(models), runs_dir)
     how = Evaluation(
         metrics=(metric,),
         images=images,
@@ -183,5 +182,5 @@ def fid_command(
         weights_dir=weights_dir,
         download=download,
     )
-    plan = make_plan(found, default_data(found), how, strict=False)
+    (plan,) = plans(Request(models=list(models), how=how, runs_dir=runs_dir))
     save(curve(*extrapolations(plan)), out, captioned)

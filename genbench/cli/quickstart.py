@@ -52,7 +52,8 @@ def quickstart_command(
     """
     from genbench import registry  # torch loads below, not for --help
     from genbench.data import open_dataset
-    from genbench.evaluation import Evaluation, carry_out, find_candidates, make_plan
+    from genbench.evaluation.api import Request, measure
+    from genbench.evaluation.settings import Evaluation
     from genbench.reporting.report import compose, write
     from genbench.results.store import Store
 
@@ -68,11 +69,10 @@ def quickstart_command(
     how = Evaluation(
         metrics=_without_networks(), images=500, pairs=1000, repeats=3, anchors=True, device=device
     )
-    records = carry_out(make_plan(find_candidates("all", out / "runs"), data, how, strict=True))
-    store = Store(out / "results")
-    store.append(records, "quickstart")
+    request = Request(models="all", how=how, data=data, runs_dir=out / "runs")
+    measure(request, table=out / "results", command="quickstart")
     report = compose(
-        store.read(values=True),
+        Store(out / "results").read(values=True),
         out / "runs",
         "genbench quickstart",
         device,
@@ -126,7 +126,7 @@ def _without_networks() -> tuple[str, ...]:
     return tuple(
         name
         for name, plugin in registry.plugins("metric").items()
-        if all(input_.statistic.features is None for input_ in plugin.load().inputs.values())
+        if all(each.statistic.features is None for each in plugin.load().inputs.values())
     )
 
 

@@ -161,7 +161,7 @@ def _list(how: How) -> None:
 def _say(table: str, verdicts: Sequence[Verdict], how: How, out: Path) -> None:
     """The table on standard output; the same and a chart into files."""
     from genbench import reproduction
-    from genbench.evaluation import PRESETS
+    from genbench.evaluation.presets import PRESETS
     from genbench.reproduction.chart import chart
     from genbench.runtime import atomic
 

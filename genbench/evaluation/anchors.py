@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from genbench.data import Dataset
-from genbench.evaluation.candidates import Candidate, Subject
+from genbench.evaluation.candidates import Candidate
+from genbench.evaluation.subjects import Subject
 from genbench.images import to_floats
-from genbench.interfaces import Stream
+from genbench.interfaces import Maker
 from genbench.runtime import seeds
 
 
@@ -30,10 +31,10 @@ def real_images(reference: Tensor, n: int, repeats: int) -> Candidate:
             # Floats, which come back as the same bytes unless the evaluation truncates.
             return to_floats(data.train.take(order[repeat * n + start : repeat * n + stop]))
 
-        reasons = {Stream.PAIRS: "real images are not reconstructed"}
+        reasons = {Maker.RECONSTRUCTOR: "real images are not reconstructed"}
         sets = len(pool) // n
         if not sets:
-            reasons[Stream.SAMPLES] = (
+            reasons[Maker.SAMPLER] = (
                 f"the floor needs {n} more training images than the reference uses, "
                 f"{len(pool)} are left; lower --images to {len(data.train) // 2}"
             )
@@ -59,7 +60,7 @@ def mean_image() -> Candidate:
         mean = to_floats(total / len(data.train)).to(device)
         return Subject(
             reconstruct=lambda images: mean.expand(len(images), -1, -1, -1),
-            missing={Stream.SAMPLES: "the mean image is not a generator"},
+            missing={Maker.SAMPLER: "the mean image is not a generator"},
         )
 
     return Candidate("mean image", "mean", load, anchor=True)

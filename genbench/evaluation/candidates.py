@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
 
 from genbench import runs
-from genbench.data import Dataset, read_images
+from genbench.data import Dataset
 from genbench.distributed import group
 from genbench.errors import BadInput, GenbenchError
-from genbench.images import to_floats
-from genbench.interfaces import Decodes, Draws, Encodes, Generates, Interpolates, Step, Stream
+from genbench.evaluation.subjects import Subject, from_folder, from_model
+from genbench.interfaces import Draws, Encodes, Generates, Maker
 from genbench.runs import checkpoints
 from genbench.runs.checkpoints import BEST, LATEST
-from genbench.runtime import seeds
-
-Sampler = Callable[[int, int, int, int], Tensor]  # (start, stop, seed, repeat) -> images
-Walker = Callable[[int, int, int, Step], tuple[Tensor, Tensor]]  # (start, stop, seed, step)
-Reconstructor = Callable[[Tensor], Tensor]  # uint8 images -> images of any range to_bytes takes
-
-
-@dataclass(frozen=True)
-class Subject:
-    """Something opened for measuring: what it can do, and why not the rest."""
-
-    samples: Sampler | None = None
-    reconstruct: Reconstructor | None = None
-    path: Walker | None = None
-    missing: Mapping[Stream, str] = field(default_factory=dict)  # reasons
-    note: str | None = None  # for all its records
-    sets: int | None = None  # separate sets of samples that it has; None: any number
 
 
 @dataclass(frozen=True)
@@ -69,7 +50,7 @@ def find_candidates(models: Any, runs_dir: Path, checkpoint: str = LATEST) -> li
     """
     if isinstance(models, Mapping):
         named = [(str(name), model) for name, model in models.items()]
-        found = [_renamed(_one(model, runs_dir, checkpoint), name) for name, model in named]
+        found = [replace(_one(model, runs_dir, checkpoint), name=name) for name, model in named]
     elif isinstance(models, list | tuple):
         found = [each for model in models for each in find_candidates(model, runs_dir, checkpoint)]
     elif models == "all":
@@ -132,105 +113,12 @@ def _untrained(run: runs.Run) -> Candidate:
     )
 
 
-def from_model(model: Any, device: torch.device) -> Subject:
-    """Any object with some of `sample`, `draw`, `encode`, `decode`; torch modules in eval mode."""
-    note = None
-    if isinstance(model, torch.nn.Module):
-        if any(part.training for part in model.modules()):
-            note = "the model was handed over in training mode and put in evaluation mode"
-        model.eval()
-        device = next((p.device for p in model.parameters()), device)
-    missing, samples, reconstruct = {}, None, None
-    if isinstance(model, Draws) and isinstance(model, Decodes):
-        samples = _latent_sampler(model, model, device)
-    elif isinstance(model, Generates):
-        samples = _block_sampler(model)
-    else:
-        missing[Stream.SAMPLES] = "it has no method sample"
-    if isinstance(model, Encodes) and isinstance(model, Decodes):
-        encode, decode = model.encode, model.decode
-
-        def reconstruct(images: Tensor) -> Tensor:
-            return decode(encode(to_floats(images.to(device))))
-
-    else:
-        missing[Stream.PAIRS] = "it does not both encode and decode"
-    path = None
-    if isinstance(model, Draws) and isinstance(model, Decodes) and isinstance(model, Interpolates):
-        path = _walker(model, model, model, device)
-    return Subject(samples, reconstruct, path, missing, note)
-
-
-def _walker(prior: Draws, way: Interpolates, decoder: Decodes, device: torch.device) -> Walker:
-    """Both ends of small steps between latents of the prior.
-
-    Latents and their interpolation are float64: in float32 a step of 1e-4 is off by 1e-3 of
-    its length. Both ends are decoded in one batch, so that the same kernels run.
-    """
-
-    def path(start: int, stop: int, seed: int, step: Step) -> tuple[Tensor, Tensor]:
-        def rows(draw: Callable[[int, Generator], Tensor], end: str) -> Tensor:
-            return torch.cat(list(seeds.blocks(draw, start, stop, seed, "path", end)))
-
-        a, b = rows(prior.draw, "from").double(), rows(prior.draw, "to").double()
-        t = torch.zeros(stop - start) if step.ends else rows(_uniform, "t")
-        t = t.double()
-        ends = [way.interpolate(a, b, at) for at in (t, t + step.epsilon)]
-        latents = torch.cat(ends).float().to(device)
-        first, second = torch.split(decoder.decode(latents).float(), stop - start)
-        return first, second
-
-    return path
-
-
-def _uniform(n: int, rng: Generator) -> Tensor:
-    return torch.rand(n, generator=rng, dtype=torch.float64)
-
-
-def _latent_sampler(prior: Draws, decoder: Decodes, device: torch.device) -> Sampler:
-    """Latents in blocks, decoded in whatever batch comes: images do not depend on it."""
-
-    def samples(start: int, stop: int, seed: int, repeat: int) -> Tensor:
-        latents = torch.cat(list(seeds.blocks(prior.draw, start, stop, seed, "samples", repeat)))
-        return decoder.decode(latents.to(device))
-
-    return samples
-
-
-def _block_sampler(model: Generates) -> Sampler:
-    takes_generator = len(inspect.signature(model.sample).parameters) > 1
-
-    def draw(n: int, rng: Generator) -> Tensor:
-        if takes_generator:
-            return model.sample(n, rng)
-        # Without a generator of its own the model draws from torch's, which is set and put back.
-        with torch.random.fork_rng():
-            torch.manual_seed(rng.initial_seed())
-            return model.sample(n)
-
-    def samples(start: int, stop: int, seed: int, repeat: int) -> Tensor:
-        return torch.cat(list(seeds.blocks(draw, start, stop, seed, "samples", repeat)))
-
-    return samples
-
-
 def _from_folder(folder: Path) -> Candidate:
-    """A folder of images, as another program has sampled them."""
-
-    def load(data: Dataset, device: torch.device) -> Subject:
-        images = read_images(folder, data.resolution)
-
-        def samples(start: int, stop: int, seed: int, repeat: int) -> Tensor:
-            if stop > len(images) or repeat:
-                raise BadInput(
-                    f"{folder} holds {len(images)} images, {stop} x {repeat + 1} were asked for; "
-                    f"use --images {len(images)} --repeats 1"
-                )
-            return images[start:stop]
-
-        return Subject(samples, missing={Stream.PAIRS: "a folder of images reconstructs nothing"})
-
-    return Candidate(folder.name, f"folder:{folder.name}", load)
+    return Candidate(
+        folder.name,
+        f"folder:{folder.name}",
+        lambda data, device: from_folder(folder, data.resolution),
+    )
 
 
 def _one(model: Any, runs_dir: Path, checkpoint: str) -> Candidate:
@@ -257,10 +145,6 @@ def _from_path(path: str | Path, runs_dir: Path, checkpoint: str) -> Candidate:
         f"{path} is neither a run in {runs_dir} nor a folder of images; "
         f"runs there: {', '.join(known) or 'none'}"
     )
-
-
-def _renamed(candidate: Candidate, name: str) -> Candidate:
-    return Candidate(**{**candidate.__dict__, "name": name})
 
 
 def _distinct(found: Sequence[Candidate]) -> list[Candidate]:
@@ -303,5 +187,4 @@ def opened(candidate: Candidate, data: Dataset, device: torch.device) -> Subject
         with group.agreed():
             return candidate.open(data, device)
     except GenbenchError as error:
-        reasons = dict.fromkeys((Stream.SAMPLES, Stream.PAIRS, Stream.PATHS), str(error))
-        return Subject(missing=reasons)
+        return Subject(missing=dict.fromkeys(Maker, str(error)))

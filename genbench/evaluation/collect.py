@@ -17,7 +17,16 @@ from genbench.accumulators.merge import merged
 from genbench.distributed import group
 from genbench.errors import GenbenchError, NotMeasurable
 from genbench.evaluation.image_checks import Watch, remark
-from genbench.interfaces import Accumulator, Extractor, Input, Pass, State, Stream, Tensors
+from genbench.interfaces import (
+    STREAMS,
+    Accumulator,
+    Extractor,
+    Input,
+    Pass,
+    State,
+    Stream,
+    Tensors,
+)
 
 CHECK_EVERY = 64  # batches
 
@@ -69,8 +78,8 @@ def collect(
     evidence, the others get none. What does not fit on the device is halved.
 
     Args:
-        stream: the images.
-        looks: what to keep, of streams that the stream shows; equal ones are kept once.
+        producer: of the images.
+        inputs: what to keep, of streams that the producer shows; equal ones are kept once.
         networks: by name; must cover what *inputs* look through.
         advance: told the number of images after each batch, those of other processes included.
 
@@ -188,9 +197,9 @@ def _remarks(producer: Producer) -> dict[Stream, str]:
     """What is to be said of the images of a model, the same in every process."""
     if producer.watch is None:
         return {}
-    streams = list(producer.streams)
-    said = remark(group.everyone(producer.watch.seen()), producer.watch.stream.split(",")[0])
-    return {} if said is None else dict.fromkeys(streams, said)
+    words = STREAMS[next(iter(producer.streams))].words  # of the one that leads the pass
+    said = remark(group.everyone(producer.watch.seen()), words)
+    return {} if said is None else dict.fromkeys(producer.streams, said)
 
 
 Place = tuple[str, int, bool]  # (network, row of the batch, face box only)
@@ -209,7 +218,7 @@ class _Batch:
         self.features: dict[Place, dict[str, Tensor]] = {}
 
     def through(self, input_: Input, numbers: tuple[int, ...]) -> Rows:
-        """The rows *numbers* as *look* sees them."""
+        """The rows *numbers* as *input_* takes them."""
         if input_.statistic.features is None:
             return tuple(self._image(number, input_.face) for number in numbers)
         network, layer = input_.statistic.features

@@ -10,6 +10,7 @@ from typing import Any
 from genbench.distributed import group
 from genbench.evaluation import candidates
 from genbench.evaluation.candidates import Candidate
+from genbench.evaluation.passes import SubjectEvidence
 from genbench.evaluation.plan import Plan
 from genbench.evaluation.references import References
 from genbench.evaluation.scoring import not_measured, score
@@ -36,14 +37,19 @@ def carry_out(plan: Plan) -> list[Record]:
     return group.everyone(records)[0]
 
 
+def evidence_of(plan: Plan, candidate: Candidate) -> SubjectEvidence:
+    """What the passes of one candidate bring; what it cannot do is missing, with the reason."""
+    subject = candidates.opened(candidate, plan.passes.data, plan.passes.device)
+    return plan.passes.subject(candidate.name, subject, plan.inputs, candidate.identity)
+
+
 def _measured(
     plan: Plan, candidate: Candidate, references: References, shared: dict[str, Any]
 ) -> list[Record]:
     """Everything about one candidate; nothing but its passes in all processes but the first."""
     passes = plan.passes
     began = time.monotonic()
-    subject = candidates.opened(candidate, passes.data, passes.device)
-    gathered = passes.subject(candidate.name, subject, plan.inputs, candidate.identity)
+    own = evidence_of(plan, candidate)
     if group.rank():
         return []
     circumstances = {
@@ -69,7 +75,7 @@ def _measured(
         for record in (
             not_measured(name, metric, plan.refused[name], common)
             if name in plan.refused
-            else score(name, metric, references, gathered, passes, plan.missing, common, rule)
+            else score(name, metric, references, own, passes, plan.missing, common, rule)
         )
     ]
 

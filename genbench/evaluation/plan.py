@@ -17,8 +17,9 @@ from genbench.evaluation import anchors, candidates
 from genbench.evaluation.candidates import Candidate
 from genbench.evaluation.collect import networks_needed
 from genbench.evaluation.passes import Passes
-from genbench.evaluation.settings import DEFAULT_IMAGES, QUANTISE, Evaluation
-from genbench.interfaces import Extractor, Input, Metric, Statistic, Stream
+from genbench.evaluation.settings import DEFAULT_IMAGES, Evaluation
+from genbench.interfaces import Extractor, Input, Metric, Statistic, Step
+from genbench.interfaces.streams import STREAMS, Count, Maker, Stream, StreamInfo, lead
 from genbench.runtime import devices, paths, provenance
 
 
@@ -36,53 +37,48 @@ class Plan:
 
     def describe(self) -> list[str]:
         """The passes and what they cost, a line each."""
-        sizes, repeats = self.passes.sizes, self.passes.how.repeats
-        streams = {input_.stream for input_ in self.inputs}
-        lines = [
-            f"{stream} images: {sizes[stream]}, once for all models, unless they are cached"
-            for stream in (Stream.REAL, Stream.HELD_OUT)
-            if stream in streams
+        sizes = self.passes.sizes
+        passes = [
+            each for each in STREAMS if each in {lead(input_.stream) for input_ in self.inputs}
         ]
-        for candidate in self.candidates:
-            parts = []
-            if Stream.SAMPLES in streams:
-                parts.append(f"{repeats} x {sizes[Stream.SAMPLES]} samples")
-            if streams & {Stream.PAIRS, Stream.RECONSTRUCTIONS}:
-                parts.append(f"{sizes[Stream.PAIRS]} reconstructions")
-            if Stream.TRAINING_PAIRS in streams:
-                parts.append(f"{sizes[Stream.TRAINING_PAIRS]} reconstructions of training images")
-            if Stream.PATHS in streams:
-                steps = len({input_.step for input_ in self.inputs if input_.step})
-                parts.append(f"{steps} x {sizes[Stream.PATHS]} steps of a path, two images each")
-            lines.append(f"{candidate.name}: {', '.join(parts) or 'nothing'}")
+        lines = [
+            f"{STREAMS[each].words}: {sizes[each]}, once for all models, unless they are cached"
+            for each in passes
+            if not STREAMS[each].generated
+        ]
+        made = ", ".join(self._made(each) for each in passes if STREAMS[each].generated)
+        lines += [f"{candidate.name}: {made or 'nothing'}" for candidate in self.candidates]
         for network, images in self.forward_passes().items():
             lines.append(f"{network}: {images} images to look at in all")
         lines += [f"{metric}: cannot be had; {reason}" for metric, reason in self.refused.items()]
         lines += [f"{network}: not at hand; {reason}" for network, reason in self.missing.items()]
         return lines
 
+    def _made(self, stream: Stream) -> str:
+        """What a model makes in the passes of *stream*: "3 x 1000 samples"."""
+        info, n = STREAMS[stream], self.passes.sizes[stream]
+        steps = {each.step for each in self.inputs if each.stream is stream and each.step}
+        times = {Maker.SAMPLER: self.passes.how.repeats, Maker.WALKER: len(steps)}.get(info.maker)
+        return f"{n if times is None else f'{times} x {n}'} {info.planned or info.words}"
+
     def forward_passes(self) -> dict[str, int]:
         """Images that go through each network, none of them twice."""
-        sizes, repeats = self.passes.sizes, self.passes.how.repeats
-        both = dict.fromkeys((Stream.PAIRS, Stream.TRAINING_PAIRS, Stream.PATHS), (0, 1))
-        rows: dict[Stream, tuple[int, ...]] = {**both, Stream.RECONSTRUCTIONS: (1,)}
-        seen: dict[str, set[tuple[object, ...]]] = {}
-        for input_ in self.inputs:
-            if input_.statistic.features is None:
-                continue
-            place = Stream.PAIRS if input_.stream is Stream.RECONSTRUCTIONS else input_.stream
-            for row in rows.get(input_.stream, (0,)):
-                key = (place, row, input_.face, input_.step)
-                seen.setdefault(input_.statistic.features[0], set()).add(key)
-        counts = {}
-        for network, keys in seen.items():
-            counts[network] = sum(
-                sizes[Stream(str(key[0]))]
-                * (1 if key[0] in (Stream.REAL, Stream.HELD_OUT) else len(self.candidates))
-                * (repeats if key[0] is Stream.SAMPLES else 1)
-                for key in keys
-            )
-        return counts
+        seen: dict[str, set[tuple[Stream, int, bool, Step | None]]] = {}
+        for each in self.inputs:
+            if each.statistic.features is not None:
+                mine = seen.setdefault(each.statistic.features[0], set())
+                for row in STREAMS[each.stream].rows:
+                    mine.add((lead(each.stream), row, each.face, each.step))
+        return {
+            network: sum(self._images(stream) for stream, *_ in places)
+            for network, places in seen.items()
+        }
+
+    def _images(self, stream: Stream) -> int:
+        """In one row of the passes of *stream*, of all models together."""
+        info, n = STREAMS[stream], self.passes.sizes[stream]
+        repeats = self.passes.how.repeats if info.maker is Maker.SAMPLER else 1
+        return n * repeats * (len(self.candidates) if info.generated else 1)
 
 
 def make_plan(found: Sequence[Candidate], data: Dataset, how: Evaluation, *, strict: bool) -> Plan:
@@ -97,26 +93,22 @@ def make_plan(found: Sequence[Candidate], data: Dataset, how: Evaluation, *, str
         WrongWeights: a weights file that is not what it should be.
     """
     metrics = find_metrics(how.metrics)
-    if how.quantise not in QUANTISE:
-        raise BadSetting(
-            f"quantise is {how.quantise!r}, wanted {' or '.join(QUANTISE)}; "
-            "round is what every metric's original code does"
-        )
-    sizes = _sizes(how, data)
+    sizes = stream_sizes(how, data)
     kept, left = candidates.fitting(found, data, strict=strict)
     if not kept:
         raise BadSetting("none of the models fits the data: " + "; ".join(left))
     device = devices.choose(how.device)
     refused = _refused(metrics, data.resolution)
     able = [metric for name, metric in metrics.items() if name not in refused]
-    inputs = list(dict.fromkeys(input_ for metric in able for input_ in metric.inputs.values()))
+    inputs = list(dict.fromkeys(each for metric in able for each in metric.inputs.values()))
     networks, missing = _networks(inputs, how, device)
     passes = Passes(data, how, sizes, networks, device, _pending(kept, data, how))
     if how.anchors:
         before = [c.before_training for c in kept if c.before_training is not None]
-        floor = anchors.real_images(passes.reference, sizes[Stream.SAMPLES], how.repeats)
+        reference = passes.producers.rows[Stream.REAL]
+        floor = anchors.real_images(reference, sizes[Stream.SAMPLES], how.repeats)
         kept = [*kept, floor, anchors.mean_image(), *before]
-    visible = [input_ for input_ in inputs if _visible(input_.statistic, networks)]
+    visible = [each for each in inputs if _visible(each.statistic, networks)]
     return Plan(metrics, kept, left, visible, missing, refused, passes)
 
 
@@ -153,40 +145,45 @@ def find_metrics(names: Iterable[str]) -> dict[str, Metric]:
     return found
 
 
-def _sizes(how: Evaluation, data: Dataset) -> dict[Stream, int]:
-    """Images of each stream; what was asked for explicitly is never cut."""
-    plugin = len(data.train) // (2 if how.anchors else 1)
-    images = how.images if how.images is not None else min(DEFAULT_IMAGES, plugin)
-    pairs = how.pairs if how.pairs is not None else min(DEFAULT_IMAGES, len(data.test))
-    real = how.reference if how.reference is not None else images
-    given = [n for n in (images, real, pairs, how.paths, how.repeats, how.batch) if n is not None]
-    if min(given) < 1:
+def stream_sizes(how: Evaluation, data: Dataset) -> dict[Stream, int]:
+    """Images of each stream; what was asked for explicitly is never cut.
+
+    Raises:
+        BadSetting: a number below 1.
+        NotEnoughData: more images asked for than a split has.
+    """
+    given = {name: n for name, n in how.counts().items() if n is not None}
+    if min([*given.values(), how.repeats, how.batch or 1]) < 1:
         raise BadSetting(
             "--images, --reference, --pairs, --paths, --repeats and --batch must be at least 1"
         )
-    if how.fewer:
-        real, pairs = min(real, len(data.train)), min(pairs, len(data.test))
-    if real > len(data.train):
-        option = "images" if how.reference is None else "reference"
-        raise NotEnoughData(
-            f"--{option} {real} asks for more real images than the training split of "
-            f"{data.name} has; lower it to {len(data.train)}"
-            + (f", or take --reference {len(data.train)}" if how.reference is None else "")
-        )
-    if pairs > len(data.test):
-        raise NotEnoughData(
-            f"--pairs {pairs} asks for more held-out images than {data.name} has; "
-            f"lower it to {len(data.test)}"
-        )
-    return {
-        Stream.REAL: real,
-        Stream.SAMPLES: images,
-        Stream.PATHS: how.paths if how.paths is not None else images,
-        Stream.PAIRS: pairs,
-        Stream.HELD_OUT: pairs,
-        Stream.RECONSTRUCTIONS: pairs,
-        Stream.TRAINING_PAIRS: min(pairs, len(data.train)),
+    room = len(data.train) // (2 if how.anchors else 1)
+    counts: dict[Count, int] = {
+        "images": min(DEFAULT_IMAGES, room),
+        "pairs": min(DEFAULT_IMAGES, len(data.test)),
+        **given,
     }
+    sizes: dict[Stream, int] = {}
+    for stream, info in STREAMS.items():
+        size = _size(info, counts, how, data)
+        sizes[stream] = size if info.beside is None else min(size, sizes[info.beside])
+    return sizes
+
+
+def _size(info: StreamInfo, counts: Mapping[Count, int], how: Evaluation, data: Dataset) -> int:
+    """Images of one stream, for itself."""
+    option = next(option for option in info.counts if option in counts)
+    size = counts[option]
+    if info.split is None:
+        return size
+    there = len(data.train if info.split == "train" else data.test)
+    if size > there and info.too_few and not how.fewer:
+        first = info.counts[0]
+        raise NotEnoughData(
+            f"--{option} {size} asks for {info.too_few.format(data=data.name)}; "
+            f"lower it to {there}" + ("" if option == first else f", or take --{first} {there}")
+        )
+    return min(size, there)
 
 
 def _networks(

@@ -150,13 +150,16 @@ def parts(name: str, how: Evaluation) -> list[Evaluation]:
     """The evaluations that a preset consists of; everything it does not fix comes from *how*.
 
     Raises:
-        BadSetting: no such preset.
+        BadSetting: no such preset, or *how* gives a number of images, which presets fix.
     """
     if name not in PRESETS:
         raise BadSetting(
             f"no evaluation preset is called {name!r}.{nearest(name, PRESETS)} "
             f"Known: {', '.join(PRESETS)}"
         )
+    given = [option for option, n in how.counts().items() if n is not None]
+    if given:
+        raise BadSetting(f"--preset {name} fixes --{given[0]}; leave one of the two out")
     preset = PRESETS[name]
     how = dataclasses.replace(how, quantise=preset.quantise or how.quantise)
     return [dataclasses.replace(how, **vars(part)) for part in preset.parts]

@@ -15,7 +15,7 @@ from genbench.evaluation import evidence_cache
 from genbench.evaluation.collect import Evidence
 from genbench.evaluation.passes import Passes, SubjectEvidence
 from genbench.evaluation.references import References
-from genbench.interfaces import Input, Json, Measured, Metric, Stream, Tensors
+from genbench.interfaces import STREAMS, Input, Json, Measured, Metric, Maker, Stream, Tensors
 from genbench.results.protocol import (
     COMPILED,
     QUANTISED,
@@ -27,7 +27,6 @@ from genbench.results.record import Record
 from genbench.runs.checkpoints import LATEST
 
 QUANTISE = {"round": QUANTISED, "truncate": TRUNCATED}
-PAIRED = {Stream.PAIRS, Stream.RECONSTRUCTIONS}  # rows that are the same images for every model
 NO_BAR = "no error bar"
 ONE_SET = "one set of samples has none; measure five: --repeats 5"
 SAME_ROWS = (
@@ -60,7 +59,7 @@ def score(
     except GenbenchError as error:
         return not_measured(name, metric, str(error), common)
     protocol = describe(name, metric, passes, checkpoint)
-    size = passes.sizes[_main_view(metric)]
+    size = passes.sizes[_main_stream(metric)]
     remarks = _remarks(metric, gathered)
     return [
         Record(metric=name, score=score, value=None, reason=_no_number(score, number), **common)
@@ -96,7 +95,7 @@ def _no_number(score: str, number: Measured) -> str:
 
 
 def _remarks(metric: Metric, gathered: SubjectEvidence) -> list[str]:
-    """What is to be said of the subject and of the images that *metric* looks at."""
+    """What is to be said of the subject and of the images that *metric* takes."""
     found = [gathered.note] if gathered.note else []
     for part in (*gathered.samples, gathered.once):
         for input_ in metric.inputs.values():
@@ -110,8 +109,7 @@ def _note(number: Measured, metric: Metric, remarks: Sequence[str]) -> str | Non
     """What is to be said of the number, and why it has no error bar, where it has none."""
     said = [*([number.note] if number.note else []), *remarks]
     if number.spread is None and not any(NO_BAR in other for other in said):
-        sampled = any(input_.stream is Stream.SAMPLES for input_ in metric.inputs.values())
-        said.append(f"{NO_BAR}: {ONE_SET if sampled else SAME_ROWS}")
+        said.append(f"{NO_BAR}: {ONE_SET if _sampled(metric) else SAME_ROWS}")
     return "; ".join(said) or None
 
 
@@ -124,26 +122,21 @@ def not_measured(name: str, metric: Metric, reason: str, common: Mapping[str, An
 def describe(name: str, metric: Metric, passes: Passes, checkpoint: str = LATEST) -> Protocol:
     """The protocol of a metric under these passes."""
     streams = [input_.stream for input_ in metric.inputs.values()]
-    splits = {
-        Stream.REAL: "train",
-        Stream.HELD_OUT: "test",
-        Stream.PAIRS: "test",
-        Stream.RECONSTRUCTIONS: "test",
-        Stream.TRAINING_PAIRS: "train",
-    }
     return Protocol(
         metric=name,
         version=metric.version,
         parameters=metric.parameters,
         looks={argument: _look(input_, passes) for argument, input_ in metric.inputs.items()},
         images={stream.value: passes.sizes[stream] for stream in streams},
-        splits={stream.value: splits[stream] for stream in streams if stream in splits},
+        splits={each.value: split for each in streams if (split := STREAMS[each].split)},
         dataset=passes.data.name,
         fingerprint=passes.data.fingerprint,
         recipe=passes.data.recipe.describe(),
         resolution=passes.data.resolution,
-        quantise=UNQUANTISED if Stream.PATHS in streams else QUANTISE[passes.how.quantise],
-        repeats=passes.how.repeats if Stream.SAMPLES in streams else 1,
+        quantise=QUANTISE[passes.how.quantise]
+        if all(STREAMS[each].quantised for each in streams)
+        else UNQUANTISED,
+        repeats=passes.how.repeats if _sampled(metric) else 1,
         checkpoint=checkpoint,
         **({"precision": COMPILED} if passes.how.compile else {}),
     )
@@ -164,12 +157,12 @@ def _measure(
     missing: Mapping[str, str],
 ) -> dict[str, Measured]:
     """Call the metric once, or once for each set of samples."""
-    streams = {input_.stream for input_ in metric.inputs.values()}
     check(metric, gathered, passes, missing)
     known, shared = references.real | gathered.once, references.of(metric)
-    if Stream.SAMPLES not in streams:
+    if not _sampled(metric):
         found = dict(metric.compute(**arguments(metric, known), **shared))
-        return found if streams & PAIRED else _without_values(found)
+        paired = any(STREAMS[each.stream].paired for each in metric.inputs.values())
+        return found if paired else _without_values(found)
     each = [
         metric.compute(**arguments(metric, known | samples), **shared)
         for samples in gathered.samples
@@ -226,8 +219,12 @@ def arguments(metric: Metric, known: Evidence) -> dict[str, Tensors]:
     return {name: known.of(input_) for name, input_ in metric.inputs.items()}
 
 
-def _main_view(metric: Metric) -> Stream:
+def _sampled(metric: Metric) -> bool:
+    """Whether it is computed anew for every set of samples."""
+    return any(STREAMS[each.stream].maker is Maker.SAMPLER for each in metric.inputs.values())
+
+
+def _main_stream(metric: Metric) -> Stream:
     """The stream whose size a reader takes for the n of the number."""
-    streams = [input_.stream for input_ in metric.inputs.values()]
-    data = (Stream.REAL, Stream.HELD_OUT)
-    return next((stream for stream in streams if stream not in data), streams[0])
+    streams = [each.stream for each in metric.inputs.values()]
+    return next((stream for stream in streams if STREAMS[stream].generated), streams[0])

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from genbench.errors import BadSetting
+from genbench.interfaces.streams import Count
+
 QUANTISE = ("round", "truncate")
+CHECKPOINTS = ("latest", "best")
+METRICS = ("fid", "swd", "rmse", "psnr")  # where none is asked for
 DEFAULT_IMAGES = 10_000  # samples and real images, as in the tables of the Pioneer paper
 
 
@@ -30,3 +35,28 @@ class Evaluation:
     anchors: bool = False  # measure real images, the mean image and untrained models too
     weights_dir: Path | None = None
     download: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse words that are none of those wanted: a misspelt one must not pass for another.
+
+        Raises:
+            BadSetting: of *quantise* or *checkpoint*.
+        """
+        if self.quantise not in QUANTISE:
+            raise BadSetting(
+                f"quantise is {self.quantise!r}, wanted {' or '.join(QUANTISE)}; "
+                "round is what every metric's original code does"
+            )
+        if self.checkpoint not in CHECKPOINTS:
+            raise BadSetting(
+                f"checkpoint is {self.checkpoint!r}, wanted {' or '.join(CHECKPOINTS)}"
+            )
+
+    def counts(self) -> dict[Count, int | None]:
+        """The options that size streams."""
+        return {
+            "images": self.images,
+            "reference": self.reference,
+            "pairs": self.pairs,
+            "paths": self.paths,
+        }

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from genbench import registry
 from genbench.errors import BadSetting, GenbenchError, NotMeasurable
-from genbench.evaluation.candidates import opened
+from genbench.evaluation.measure import evidence_of
 from genbench.evaluation.plan import Plan
 from genbench.evaluation.scoring import arguments, check, describe
 from genbench.figures.canvas import (
@@ -117,17 +117,16 @@ def extrapolations(plan: Plan) -> tuple[list[Extrapolated], str, str]:
     Raises:
         GenbenchError: it cannot be measured; the message says of whom and why.
     """
-    name, metric = next(iter(plan.metrics.items()))
+    ((name, metric),) = plan.metrics.items()
     assert metric.curve is not None
     passes = plan.passes
     real = passes.real(plan.inputs)
     found = []
     for candidate in plan.candidates:
-        subject = opened(candidate, passes.data, passes.device)
-        gathered = passes.subject(candidate.name, subject, plan.inputs, candidate.identity)
+        own = evidence_of(plan, candidate)
         try:
-            check(metric, gathered, passes, plan.missing)
-            known = real | gathered.once | gathered.samples[0]
+            check(metric, own, passes, plan.missing)
+            known = real | own.once | own.samples[0]
             of = metric.curve(**arguments(metric, known))
         except GenbenchError as error:
             raise NotMeasurable(f"{candidate.name} has no {name}: {error}") from error

@@ -41,7 +41,6 @@ from genbench.interfaces.measuring import (
     State,
     Statistic,
     Step,
-    Stream,
 )
 from genbench.interfaces.reporting import Report
 from genbench.interfaces.sources import (
@@ -52,8 +51,10 @@ from genbench.interfaces.sources import (
     Recipe,
     Source,
 )
+from genbench.interfaces.streams import STREAMS, Maker, Stream, StreamInfo
 
 __all__ = [
+    "STREAMS",
     "Accumulator",
     "Adopted",
     "Adopts",
@@ -91,6 +92,7 @@ __all__ = [
     "Step",
     "Stores",
     "Stream",
+    "StreamInfo",
     "Tensors",
     "TrainingImages",
     "Warns",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from genbench.interfaces.basics import Json, Tensors
+from genbench.interfaces.streams import STREAMS, Stream
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,21 +15,6 @@ if TYPE_CHECKING:
     from torch import Tensor, device
 
 T = TypeVar("T")
-
-
-class Stream(enum.StrEnum):
-    """The streams of images a metric can look at. Each is produced once per evaluation."""
-
-    REAL = "real"  # training images: the reference of a distribution
-    HELD_OUT = "held out"  # test images: the inputs of reconstructions
-    SAMPLES = "samples"  # what the model generates
-    RECONSTRUCTIONS = "reconstructions"  # of the test images, in their order
-    PAIRS = "pairs"  # a test image and its reconstruction, row by row
-    TRAINING_PAIRS = "training pairs"  # a training image and its reconstruction, row by row
-    PATHS = "paths"  # two generated images a small step apart in latent space; never quantised
-
-
-DATA = (Stream.REAL, Stream.HELD_OUT)  # the data's own images, the same whatever the model
 
 
 @dataclass(frozen=True)
@@ -62,7 +47,7 @@ class Accumulator(Protocol):
         """Take a batch, without making the device wait.
 
         Args:
-            rows: one tensor, and two for PAIRS and TRAINED (input, reconstruction) and PATHS
+            rows: one tensor, and two for PAIRS and TRAINING_PAIRS (input, reconstruction) and PATHS
                 (start, end): uint8 images (n, 3, h, w), for PATHS float32 in [-1, 1]; or float32
                 features (n, d) of each where the statistic names a network.
             index: (n,) global row of each image, on the CPU.
@@ -169,7 +154,7 @@ class Metric:
     inputs: Mapping[str, Input]  # argument of `compute` -> what fills it
     compute: Callable[..., Mapping[str, Measured]]  # score name -> number
     columns: Mapping[str, Column]  # score name -> how it is printed; the main score first
-    # What follows from the data's own images alone. Its arguments are the inputs of `DATA` by their
+    # What follows from the data's own images alone. Its arguments are those inputs, by their
     # names; `compute` is handed the result as `reference`. The engine asks once an evaluation and
     # shares the answer over models and sets of samples.
     reference: Callable[..., Tensors] | None = None
@@ -189,7 +174,8 @@ class Metric:
 
     def of_data(self, given: Mapping[str, T]) -> dict[str, T]:
         """What is given for the inputs that `reference` may see."""
-        return {name: found for name, found in given.items() if self.inputs[name].stream in DATA}
+        own = {name for name, each in self.inputs.items() if not STREAMS[each.stream].generated}
+        return {name: found for name, found in given.items() if name in own}
 
 
 class Extractor(Protocol):

@@ -13,9 +13,9 @@ import torch
 from genbench import features, registry, runs
 from genbench.data.dataset import open_source
 from genbench.errors import BadInput, GenbenchError, MissingWeights
-from genbench.evaluation import Evaluation, parts
 from genbench.evaluation.collect import networks_needed
-from genbench.evaluation.settings import DEFAULT_IMAGES
+from genbench.evaluation.presets import parts
+from genbench.evaluation.settings import DEFAULT_IMAGES, Evaluation
 from genbench.reproduction.papers import Job, Target
 from genbench.runs import Run
 from genbench.settings import Layer, resolve
@@ -176,7 +176,7 @@ def measurements(job: Job, metrics: Iterable[str], how: How) -> list[Evaluation]
 def _smaller(part: Evaluation, how: How) -> Evaluation:
     if how.smoke is None:
         return part
-    sizes = {name: getattr(part, name) for name in ("images", "reference", "pairs", "paths")}
+    sizes = part.counts()
     sizes["pairs"] = sizes["pairs"] or DEFAULT_IMAGES
     fewer: dict[str, Any] = {
         name: None if n is None else max(FEWEST, round(n * how.scale)) for name, n in sizes.items()

@@ -11,11 +11,14 @@ import torch
 from genbench import runs
 from genbench.data import Dataset, open_dataset
 from genbench.errors import Diverged, GenbenchError
-from genbench.evaluation import Candidate, Evaluation, carry_out, make_plan
-from genbench.evaluation.candidates import Subject, from_run
+from genbench.evaluation.api import Request, plans
+from genbench.evaluation.candidates import Candidate, from_run
 from genbench.evaluation.collect import networks_needed
+from genbench.evaluation.measure import carry_out
 from genbench.evaluation.plan import Plan
 from genbench.evaluation.scoring import describe
+from genbench.evaluation.settings import Evaluation
+from genbench.evaluation.subjects import Subject
 from genbench.reproduction import jobs
 from genbench.reproduction.jobs import How
 from genbench.reproduction.papers import Job, Target, targets
@@ -162,7 +165,8 @@ def _known(
     candidate: Candidate, data: Dataset, part: Evaluation, there: Sequence[Record]
 ) -> tuple[dict[str, Record], Plan | None]:
     """Of one evaluation: what was measured before on these weights, and the plan of the rest."""
-    plan = make_plan([candidate], data, part, strict=False)
+    request = Request(models=candidate, how=part, data=data)
+    (plan,) = plans(request)
     known = {}
     for name, metric in plan.metrics.items():
         if set(networks_needed(list(metric.inputs.values()))) & plan.missing.keys():
@@ -178,8 +182,8 @@ def _known(
         return known, plan
     if not rest:
         return known, None
-    rest_of_it = dataclasses.replace(part, metrics=rest)
-    return known, make_plan([candidate], data, rest_of_it, strict=False)
+    (plan,) = plans(dataclasses.replace(request, how=dataclasses.replace(part, metrics=rest)))
+    return known, plan
 
 
 def _said_before(record: Record, there: Sequence[Record]) -> bool:

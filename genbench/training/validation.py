@@ -11,7 +11,9 @@ from genbench import registry
 from genbench.data import Dataset
 from genbench.distributed import group
 from genbench.errors import BadSetting
-from genbench.evaluation import Evaluation, carry_out, find_candidates, make_plan
+from genbench.evaluation.api import Request, plans
+from genbench.evaluation.measure import carry_out
+from genbench.evaluation.settings import Evaluation
 from genbench.interfaces import Json, Learns
 from genbench.results.record import Record
 from genbench.runs import Run, checkpoints
@@ -131,9 +133,9 @@ class Measuring:
             seed=seed,
             device=str(self.device),
         )
-        found = find_candidates({self.run.name: model}, self.run.folder.parent)
+        request = Request(models={self.run.name: model}, how=how, data=self.data)
         with progress.silent():
-            return carry_out(make_plan(found, self.data, how, strict=False))
+            return [record for plan in plans(request) for record in carry_out(plan)]
 
 
 def _row(seen: int, wish: Wish, record: Record) -> dict[str, Json]:

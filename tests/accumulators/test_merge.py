@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from genbench.accumulators.merge import finished, whole
-from genbench.evaluation import find_metrics
 from genbench.evaluation.collect import face_box
+from genbench.evaluation.plan import find_metrics
 from genbench.interfaces import Accumulator, Input, Metric, Pass, State, Stream, Tensors
 from genbench.runtime import spill
 from genbench.runtime.seeds import BLOCK

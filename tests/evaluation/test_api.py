@@ -271,7 +271,7 @@ def test_a_path_has_both_ends_of_the_same_steps_whatever_the_batch(
     data: Dataset, folder: Path
 ) -> None:
     """lerp: the step has the length epsilon |b - a|, and does not depend on how it is cut."""
-    from genbench.evaluation.candidates import from_model
+    from genbench.evaluation.subjects import from_model
     from genbench.interfaces import Step
 
     class Identity:
@@ -358,13 +358,12 @@ def test_a_run_that_cannot_be_loaded_says_so_for_every_metric(
 
     assert len(frame) == 2
     assert all("damaged or missing" in reason for reason in frame.reason)
-    from genbench.evaluation import find_candidates
-    from genbench.evaluation.candidates import opened
-    from genbench.interfaces import Stream
+    from genbench.evaluation.candidates import find_candidates, opened
+    from genbench.interfaces import Maker
 
     (broken,) = find_candidates("pca", tmp_path)
     missing = opened(broken, data, torch.device("cpu")).missing
-    assert "damaged or missing" in missing[Stream.PATHS]
+    assert "damaged or missing" in missing[Maker.WALKER]
 
 
 class Module(torch.nn.Module):

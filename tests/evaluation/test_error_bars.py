@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 import genbench
 from genbench import features
 from genbench.data import Dataset, open_dataset
-from genbench.evaluation import find_metrics
+from genbench.evaluation.plan import find_metrics
 from genbench.interfaces import Stream
 from genbench.results.store import Store
 

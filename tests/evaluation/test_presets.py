@@ -9,8 +9,9 @@ import pytest
 import genbench
 from genbench.data import open_dataset
 from genbench.errors import BadSetting, NotEnoughData
-from genbench.evaluation import PRESETS, Evaluation, find_metrics, parts, remarks
-from genbench.evaluation.plan import _sizes
+from genbench.evaluation.plan import find_metrics, stream_sizes
+from genbench.evaluation.presets import PRESETS, parts, remarks
+from genbench.evaluation.settings import Evaluation
 from genbench.interfaces import Stream
 
 # Of the tables of the papers: (metrics, samples, real, pairs, steps, sets); None: what there is.
@@ -114,11 +115,11 @@ def test_a_reference_may_be_smaller_than_the_set_of_samples() -> None:
     asked = Evaluation(metrics=("fid",), images=70, reference=60, pairs=99)
 
     with pytest.raises(NotEnoughData, match="--reference 60 asks for more real images"):
-        _sizes(asked, data)
+        stream_sizes(asked, data)
     with pytest.raises(NotEnoughData, match="lower it to 50, or take --reference 50"):
-        _sizes(Evaluation(metrics=("fid",), images=70), data)
+        stream_sizes(Evaluation(metrics=("fid",), images=70), data)
 
-    fewer = _sizes(Evaluation(**{**vars(asked), "fewer": True}), data)
+    fewer = stream_sizes(Evaluation(**{**vars(asked), "fewer": True}), data)
     assert [fewer[stream] for stream in (Stream.SAMPLES, Stream.REAL, Stream.PAIRS)] == [70, 50, 10]
 
 

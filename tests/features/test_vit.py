@@ -16,7 +16,7 @@ from torchvision.models import VisionTransformer
 import genbench
 from genbench import features
 from genbench.errors import BadInput, MissingWeights, NotMeasurable, WrongWeights
-from genbench.evaluation import find_metrics
+from genbench.evaluation.plan import find_metrics
 from genbench.features import _vit, clip, dinov2
 from genbench.interfaces import Stream
 from genbench.runtime import atomic

@@ -13,8 +13,8 @@ from torch import Generator, Tensor
 
 from genbench import features
 from genbench.errors import BadSetting, NotEnoughData, NotMeasurable
-from genbench.evaluation.candidates import from_model
 from genbench.evaluation.collect import Producer, collect
+from genbench.evaluation.subjects import from_model
 from genbench.features import _lpips
 from genbench.images import to_bytes, to_floats
 from genbench.interfaces import Extractor, Input, Json, Metric, Pass, Step, Stream

@@ -13,7 +13,7 @@ from made_up import recorded
 from genbench import runs
 from genbench.cli import main
 from genbench.errors import BadInput, BadSetting
-from genbench.evaluation import PRESETS
+from genbench.evaluation.presets import PRESETS
 from genbench.published import Published, rows
 from genbench.registry import plugin
 from genbench.reproduction import (
