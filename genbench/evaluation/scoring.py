@@ -15,7 +15,7 @@ from genbench.evaluation import evidence_cache
 from genbench.evaluation.collect import Evidence
 from genbench.evaluation.passes import Passes, SubjectEvidence
 from genbench.evaluation.references import References
-from genbench.interfaces import STREAMS, Input, Json, Measured, Metric, Maker, Stream, Tensors
+from genbench.interfaces import STREAMS, Input, Json, Maker, Measured, Metric, Stream, Tensors
 from genbench.results.protocol import (
     COMPILED,
     QUANTISED,

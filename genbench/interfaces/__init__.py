@@ -75,6 +75,7 @@ __all__ = [
     "Interpolates",
     "Json",
     "Learns",
+    "Maker",
     "Measured",
     "Metric",
     "Network",

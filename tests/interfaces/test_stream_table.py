@@ -17,7 +17,7 @@ import genbench
 from genbench import registry
 from genbench.data import open_dataset
 from genbench.interfaces import Column, Input, Json, Measured, Metric, Pass, State, Stream, Tensors
-from genbench.interfaces.streams import STREAMS, Origin, StreamInfo, lead, shown_by
+from genbench.interfaces.streams import STREAMS, Maker, StreamInfo, lead, shown_by
 
 CORE = Path(genbench.__file__).parent
 
@@ -47,7 +47,7 @@ def test_streams_of_one_pass_agree_about_it(stream: Stream) -> None:
     mine, first = STREAMS[stream], STREAMS[lead(stream)]
 
     assert first.shares is None
-    for name in ("origin", "counts", "split", "order", "seed", "words", "quantised", "beside"):
+    for name in ("maker", "counts", "split", "order", "seed", "words", "quantised", "beside"):
         assert getattr(mine, name) == getattr(first, name)
     assert set(mine.rows) <= set(first.rows)
     assert next(iter(shown_by(lead(stream)))) is lead(stream)
@@ -57,7 +57,7 @@ def test_streams_of_one_pass_agree_about_it(stream: Stream) -> None:
 def test_rows_of_the_data_are_chosen_and_samples_are_not(stream: Stream) -> None:
     info = STREAMS[stream]
 
-    of_data = info.origin in (Origin.DATA, Origin.RECONSTRUCTION)
+    of_data = info.maker in (Maker.DATA, Maker.RECONSTRUCTOR)
     assert (info.split is not None, bool(info.order)) == (of_data, of_data)
 
 
@@ -131,7 +131,7 @@ def test_an_eighth_stream_is_one_row_of_the_table(
     """Reconstructions of training images, alone: plan, pass, number, protocol and reason."""
     stream = eighth()
     info = StreamInfo(
-        origin=Origin.RECONSTRUCTION,
+        maker=Maker.RECONSTRUCTOR,
         words="reconstructions of other images",
         counts=("pairs",),
         seed="eighth",
