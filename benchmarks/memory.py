@@ -15,7 +15,9 @@ import re
 import resource
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -34,7 +36,8 @@ WIDTHS = {"64": 64, "192": 192, "768": 768, "2048": 2048, "logits_unbiased": 100
 class StandIn:
     """Features of the right width for next to nothing."""
 
-    sha256, layers = "0" * 64, tuple(WIDTHS)
+    layers = tuple(WIDTHS)
+    files: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -43,7 +46,7 @@ class StandIn:
         first = images.flatten(1)[:, :2048].float()
         return {layer: first[:, : WIDTHS.get(layer, 2048)].contiguous() for layer in layers}
 
-    def describe(self) -> dict[str, str]:
+    def describe(self, layer: str) -> dict[str, str]:
         return {"name": self.name}
 
 

@@ -33,8 +33,9 @@ class AllImages:
 
     def describe(self) -> dict[str, Json]:
         """What the protocol must say."""
-        first = {} if self.most is None else {"first": self.most}
-        return {"statistic": "images", **first}
+        if self.most is None:
+            return {"statistic": "images"}
+        return {"statistic": "first-images", "first": self.most}
 
 
 class Kept:

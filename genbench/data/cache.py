@@ -18,10 +18,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genbench.data.prepare import prepare
+from genbench.data import schema1
+from genbench.data.prepare import fingerprint, prepare
 from genbench.data.writer import SPLITS
 from genbench.errors import BadInput
-from genbench.interfaces import Bytes, ImageSource
+from genbench.interfaces import Bytes, ImageSource, Json
 from genbench.runtime import atomic
 
 FORMAT = 1  # of an entry; raise it when old entries must be made anew
@@ -34,6 +35,7 @@ class Stored:
     """An entry of the cache, opened."""
 
     fingerprint: str
+    before: str  # the fingerprint that schema 1 gave the same images
     images: Mapping[str, Bytes]  # split -> memory map
     attributes: Mapping[str, Mapping[str, NDArray[np.generic]]]  # split -> name -> rows
     left_out: int
@@ -50,35 +52,46 @@ def stored(source: ImageSource, resolution: int, on_bad: str, root: Path) -> Sto
         BadInput: the source cannot be used, or the cache cannot be written.
         DiskFull: no room left; what was in the cache stays.
     """
-    key = _key(source, resolution, on_bad)
-    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", source.name)[:60].strip("-.")
-    folder = root / f"{readable}-{resolution}-{key[:16]}"
-    if found := _look(folder, key):
+    codes, stamp = source.recipe.describe(), source.stamp()
+    # What was decoded before recipes were codes is the same images.
+    earlier = _key(source, stamp, schema1.recipe(codes), resolution, on_bad)
+    if found := _look(_folder(source, resolution, earlier, root), earlier, codes):
+        return found
+    key = _key(source, stamp, codes, resolution, on_bad)
+    folder = _folder(source, resolution, key, root)
+    if found := _look(folder, key, codes):
         return found
     with atomic.lock(_lock_file(folder)):
-        if found := _look(folder, key):  # another process was faster
+        if found := _look(folder, key, codes):  # another process was faster
             return found
         # The lock is ours, so whoever has left something here is gone.
         with atomic.resumed_folder(folder) as temporary:
             about = prepare(source, resolution, on_bad, temporary)
             about |= {"format": FORMAT, "key": key}
             atomic.write_json(temporary / "dataset.json", about)
-    made = _look(folder, key)
+    made = _look(folder, key, codes)
     assert made is not None, f"{folder} was just written and cannot be read"
     return made
 
 
-def _key(source: ImageSource, resolution: int, on_bad: str) -> str:
+def _key(
+    source: ImageSource, stamp: str, recipe: Mapping[str, Json], resolution: int, on_bad: str
+) -> str:
     """Names what goes into an entry: equal keys, equal content."""
-    recipe = source.recipe.describe() | {"flip": source.recipe.flip}
-    parts = [FORMAT, source.name, source.stamp(), recipe, resolution, on_bad]
+    whole = {**recipe, "flip": source.recipe.flip}
+    parts = [FORMAT, source.name, stamp, whole, resolution, on_bad]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _look(folder: Path, key: str) -> Stored | None:
+def _folder(source: ImageSource, resolution: int, key: str, root: Path) -> Path:
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", source.name)[:60].strip("-.")
+    return root / f"{readable}-{resolution}-{key[:16]}"
+
+
+def _look(folder: Path, key: str, codes: Mapping[str, Json]) -> Stored | None:
     """The entry if it is there and looks whole: sizes and headers, not every pixel."""
     try:
-        return _open(folder, key)
+        return _open(folder, key, codes)
     except (
         BadInput,
         OSError,
@@ -93,8 +106,8 @@ def _look(folder: Path, key: str) -> Stored | None:
         return None  # whatever is wrong with it, the answer is to make it again
 
 
-def _open(folder: Path, key: str) -> Stored:
-    """The entry.
+def _open(folder: Path, key: str, codes: Mapping[str, Json]) -> Stored:
+    """The entry; *codes* are the recipe of its source.
 
     Raises:
         BadInput or what numpy and json raise: it is missing or damaged.
@@ -110,7 +123,8 @@ def _open(folder: Path, key: str) -> Stored:
         split: _map(folder / f"{split}.npy", counts[split], about["resolution"]) for split in SPLITS
     }
     attributes = _attributes(folder / "attributes.npz", about["attributes"], counts)
-    return Stored(about["fingerprint"], images, attributes, len(about["left_out"]))
+    now, before = (fingerprint(about, recipe) for recipe in (codes, schema1.recipe(codes)))
+    return Stored(now, before, images, attributes, len(about["left_out"]))
 
 
 def _map(file: Path, n: int, resolution: int) -> Bytes:

@@ -67,6 +67,11 @@ class Dataset:
     train: Split
     test: Split
     left_out: int = 0  # images that could not be used, under on_bad="skip"
+    before: str = ""  # the fingerprint of the same images under schema 1, which hashed sentences
+
+    def known_as(self, fingerprint: str | None) -> bool:
+        """Whether a fingerprint, of this schema or of the first, is that of these images."""
+        return fingerprint in {self.fingerprint, self.before} - {""}
 
 
 def open_dataset(
@@ -113,6 +118,7 @@ def open_dataset(
         source.licence,
         **splits,
         left_out=stored.left_out,
+        before=stored.before,
     )
 
 
@@ -128,7 +134,7 @@ def open_source(spec: str, data_dir: Path | None = None) -> ImageSource:
 
 
 def _streamed(source: Streams, resolution: int, on_bad: str) -> Dataset:
-    images, fingerprint = stream(source, resolution, on_bad)
+    images, fingerprint, before = stream(source, resolution, on_bad)
     columns = source.attributes()
     held_out = source.is_test()
     splits = {
@@ -143,4 +149,5 @@ def _streamed(source: Streams, resolution: int, on_bad: str) -> Dataset:
         source.licence,
         splits["train"],
         splits["test"],
+        before=before,
     )

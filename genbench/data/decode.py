@@ -32,8 +32,8 @@ EXTENSIONS = (
     ".ppm",
     ".pgm",
 )
-CHANNELS = "RGB, grey repeated, transparency on white"
-RESIZE = "PIL bilinear, antialiased"
+CHANNELS = "rgb-grey-repeated-alpha-on-white"
+RESIZE = "pil-bilinear-antialias"
 MAX_FILE = 256 * 2**20  # bytes of one image file
 MAX_PIXELS = 2**26  # 8192 x 8192, 200 MB decoded
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from genbench.data import schema1
 from genbench.data.writer import SPLITS, Written
 from genbench.errors import BadInput
 from genbench.interfaces import Chunk, ImageSource, Json
@@ -95,14 +96,19 @@ def workers() -> int:
     return min(16, mine or 1)
 
 
-def fingerprint(about: Mapping[str, Json]) -> str:
-    """sha256 over pixels, split, recipe and resolution: what a number depends on."""
+def fingerprint(about: Mapping[str, Json], recipe: Json = None) -> str:
+    """sha256 over pixels, split, recipe and resolution: what a number depends on.
+
+    Args:
+        about: dataset.json, or what will be.
+        recipe: what to hash for the recipe; by default what *about* says.
+    """
     digests = about["digests"]
     assert isinstance(digests, dict)
     content = {
         "pixels": digests["pixels"],
         "split": digests["split"],
-        "recipe": about["recipe"],
+        "recipe": about["recipe"] if recipe is None else recipe,
         "resolution": about["resolution"],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -136,7 +142,7 @@ def _check_counts(
     left_out = f" once the bad ones are left out ({_few(bad)})" if bad else ""
     raise BadInput(
         f"{source.name} has {train} training and {test} test images{left_out}; each split needs "
-        f"{SMALLEST} (the split is: {source.recipe.split}); add images"
+        f"{SMALLEST} (the split is: {schema1.sentence('split', source.recipe.split)}); add images"
     )
 
 

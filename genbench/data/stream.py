@@ -11,13 +11,14 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from genbench.data import schema1
 from genbench.data.prepare import SMALLEST, workers
 from genbench.data.writer import SPLITS
 from genbench.errors import BadInput, BadSetting
 from genbench.interfaces import Bytes, ImageSource, Recipe
 
 SAMPLE = 64  # images of a split whose pixels are in the fingerprint
-CHECKED = f"names and sizes of all image files, pixels of {SAMPLE} evenly spaced ones of each split"
+CHECKED = f"listing-and-{SAMPLE}-of-each-split"
 
 
 @runtime_checkable
@@ -71,8 +72,8 @@ class Streamed:
         return image
 
 
-def stream(source: Streams, resolution: int, on_bad: str) -> tuple[dict[str, Streamed], str]:
-    """Both splits and the fingerprint.
+def stream(source: Streams, resolution: int, on_bad: str) -> tuple[dict[str, Streamed], str, str]:
+    """Both splits, the fingerprint, and the one that schema 1 gave the same images.
 
     Raises:
         BadSetting: on_bad="skip", for which all images would have to be decoded first.
@@ -94,10 +95,14 @@ def stream(source: Streams, resolution: int, on_bad: str) -> tuple[dict[str, Str
         "content": source.content(),
         "pixels": {split: _sampled(splits[split]) for split in SPLITS},
         "split": hashlib.sha256(np.packbits(held_out).tobytes()).hexdigest(),
-        "recipe": recipe(source).describe(),
         "resolution": resolution,
     }
-    return splits, hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    codes = recipe(source).describe()
+    now, before = (
+        hashlib.sha256(json.dumps({**content, "recipe": each}, sort_keys=True).encode()).hexdigest()
+        for each in (codes, schema1.recipe(codes))
+    )
+    return splits, now, before
 
 
 def recipe(source: ImageSource) -> Recipe:

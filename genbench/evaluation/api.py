@@ -274,10 +274,12 @@ def _trained_on(found: Sequence[Candidate]) -> Dataset:
     known = {c.fingerprint: c.data for c in found if c.data is not None}
     if not known:
         raise BadSetting("no run tells which data to use; give --data and --resolution")
-    if len(known) > 1:
+    # Runs of before know the same images by the fingerprint of schema 1.
+    opened = {data.fingerprint: data for data in (of() for of in known.values())}
+    if len(opened) > 1:
         names = ", ".join(c.name for c in found if c.data is not None)
         raise BadSetting(
-            f"the runs were trained on {len(known)} data sets ({names}); "
+            f"the runs were trained on {len(opened)} data sets ({names}); "
             "give --data and --resolution"
         )
-    return next(iter(known.values()))()
+    return next(iter(opened.values()))

@@ -174,7 +174,7 @@ def fitting(
                 f"{candidate.name}: trained at {candidate.resolution}x{candidate.resolution}, "
                 f"the data are {data.resolution}x{data.resolution}"
             )
-        elif strict and candidate.fingerprint not in (None, data.fingerprint):
+        elif strict and candidate.fingerprint and not data.known_as(candidate.fingerprint):
             left.append(f"{candidate.name}: trained on other images than {data.name}")
         else:
             kept.append(candidate)

@@ -57,8 +57,7 @@ class Cache:
             _write(stream, tensors, {"key": key})
 
     def _place(self, input_: Input, network: Extractor | None) -> tuple[str, Path]:
-        through = None if network is None else network.describe()
-        facts = {**self.facts, "look": describe(input_), "network": through}
+        facts = {**self.facts, "input": describe(input_, network)}
         key = json.dumps(facts, sort_keys=True)
         return key, self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.safetensors"
 
@@ -80,12 +79,14 @@ def _write(stream: BinaryIO, tensors: Tensors, metadata: Mapping[str, str]) -> N
             tensor.contiguous().numpy().tofile(stream)
 
 
-def describe(input_: Input) -> dict[str, Json]:
-    """What a protocol must say about a look."""
-    said: dict[str, Json] = {"view": input_.stream.value, **input_.statistic.describe()}
+def describe(input_: Input, network: Extractor | None) -> dict[str, Json]:
+    """What a protocol must say about an input and the *network* that it looks through."""
+    codes: dict[str, Json] = {"stream": input_.stream.value, **input_.statistic.describe()}
     if input_.face:
-        said["crop"] = "face box: of 8 parts, rows 3 to 7, columns 2 to 6"
+        codes["crop"] = "face-box-8"
     if input_.step is not None:
-        where = "t = 0" if input_.step.ends else "t uniform in [0, 1)"
-        said["step"] = f"epsilon {input_.step.epsilon:g}, {where}"
-    return said
+        start = "zero" if input_.step.ends else "uniform"
+        codes["step"] = {"epsilon": input_.step.epsilon, "start": start}
+    if network is not None and input_.statistic.features is not None:
+        codes["network"] = network.describe(input_.statistic.features[1])
+    return codes

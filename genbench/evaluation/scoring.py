@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -15,18 +16,21 @@ from genbench.evaluation import evidence_cache
 from genbench.evaluation.collect import Evidence
 from genbench.evaluation.passes import Passes, SubjectEvidence
 from genbench.evaluation.references import References
-from genbench.interfaces import STREAMS, Input, Json, Maker, Measured, Metric, Stream, Tensors
-from genbench.results.protocol import (
-    COMPILED,
-    QUANTISED,
-    TRUNCATED,
-    UNQUANTISED,
-    Protocol,
+from genbench.interfaces import (
+    STREAMS,
+    Extractor,
+    Input,
+    Json,
+    Maker,
+    Measured,
+    Metric,
+    Stream,
+    Tensors,
 )
+from genbench.results.protocol import Protocol
 from genbench.results.record import Record
 from genbench.runs.checkpoints import LATEST
 
-QUANTISE = {"round": QUANTISED, "truncate": TRUNCATED}
 NO_BAR = "no error bar"
 ONE_SET = "one set of samples has none; measure five: --repeats 5"
 SAME_ROWS = (
@@ -59,6 +63,8 @@ def score(
     except GenbenchError as error:
         return not_measured(name, metric, str(error), common)
     protocol = describe(name, metric, passes, checkpoint)
+    if files := _files(metric, passes):
+        common = {**common, "provenance": {**common["provenance"], "networks": files}}
     size = passes.sizes[_main_stream(metric)]
     remarks = _remarks(metric, gathered)
     return [
@@ -126,27 +132,49 @@ def describe(name: str, metric: Metric, passes: Passes, checkpoint: str = LATEST
         metric=name,
         version=metric.version,
         parameters=metric.parameters,
-        looks={argument: _look(input_, passes) for argument, input_ in metric.inputs.items()},
+        inputs=_inputs(metric, passes),
         images={stream.value: passes.sizes[stream] for stream in streams},
         splits={each.value: split for each in streams if (split := STREAMS[each].split)},
         dataset=passes.data.name,
         fingerprint=passes.data.fingerprint,
         recipe=passes.data.recipe.describe(),
         resolution=passes.data.resolution,
-        quantise=QUANTISE[passes.how.quantise]
+        quantise=passes.how.quantise
         if all(STREAMS[each].quantised for each in streams)
-        else UNQUANTISED,
+        else "none",
         repeats=passes.how.repeats if _sampled(metric) else 1,
         checkpoint=checkpoint,
-        **({"precision": COMPILED} if passes.how.compile else {}),
+        precision="float32-compiled" if passes.how.compile else "float32",
     )
 
 
-def _look(input_: Input, passes: Passes) -> dict[str, Json]:
-    described = evidence_cache.describe(input_)
-    if input_.statistic.features is not None:
-        described["network"] = passes.networks[input_.statistic.features[0]].describe()
-    return described
+def _inputs(metric: Metric, passes: Passes) -> dict[str, Json]:
+    """What each stream is looked at for.
+
+    The keys are streams, never the names of arguments; where a metric has several inputs of one
+    stream these are numbered, "pairs/1", in the order of their own codes.
+    """
+    found: dict[str, list[dict[str, Json]]] = {}
+    for input_ in metric.inputs.values():
+        codes = evidence_cache.describe(input_, _network(input_, passes))
+        found.setdefault(codes.pop("stream"), []).append(codes)
+    keyed: dict[str, Json] = {}
+    for stream, several in found.items():
+        ordered = sorted(several, key=lambda codes: json.dumps(codes, sort_keys=True))
+        for number, codes in enumerate(ordered, 1):
+            keyed[stream if len(ordered) == 1 else f"{stream}/{number}"] = codes
+    return keyed
+
+
+def _network(input_: Input, passes: Passes) -> Extractor | None:
+    features = input_.statistic.features
+    return None if features is None else passes.networks[features[0]]
+
+
+def _files(metric: Metric, passes: Passes) -> dict[str, Json]:
+    """Network -> the files of its weights, for the provenance."""
+    networks = (_network(input_, passes) for input_ in metric.inputs.values())
+    return {network.name: dict(network.files) for network in networks if network is not None}
 
 
 def _measure(
@@ -206,9 +234,9 @@ def check(
         if network in missing:
             raise GenbenchError(missing[network])
         if layer not in passes.networks[network].layers:
-            described = passes.networks[network].describe()
+            files = ", ".join(passes.networks[network].files)
             raise GenbenchError(
-                f"layer {layer} of {network} is not in {described.get('weights', 'the weights')}, "
+                f"layer {layer} of {network} is not in {files or 'the weights'}, "
                 f"which gives {', '.join(passes.networks[network].layers)}; "
                 "for the whole network add --download"
             )

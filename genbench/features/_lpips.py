@@ -15,7 +15,6 @@ Checked against: lpips 0.1.4, with the same weights.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -23,10 +22,11 @@ import torch
 from torch import Tensor, nn
 
 from genbench.errors import BadInput, NotMeasurable, WrongWeights
-from genbench.features._lpips_plan import Plan, build, find_heads, read
+from genbench.features._lpips_plan import Plan, build, find_heads, read, tensors
 from genbench.images import to_floats
 from genbench.interfaces import Json
 from genbench.runtime.devices import full_float32
+from genbench.runtime.tensor_digest import digest, joined
 from genbench.runtime.weights import WeightsFile, find
 
 SHIFT = (-0.030, -0.088, -0.188)  # of red, green, blue in [-1, 1]
@@ -74,11 +74,14 @@ class Lpips:
         Raises:
             WrongWeights: a head has a negative weight, so there is no such distance.
         """
-        self.plan, self.backbone, self.name = plan, backbone, plan.name
-        digests = backbone.sha256 + plan.heads.sha256
-        self.sha256 = hashlib.sha256(digests.encode()).hexdigest()
+        self.plan, self.name = plan, plan.name
+        self.files: Mapping[str, str] = {
+            backbone.names[0]: backbone.sha256,
+            plan.heads.names[0]: plan.heads.sha256,
+        }
         numbers = range(len(plan.chains))
         self.layers = layers(plan)
+        self.digests = _digests(plan, weights, heads)
         self.slices = [
             build(chain, weights).to(memory_format=torch.channels_last).to(device)
             for chain in plan.chains
@@ -135,17 +138,13 @@ class Lpips:
         for part in self.slices:
             part.compile()
 
-    def describe(self) -> dict[str, Json]:
-        """What the protocol must say."""
+    def describe(self, layer: str) -> dict[str, Json]:
+        """What the protocol must say of *layer*."""
         return {
             "name": self.name,
-            "version": "LPIPS v0.1",
-            "weights": self.backbone.names[0],
-            "heads": self.plan.heads.names[0],
-            "sha256": self.sha256,
-            "sha256 of weights": self.backbone.sha256,
-            "sha256 of heads": self.plan.heads.sha256,
-            "resize": f"none; layer {SMALL}: averaged down to {LARGEST} or less than twice that",
+            "version": "lpips-0.1",
+            "digest": self.digests[layer],
+            "resize": f"mean-to-{LARGEST}" if layer == SMALL else "none",
         }
 
     def _features(self, images: Tensor, layers: Sequence[str], factor: int) -> dict[str, Tensor]:
@@ -201,6 +200,20 @@ class Lpips:
                 f"use layer {ALL}, or sides that {LARGEST} divides"
             )
         return factor
+
+
+def _digests(
+    plan: Plan, weights: Mapping[str, Tensor], heads: Mapping[str, Tensor]
+) -> dict[str, str]:
+    """Digest of what each layer depends on: the backbone up to it, and its heads."""
+    chains = [digest((name, weights[name]) for name in tensors(chain)) for chain in plan.chains]
+    names = [f"lin{i}.model.1.weight" for i in range(len(chains))]
+    found = {
+        str(i + 1): joined([*chains[: i + 1], digest([(name, heads[name])])])
+        for i, name in enumerate(names)
+    }
+    whole = joined([*chains, digest((name, heads[name]) for name in names)])
+    return {**found, ALL: whole, SMALL: whole}
 
 
 def _check(images: Tensor) -> None:

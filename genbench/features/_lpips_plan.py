@@ -6,7 +6,7 @@ heads, one number a channel, are in the package lpips, which is only looked into
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -74,6 +74,16 @@ def build(chain: Chain, weights: Mapping[str, Tensor]) -> nn.Sequential:
             conv = _convolution(f"features.{step.index}", weights, step.stride, step.padding)
             modules += [conv, nn.ReLU(inplace=True)]
     return nn.Sequential(*modules).eval()
+
+
+def tensors(chain: Chain) -> Iterator[str]:
+    """Names of the tensors that `build` reads for a chain."""
+    for step in chain:
+        if isinstance(step, Pool):
+            continue
+        parts = (".squeeze", ".expand1x1", ".expand3x3") if isinstance(step, Fire) else ("",)
+        for part in parts:
+            yield from (f"features.{step.index}{part}.{kind}" for kind in ("weight", "bias"))
 
 
 class _Fire(nn.Module):

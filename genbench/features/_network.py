@@ -148,6 +148,14 @@ def convolutions(chain: Sequence[Step]) -> Iterator[Conv]:
                 yield from convolutions(branch)
 
 
+def tensors(chain: Sequence[Step]) -> Iterator[str]:
+    """Names of the tensors that `build` reads for a chain."""
+    for conv in convolutions(chain):
+        yield f"{conv.name}.conv.weight"
+        for part in ("weight", "bias", "running_mean", "running_var"):
+            yield f"{conv.name}.bn.{part}"
+
+
 def build(chain: Sequence[Step], weights: Mapping[str, Tensor]) -> nn.Sequential:
     """The steps as modules, batch norm folded into the convolutions."""
     return nn.Sequential(*(module for step in chain for module in _modules(step, weights)))

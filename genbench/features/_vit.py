@@ -1,15 +1,15 @@
 """A plain vision transformer: patches, a class token, attention blocks; the token's last state.
 
 The networks of DINOv2 and CLIP are this one with other names, norms and activations. Nothing
-of theirs is pinned: whoever measures gives the file, whose sha256 stands in the protocol, so
-numbers through different weights never share a column.
+of theirs is pinned: whoever measures gives the file. A digest of what it holds stands in the
+protocol, so numbers through different weights never share a column.
 
 Paper: A. Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021, arXiv:2010.11929.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from genbench.errors import BadInput, MissingWeights, NotMeasurable, WrongWeight
 from genbench.interfaces import Json
 from genbench.runtime import weights as published
 from genbench.runtime.devices import full_float32
+from genbench.runtime.tensor_digest import digest
 
 LAYER = "cls"
 AT_ONCE = 32  # images in a forward pass
@@ -119,7 +120,9 @@ class Vit:
         self, family: Family, network: Transformer, file: str, sha256: str, device: torch.device
     ) -> None:
         """*network* from *file*, moved to *device*."""
-        self.family, self.file, self.sha256, self.name = family, file, sha256, family.name
+        self.family, self.name = family, family.name
+        self.files: Mapping[str, str] = {file: sha256}
+        self.digest = digest(_tensors(network))
         self.width, self.patch = network.patches[0].shape[0], network.patches[0].shape[-1]
         grid = round((len(network.places) - 1) ** 0.5)
         if grid**2 != len(network.places) - 1 or self.width % HEAD:
@@ -150,17 +153,20 @@ class Vit:
         """Let torch compile the network when it is first used."""
         setattr(self, "_token", torch.compile(self._token))  # noqa: B010  # it is a method
 
-    def describe(self) -> dict[str, Json]:
-        """What the protocol must say."""
+    def describe(self, layer: str) -> dict[str, Json]:
+        """What the protocol must say; there is one *layer*."""
+        del layer
         return {
             "name": self.name,
-            "weights": self.file,
-            "sha256": self.sha256,
-            "architecture": f"width {self.width}, depth {len(self.network.blocks)}, "
-            f"patches of {self.patch}",
-            "activation": "quick GELU" if self.quick else "GELU",
-            "resize": f"bicubic, antialiased, to {self.side}x{self.side}, clipped, not quantised",
-            "normalisation": f"mean {self.family.mean}, deviation {self.family.std}",
+            "digest": self.digest,
+            "width": self.width,
+            "depth": len(self.network.blocks),
+            "patch": self.patch,
+            "activation": "quick-gelu" if self.quick else "gelu",
+            "resize": "bicubic-antialias-clip",
+            "side": self.side,
+            "mean": list(self.family.mean),
+            "deviation": list(self.family.std),
         }
 
     def _token(self, images: Tensor) -> Tensor:
@@ -223,6 +229,27 @@ def _norm(rows: Tensor, by: Linear, eps: float) -> Tensor:
 
 def _scaled(rows: Tensor, by: Tensor | None) -> Tensor:
     return rows if by is None else rows * by
+
+
+def _tensors(network: Transformer) -> Iterator[tuple[str, Tensor]]:
+    """Every tensor by a name that stays, whatever the fields above are called."""
+    yield from (("token", network.token), ("places", network.places))
+    yield from _linear("patches", network.patches)
+    yield from _linear("first", network.first or ())
+    yield from _linear("last", network.last)
+    yield from _linear("projection", (network.projection,))
+    for i, block in enumerate(network.blocks):
+        yield from _linear(f"{i}.norm1", block.norm1)
+        yield from _linear(f"{i}.qkv", block.qkv)
+        yield from _linear(f"{i}.out", block.out)
+        yield from _linear(f"{i}.norm2", block.norm2)
+        yield from _linear(f"{i}.up", block.up)
+        yield from _linear(f"{i}.down", block.down)
+        yield from _linear(f"{i}.scale", (block.scale1, block.scale2))
+
+
+def _linear(name: str, parts: Sequence[Tensor | None]) -> Iterator[tuple[str, Tensor]]:
+    yield from ((f"{name}.{i}", part) for i, part in enumerate(parts) if part is not None)
 
 
 def _moved(network: Transformer, device: torch.device) -> Transformer:

@@ -17,9 +17,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from genbench.errors import NotMeasurable
-from genbench.features._network import PLAN, build, convolutions
+from genbench.features._network import PLAN, build, convolutions, tensors
 from genbench.interfaces import Json, Network
 from genbench.runtime.devices import full_float32
+from genbench.runtime.tensor_digest import digest, joined
 from genbench.runtime.weights import WeightsFile, find
 
 SIDE = 299  # pixels the network looks at
@@ -75,21 +76,30 @@ class Inception:
         self, weights: Mapping[str, Tensor], file: WeightsFile, device: torch.device
     ) -> None:
         """*weights* by the names of the PyTorch conversions, from *file*."""
-        self.file, self.sha256 = file, file.sha256
+        self.files: Mapping[str, str] = {file.names[0]: file.sha256}
+        chains = {
+            layer: chain
+            for layer, chain in PLAN.items()
+            if all(f"{conv.name}.conv.weight" in weights for conv in convolutions(chain))
+        }
         self.stages = {
             layer: build(chain, weights)
             .requires_grad_(False)
             .eval()
             .to(memory_format=torch.channels_last)
             .to(device)
-            for layer, chain in PLAN.items()
-            if all(f"{conv.name}.conv.weight" in weights for conv in convolutions(chain))
+            for layer, chain in chains.items()
         }
         self.layers = tuple(self.stages)
+        parts = [digest((name, weights[name]) for name in tensors(chains[at])) for at in chains]
+        # A layer depends on all stages before it, and on nothing behind it.
+        self.digests = {at: joined(parts[: i + 1]) for i, at in enumerate(chains)}
         self.classes = None
         if "2048" in self.stages and "fc.weight" in weights:
             self.classes = weights["fc.weight"].to(device)  # (1008, 2048)
             self.layers += (CLASSES,)
+            classes = digest([("fc.weight", weights["fc.weight"])])
+            self.digests[CLASSES] = joined([*parts, classes])
 
     def __call__(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         """Features of *images*, no deeper than the deepest layer asked for.
@@ -110,7 +120,7 @@ class Inception:
         """
         for layer in layers:
             if layer not in self.layers:
-                raise NotMeasurable(_missing_layer(layer, self.layers, self.file))
+                raise NotMeasurable(_missing_layer(layer, self.layers, next(iter(self.files))))
         with torch.no_grad(), full_float32(), torch.autocast(images.device.type, enabled=False):
             return self._features(prepared(images), layers)
 
@@ -119,14 +129,14 @@ class Inception:
         for stage in self.stages.values():
             stage.compile()
 
-    def describe(self) -> dict[str, Json]:
-        """What the protocol must say."""
+    def describe(self, layer: str) -> dict[str, Json]:
+        """What the protocol must say of *layer*."""
         return {
             "name": self.name,
-            "weights": self.file.names[0],
-            "sha256": self.sha256,
-            "resize": f"tf1 bilinear to {SIDE}x{SIDE}, no half-pixel offset, no antialiasing",
-            "normalisation": "(x - 128) / 128",
+            "digest": self.digests[layer],
+            "resize": "tf1-bilinear",
+            "side": SIDE,
+            "normalisation": "minus-128-over-128",
         }
 
     def _features(self, x: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
@@ -143,11 +153,11 @@ class Inception:
         return {layer: found[layer] for layer in layers}
 
 
-def _missing_layer(layer: str, layers: Sequence[str], file: WeightsFile) -> str:
+def _missing_layer(layer: str, layers: Sequence[str], file: str) -> str:
     """Why the weights at hand cannot give *layer*, and what to do."""
     if layer in (*PLAN, CLASSES):
         return (
-            f"inception layer {layer} is not in {file.names[0]}, which gives {', '.join(layers)}; "
+            f"inception layer {layer} is not in {file}, which gives {', '.join(layers)}; "
             f"run with --download, or fetch {FULL.url}"
         )
     return f"inception has no layer {layer!r}; it gives {', '.join(layers)}"

@@ -139,7 +139,7 @@ def from_run(
         data = open_dataset(data, run.resolution, data_dir=data_dir)
     model = runs.load(run.folder, device=device)
     about = f"Run {run.name} ({run.id}, model {run.model}, {model.seen:,} images seen)"
-    own = data.fingerprint == run.facts["fingerprint"]
+    own = data.known_as(run.facts["fingerprint"])
     return Trained(run.name, model, data, devices.choose(device), about, own)
 
 

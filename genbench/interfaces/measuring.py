@@ -89,7 +89,7 @@ class Statistic(Protocol):
         """
 
     def describe(self) -> dict[str, Json]:
-        """What the protocol must say about it."""
+        """What the protocol must say about it: codes and numbers, {"statistic": "moments"}."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,8 @@ class Metric:
     # names; `compute` is handed the result as `reference`. The engine asks once an evaluation and
     # shares the answer over models and sets of samples.
     reference: Callable[..., Tensors] | None = None
-    parameters: Mapping[str, Json] = field(default_factory=dict)  # of `compute`, for the protocol
+    # Of `compute`, for the protocol: codes and numbers, {"kernel": "poly3"}
+    parameters: Mapping[str, Json] = field(default_factory=dict)
     check: Callable[[int], object] | None = None  # of the resolution, before any pass: may raise
     variants: Mapping[str, Metric] = field(default_factory=dict)  # "768" for `--metrics fid:768`
     # The score against the number of images, from the arguments of `compute`; for `figure fid`
@@ -182,7 +183,7 @@ class Extractor(Protocol):
     """A feature network with the weights it says it has."""
 
     name: str  # "inception"
-    sha256: str  # of the weights file
+    files: Mapping[str, str]  # name of a weights file -> its sha256, for the provenance
     layers: tuple[str, ...]  # those these weights can give
 
     def __call__(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
@@ -196,8 +197,11 @@ class Extractor(Protocol):
     def compile(self) -> None:
         """Let torch compile the network when it is first used: faster, and the same to 1e-5."""
 
-    def describe(self) -> dict[str, Json]:
-        """Name, weights, resize rule: what the protocol must say."""
+    def describe(self, layer: str) -> dict[str, Json]:
+        """Name, resize rule, and a digest of the tensors that *layer* depends on, as codes.
+
+        Equal numbers must give equal digests, whatever file they came in.
+        """
 
 
 class LoadNetwork(Protocol):

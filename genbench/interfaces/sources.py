@@ -19,13 +19,16 @@ Bytes: TypeAlias = "NDArray[np.uint8]"
 
 @dataclass(frozen=True)
 class Recipe:
-    """How pixels of a file become pixels of a training image. Part of every protocol."""
+    """How pixels of a file become pixels of a training image. Part of every protocol.
 
-    crop: str  # "short side to 128, centre square 128"
-    resize: str  # "PIL bilinear, antialiased"
-    split: str  # "official partition", "name hash, 1 in 10 is test"
+    Codes; `genbench.results.wording` says them in words where it knows them.
+    """
+
+    crop: str  # "short-side-centre-128"
+    resize: str  # "pil-bilinear-antialias"
+    split: str  # "official", "name-sha256-1-in-10"
     flip: bool = False  # whether a mirrored image is as good as the image, for training
-    channels: str = "RGB"  # "grey repeated to RGB"
+    channels: str = "rgb"  # "grey-to-rgb"
     checked: str = ""  # what the fingerprint has seen, where it is not every pixel
 
     def describe(self) -> dict[str, Json]:

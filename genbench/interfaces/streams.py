@@ -18,11 +18,11 @@ class Stream(enum.StrEnum):
     """The streams of images a metric can look at. Each is produced once per evaluation."""
 
     REAL = "real"  # training images: the reference of a distribution
-    HELD_OUT = "held out"  # test images: the inputs of reconstructions
+    HELD_OUT = "held-out"  # test images: the inputs of reconstructions
     SAMPLES = "samples"  # what the model generates
     RECONSTRUCTIONS = "reconstructions"  # of the test images, in their order
     PAIRS = "pairs"  # a test image and its reconstruction, row by row
-    TRAINING_PAIRS = "training pairs"  # a training image and its reconstruction, row by row
+    TRAINING_PAIRS = "training-pairs"  # a training image and its reconstruction, row by row
     PATHS = "paths"  # two generated images a small step apart in latent space; never quantised
 
 

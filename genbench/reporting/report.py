@@ -69,7 +69,7 @@ def compose(
     pictures: list[Figure] = []
     notes: list[str] = []
     opened: dict[str, Dataset] = {}  # by fingerprint
-    strips: dict[str, list[Strip]] = {}  # likewise
+    strips: dict[str, list[Strip]] = {}  # by that of the images as they are now
     for run in (there[run_id] for run_id in shown):
         try:
             pictures += _pictures(run, opened, strips, device)
@@ -153,7 +153,7 @@ def _pictures(
         opened[key] = runs.data_of(run)
     of = trained.from_run(run, device, opened[key])
     with contextlib.suppress(NotMeasurable, NotEnoughData):
-        strips.setdefault(key, []).append(strip(of))
+        strips.setdefault(of.data.fingerprint, []).append(strip(of))
     return [drawn.figure() for drawn in standard(of)]
 
 

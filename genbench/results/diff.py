@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from genbench.interfaces import Json
 from genbench.results.protocol import differences_of_texts
 from genbench.results.record import Record
+from genbench.results.wording import words_at
 
 # Circumstances that may change a number, in the order in which they are told.
 CIRCUMSTANCES = {
     "weights": "weights of the run",
+    "networks": "file of a feature network",
     "seed": "seed",
     "genbench": "genbench",
     "git": "code",
@@ -78,7 +81,11 @@ def reasons(before: Record, after: Record) -> list[str]:
         found.append(f"another run: {before.run} -> {after.run}")
     if before.protocol_id != after.protocol_id and before.protocol and after.protocol:
         fields = differences_of_texts(before.protocol, after.protocol)
-        found += [f"another protocol: {name} {a} -> {b}" for name, (a, b) in fields.items()]
+        left, right = json.loads(before.protocol), json.loads(after.protocol)
+        found += [
+            f"another protocol: {name} {words_at(name, a, left)} -> {words_at(name, b, right)}"
+            for name, (a, b) in fields.items()
+        ]
     for name, words in CIRCUMSTANCES.items():
         a, b = before.provenance.get(name), after.provenance.get(name)
         if a != b:

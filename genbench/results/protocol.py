@@ -2,6 +2,10 @@
 
 Two numbers may stand in one column only if their protocols have the same id. When they do
 not, `differences` names the fields that keep them apart.
+
+A protocol is made of codes and numbers, never of sentences, so that rewording moves no id;
+`genbench.results.wording` has the sentences. Those of schema 1 held sentences. They are read
+as they were written, keep their ids, and are comparable with nothing of schema 2.
 """
 
 from __future__ import annotations
@@ -14,11 +18,7 @@ from typing import Any
 
 from genbench.interfaces import Json
 
-QUANTISED = "uint8, floor(127.5 x + 128), clamped"
-TRUNCATED = "uint8, x / 2 + 0.5 times 255, clamped, truncated; images of the data likewise"
-EXACT = "float32 network, TF32 off; float64 statistics"
-COMPILED = "float32 network, compiled, TF32 off; float64 statistics"
-UNQUANTISED = "float32 in [-1, 1], never quantised"
+SCHEMA = 2  # of the protocols that are written; raise it when a field gets another meaning
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,19 +28,20 @@ class Protocol:
     metric: str  # "fid:768"
     version: int  # of the metric's code
     parameters: Mapping[str, Json]  # of the metric: neighbours, kernel, directions
-    looks: Mapping[str, Json]  # argument -> stream, what is gathered, network and its sha256
+    inputs: Mapping[str, Json]  # stream -> statistic, network and the digest of its weights
     images: Mapping[str, int]  # stream -> number of images
     splits: Mapping[str, str]  # stream -> split of the data set; empty for samples
     dataset: str
     fingerprint: str  # of the decoded data set
     recipe: Mapping[str, Json]  # crop, resize filter, split rule
     resolution: int
-    quantise: str = QUANTISED
+    quantise: str = "round"  # "truncate", or "none" where images are never quantised
     repeats: int = 1  # independent sets of samples
-    seeds: str = "blocks of 64 rows, one generator each, from (seed, stream, repeat, block)"
-    precision: str = EXACT
-    weights: str = "average where the model keeps one, else raw"
+    seeds: str = "block64-v1"
+    precision: str = "float32"  # or "float32-compiled"
+    weights: str = "ema-else-raw"
     checkpoint: str = "latest"
+    schema: int = SCHEMA
 
     @property
     def id(self) -> str:
@@ -52,13 +53,38 @@ class Protocol:
         return json.dumps(self.describe(), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     def describe(self) -> dict[str, Json]:
-        """As plain JSON."""
-        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]  # a dict went in
+        """As plain JSON, by the names of its schema."""
+        plain: dict[str, Json] = json.loads(json.dumps(asdict(self)))
+        if self.schema == 1:
+            del plain["schema"]
+            plain["looks"] = plain.pop("inputs")
+        return plain
 
 
 def from_json(text: str) -> Protocol:
-    """The protocol whose canonical form is *text*."""
-    return Protocol(**json.loads(text))
+    """The protocol whose canonical form is *text*.
+
+    Raises:
+        ValueError, TypeError: it is of a schema that is not known, or no protocol.
+    """
+    plain = json.loads(text)
+    schema = schema_of(plain)
+    if schema not in (1, SCHEMA):
+        raise ValueError(f"it is of schema {schema}, known are 1 to {SCHEMA}")
+    if schema == 1:
+        plain["inputs"] = plain.pop("looks", None)
+    return Protocol(**{**plain, "schema": schema})
+
+
+def schema_of(plain: Json) -> Json:
+    """The schema of a protocol as plain JSON; the first one did not say which it was.
+
+    Raises:
+        TypeError: it is no protocol.
+    """
+    if not isinstance(plain, dict):
+        raise TypeError("it is not a mapping")
+    return plain.get("schema", 1)
 
 
 def differences(a: Protocol, b: Protocol) -> dict[str, tuple[Any, Any]]:
@@ -67,8 +93,15 @@ def differences(a: Protocol, b: Protocol) -> dict[str, tuple[Any, Any]]:
 
 
 def differences_of_texts(a: str, b: str) -> dict[str, tuple[Any, Any]]:
-    """As `differences`, of canonical forms, also of protocols that another version has written."""
-    left, right = dict(_flat(json.loads(a))), dict(_flat(json.loads(b)))
+    """As `differences`, of canonical forms, also of protocols that another version has written.
+
+    Of two schemas the numbers are all that is told: their fields do not mean the same.
+    """
+    plain = json.loads(a), json.loads(b)
+    schemas = schema_of(plain[0]), schema_of(plain[1])
+    if schemas[0] != schemas[1]:
+        return {"schema": schemas}
+    left, right = (dict(flat(each)) for each in plain)
     names = sorted(left.keys() | right.keys())
     return {
         name: (left.get(name), right.get(name))
@@ -77,9 +110,10 @@ def differences_of_texts(a: str, b: str) -> dict[str, tuple[Any, Any]]:
     }
 
 
-def _flat(value: Json, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
+def flat(value: Json, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted name, value) of everything in nested mappings, in their order."""
+    if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _flat(inner, f"{prefix}.{key}" if prefix else key)
+            yield from flat(inner, f"{prefix}.{key}" if prefix else key)
     else:
         yield prefix, value

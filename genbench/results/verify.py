@@ -94,7 +94,7 @@ def _plain(protocol: Protocol) -> bool:
     """Whether the fields have the types that tables and footnotes rely on."""
     texts = ("metric", "dataset", "fingerprint", "quantise", "seeds", "precision", "weights")
     counts = ("version", "resolution", "repeats")
-    maps = ("parameters", "looks", "images", "splits", "recipe")
+    maps = ("parameters", "inputs", "images", "splits", "recipe")
     return (
         all(isinstance(getattr(protocol, name), str) for name in texts)
         and all(isinstance(getattr(protocol, name), int) for name in counts)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -138,7 +139,24 @@ def best(folder: Path) -> tuple[Path, dict[str, Any]]:
             "or take the latest one"
         )
     about = read_json(facts)
+    about["rule"] = as_code(str(about["rule"]))
     return folder / BEST / f"{int(about['seen']):010d}", about
+
+
+def best_rule(metric: str, every: int) -> str:
+    """The code, for protocols, of the rule by which the best weights of a run are chosen."""
+    return f"best-{metric}-every-{every}"
+
+
+def best_metric(rule: str) -> str:
+    """The metric of a rule."""
+    return rule.removeprefix("best-").rpartition("-every-")[0]
+
+
+def as_code(rule: str) -> str:
+    """The code of a rule that best.json states; it was a sentence once."""
+    found = re.fullmatch(r"best (.+) in training, measured every (\d+) images", rule)
+    return best_rule(found[1], int(found[2])) if found else rule
 
 
 def weights_digest(source: Path) -> str:

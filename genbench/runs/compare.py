@@ -75,7 +75,7 @@ def _best(run: Run) -> str:
         _, about = checkpoints.best(run.folder)
     except BadInput:
         return "-"
-    metric = str(about["rule"]).removeprefix("best ").partition(" ")[0]
+    metric = checkpoints.best_metric(about["rule"])
     return f"{metric} {number(about['value'], None, 3)} at {about['seen']}"
 
 

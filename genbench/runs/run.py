@@ -148,7 +148,7 @@ def data_of(run: Run) -> Dataset:
         data_dir=Path(place) if place else None,
         on_bad=run.value("training", "on_bad"),
     )
-    if data.fingerprint != run.facts["fingerprint"]:
+    if not data.known_as(run.facts["fingerprint"]):
         raise BadInput(
             f"{run.folder} was trained on {run.facts['dataset']} with fingerprint "
             f"{str(run.facts['fingerprint'])[:12]}, but {run.facts['data']} now has "

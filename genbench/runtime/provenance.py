@@ -71,7 +71,7 @@ def _files(package: str) -> list[Path]:
 @cache
 def _git_state() -> str | None:
     """Commit of the source tree in use, with '+' if it was changed; None if installed."""
-    here = Path(__file__).resolve().parent.parent
+    here = Path(__file__).resolve().parents[2]
     if not (here / ".git").exists():
         return None
     try:

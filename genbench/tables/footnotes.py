@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from genbench.interfaces import Json
-from genbench.results.protocol import Protocol, differences
+from genbench.results import wording
+from genbench.results.protocol import SCHEMA, Protocol, differences, flat
 
 SHORT = 12  # hex digits that stand for a digest in words
 
@@ -35,7 +36,7 @@ class Footnote:
             return self.text
         known = dict(self.fields)
         images = (
-            f"{n} {name.removeprefix('images.')}"
+            f"{n} {wording.stream(name.removeprefix('images.'))}"
             for name, n in known.items()
             if name.startswith("images.")
         )
@@ -46,20 +47,22 @@ class Footnote:
 def words(protocol: Protocol) -> tuple[str, ...]:
     """The recipe in clauses, digests shortened."""
     side = protocol.resolution
-    recipe = ", ".join(f"{name} {short(value)}" for name, value in _leaves(protocol.recipe))
+    recipe = _said(protocol.recipe)
+    said = dict(fields(protocol))
     clauses = (
         f"metric {protocol.metric} version {protocol.version}, protocol {protocol.id}",
         _images(protocol),
-        *_looks(protocol.looks),
-        ", ".join(f"{name} {short(value)}" for name, value in protocol.parameters.items()),
+        *_inputs(protocol.inputs),
+        _said(protocol.parameters),
         f"{protocol.repeats} sets of samples" if protocol.repeats > 1 else "",
         f"data {protocol.dataset} at {side}×{side}, fingerprint {short(protocol.fingerprint)}",
         recipe and f"images: {recipe}",
-        f"pixels: {protocol.quantise}",
-        f"precision: {protocol.precision}",
-        f"weights: {protocol.weights}",
-        f"checkpoint: {protocol.checkpoint}",
-        f"seeds: {protocol.seeds}",
+        f"pixels: {said['quantise']}",
+        f"precision: {said['precision']}",
+        f"weights: {said['weights']}",
+        f"checkpoint: {said['checkpoint']}",
+        f"seeds: {said['seeds']}",
+        f"schema {protocol.schema}" if protocol.schema < SCHEMA else "",
     )
     return tuple(filter(None, clauses))
 
@@ -75,65 +78,55 @@ def shared(protocols: Iterable[Protocol]) -> tuple[str, ...]:
 def differs(protocol: Protocol, other: Protocol, marker: str) -> tuple[str, ...]:
     """Every field that keeps two protocols apart, a clause each; *marker* names the other."""
     return tuple(
-        f"{name} is {short(here)}, in {marker} it is {short(there)}"
-        for name, (here, there) in differences(protocol, other).items()
+        f"{name} is {here}, in {marker} it is {there}"
+        for name, (here, there) in apart(protocol, other).items()
     )
 
 
+def apart(a: Protocol, b: Protocol) -> dict[str, tuple[str, str]]:
+    """Dotted names of the fields in which two protocols differ, with both values in words."""
+    left, right = a.describe(), b.describe()
+    return {
+        name: (
+            short(wording.words_at(name, here, left)),
+            short(wording.words_at(name, there, right)),
+        )
+        for name, (here, there) in differences(a, b).items()
+    }
+
+
 def fields(protocol: Protocol) -> tuple[tuple[str, str], ...]:
-    """Every field in full: (dotted name, value)."""
-    return tuple((name, _text(value)) for name, value in _flat(protocol.describe()))
+    """Every field in full: (dotted name, value in words)."""
+    plain = protocol.describe()
+    return tuple((name, wording.words_at(name, value, plain)) for name, value in flat(plain))
 
 
-def short(value: Json) -> str:
-    """A value in words, digests shortened."""
-    return re.sub(rf"\b([0-9a-f]{{{SHORT}}})[0-9a-f]{{{32 - SHORT},}}\b", r"\1", _text(value))
-
-
-def _text(value: Json) -> str:
-    if value is None:
-        return "not there"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(map(_text, value))
-    return str(value)
+def short(words: str) -> str:
+    """Words with digests shortened."""
+    return re.sub(rf"\b([0-9a-f]{{{SHORT}}})[0-9a-f]{{{32 - SHORT},}}\b", r"\1", words)
 
 
 def _images(protocol: Protocol) -> str:
     """ "10000 real (train), 10000 samples"."""
     counts = []
     for stream, n in protocol.images.items():
-        split = protocol.splits.get(stream)
-        counts.append(f"{n} {stream} ({split})" if split else f"{n} {stream}")
+        split, name = protocol.splits.get(stream), wording.stream(stream)
+        counts.append(f"{n} {name} ({split})" if split else f"{n} {name}")
     return ", ".join(counts)
 
 
-def _looks(inputs: Mapping[str, Json]) -> Iterator[str]:
-    """What each argument is made from; arguments made in the same way share a clause."""
+def _inputs(inputs: Mapping[str, Json]) -> Iterator[str]:
+    """What is kept of each stream; streams of which the same is kept share a clause."""
     ways: dict[str, list[str]] = {}
-    for argument, input_ in inputs.items():
-        leaves = [(name, value) for name, value in _leaves(input_) if name != "view"]
-        way = ", ".join(f"{name} {short(value)}" for name, value in leaves)
-        ways.setdefault(way, []).append(argument)
-    for way, arguments in ways.items():
+    for name, codes in inputs.items():
+        # "view" stood there in schema 1, whose inputs went by other names.
+        way = _said({field: value for field, value in codes.items() if field != "view"})
+        ways.setdefault(way, []).append(wording.stream(name))
+    for way, streams in ways.items():
         if way:
-            yield f"{' and '.join(arguments)}: {way}"
+            yield f"{' and '.join(streams)}: {way}"
 
 
-def _leaves(value: Json, owner: str = "") -> Iterator[tuple[str, Json]]:
-    """(last name, value) of everything in nested mappings; a "name" is called by its owner."""
-    if not isinstance(value, Mapping):
-        yield owner, value
-        return
-    for key, inner in value.items():
-        if inner is not None:
-            yield from _leaves(inner, owner if key == "name" and owner else key)
-
-
-def _flat(value: Json, prefix: str = "") -> Iterator[tuple[str, Json]]:
-    if not isinstance(value, Mapping):
-        yield prefix, value
-        return
-    for key, inner in value.items():
-        yield from _flat(inner, f"{prefix}.{key}" if prefix else key)
+def _said(codes: Mapping[str, Json]) -> str:
+    """Nested codes in words, digests shortened."""
+    return ", ".join(f"{label} {short(words)}" for label, words in wording.clauses(codes))

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from genbench.errors import BadInput
-from genbench.results.protocol import Protocol, differences, from_json
+from genbench.results.protocol import Protocol, from_json
 from genbench.results.record import Record
+from genbench.tables.footnotes import apart
 
 Place: TypeAlias = tuple[str, int, str]  # (dataset, resolution, fingerprint): a table
 Key: TypeAlias = tuple[str, str]  # (model, run): a row
@@ -118,7 +119,7 @@ def _one_protocol(records: Iterable[Record]) -> None:
     if len(known) < 2:
         return
     a, b, *_ = known.values()
-    fields = differences(from_json(str(a.protocol)), from_json(str(b.protocol)))
+    fields = apart(from_json(str(a.protocol)), from_json(str(b.protocol)))
     words = "; ".join(f"{name} is {x} and {y}" for name, (x, y) in fields.items())
     raise BadInput(
         f"{a.score} of {a.model} and {b.score} of {b.model} cannot be ranked, they were measured "

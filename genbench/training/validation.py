@@ -113,9 +113,9 @@ class Measuring:
         if wish.title not in found or wish.lower_is_better is None:
             return None
         value, file = found[wish.title], self.run.folder / checkpoints.BEST / "best.json"
-        rule = f"best {wish.title} in training, measured every {self.every} images"
+        rule = checkpoints.best_rule(wish.title, self.every)
         before = atomic.read_json(file) if file.is_file() else None
-        if before is not None and before["rule"] == rule:
+        if before is not None and checkpoints.as_code(before["rule"]) == rule:
             gain = before["value"] - value if wish.lower_is_better else value - before["value"]
             if gain <= 0:
                 return None

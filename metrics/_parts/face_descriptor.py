@@ -22,6 +22,7 @@ from torch.nn import functional
 from genbench.errors import BadInput, WrongWeights
 from genbench.interfaces import Json
 from genbench.runtime.devices import full_float32
+from genbench.runtime.tensor_digest import digest
 from genbench.runtime.weights import WeightsFile
 
 from .dlib_file import Layer, read_layers
@@ -30,7 +31,20 @@ from .dlib_package import DESCRIPTOR, SIDE, path_of
 SCALE = 256.0  # what dlib divides by, after it took the mean of the channel away
 FILTERS = (32, 32, 32, 64, 64, 64, 64, 128, 128, 128, 256, 256, 256, 256)  # of each block
 HALVING = (3, 7, 10, 13)  # the blocks that halve the side
+# `digest_of` the published file
+DIGEST = "19c913a4d1a4ddd76cb9a4da7fb45ffc8bd1f6be0a1fde07d6e6b246cc703a82"
 Kind: TypeAlias = tuple[str, tuple[float, ...]]
+
+
+def digest_of(layers: Sequence[Layer]) -> str:
+    """Digest of everything that the network computes with."""
+    mean = torch.tensor(layers[0].numbers[:3])
+    weights = (
+        (f"{place}.{i}", tensor)
+        for place, layer in enumerate(layers)
+        for i, tensor in enumerate(layer.weights)
+    )
+    return digest([("mean", mean), *weights])
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,7 @@ class DlibDescriptor:
     """The published network: where it is, and what a protocol must say about it."""
 
     file: WeightsFile = DESCRIPTOR
+    digest: str = DIGEST  # of what the network computes with; a test holds it to the file
 
     def load(self, device: torch.device, weights_dir: Path | None = None) -> FaceNetwork:
         """The network on *device*.
@@ -56,8 +71,7 @@ class DlibDescriptor:
         return {
             "name": "dlib_face",
             "layer": "128",
-            "weights": self.file.names[0],
-            "sha256": self.file.sha256,
+            "digest": self.digest,
             "normalisation": "channel-mean-256",
             "jitter": 0,
         }

@@ -75,7 +75,7 @@ def test_original_size_is_cropped_step_by_step_as_pioneer_does(
         expected = expected.resize((resolution, resolution), Image.Resampling.BILINEAR)
 
     assert np.array_equal(data.train.images[0].transpose(1, 2, 0), np.asarray(expected))
-    assert data.recipe.crop == "short side to 128, centre square 128"
+    assert data.recipe.crop == "short-side-centre-128"
     assert data.recipe.flip
 
 
@@ -96,7 +96,7 @@ def test_half_size_has_a_square_of_64(half_size: Callable[..., Path], cache: Pat
     picture = Image.open(io.BytesIO(jpeg(1, 89, 109)))
     expected = np.asarray(picture.resize((64, 78), Image.Resampling.BILINEAR))[7:71]
     assert np.array_equal(data.train.images[0].transpose(1, 2, 0), expected)
-    assert data.recipe.crop == "short side to 64, centre square 64"
+    assert data.recipe.crop == "short-side-centre-64"
 
 
 def test_resolution_above_the_square_is_refused(
@@ -127,7 +127,7 @@ def test_subset_is_cut_nine_to_one_by_number(half_size: Callable[..., Path], cac
     assert (len(data.train), len(data.test)) == (27, 3)
     last = np.asarray(celeba.face(Image.open(io.BytesIO(jpeg(30, 89, 109))), 64))
     assert np.array_equal(data.test.images[2].transpose(1, 2, 0), last)
-    assert data.recipe.split == "by number, first 9 in 10 train, rest test"
+    assert data.recipe.split == "first-9-in-10"
 
 
 def test_official_numbers_split_without_a_list(half_size: Callable[..., Path], cache: Path) -> None:
@@ -142,7 +142,7 @@ def test_official_numbers_split_without_a_list(half_size: Callable[..., Path], c
 
     assert [im.transpose(1, 2, 0).tobytes() for im in data.train.images] == faces([1, 162_770])
     assert [im.transpose(1, 2, 0).tobytes() for im in data.test.images] == faces([182_638, 202_599])
-    assert data.recipe.split == "official partition, validation left out"
+    assert data.recipe.split == "official-without-validation"
 
 
 def test_partition_list_decides(torchvision_layout: Path, cache: Path) -> None:
@@ -151,7 +151,7 @@ def test_partition_list_decides(torchvision_layout: Path, cache: Path) -> None:
     data = open_dataset("celeba", 32, data_dir=torchvision_layout, cache_dir=cache)
 
     assert (len(data.train), len(data.test)) == (10, 10)
-    assert data.recipe.split == "official partition, validation left out"
+    assert data.recipe.split == "official-without-validation"
 
 
 def test_partition_list_and_official_numbers_agree(

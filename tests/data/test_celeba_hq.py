@@ -70,8 +70,8 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("option", "train", "rule"),
     [
-        ("", 54, "by number, first 9 in 10 train (27 000 of 30 000), rest test"),
-        ("split=introvae", 58, "by number, first 29 in 30 train (29 000 of 30 000), rest test"),
+        ("", 54, "first-27000-of-30000"),
+        ("split=introvae", 58, "first-29000-of-30000"),
     ],
 )
 def test_split_is_that_of_the_paper(

@@ -94,7 +94,7 @@ def test_extra_images_train_where_ali_wants_them(folder: Path, cache: Path) -> N
 
     assert (len(data.train), len(data.test)) == (7, 13)
     assert data.name == "svhn:split=extra"
-    assert data.recipe.split == "extra part trains, official training part is test"
+    assert data.recipe.split == "official-train-is-test"
 
 
 @pytest.mark.parametrize("packed", [False, True])

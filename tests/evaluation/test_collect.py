@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import pytest
@@ -62,14 +64,16 @@ class Adding:
 class Network:
     """Counts how often it is asked."""
 
-    name, sha256, layers, calls = "net", "f" * 64, ("a", "b"), 0
+    name, layers, calls = "net", ("a", "b"), 0
+    files: Mapping[str, str] = MappingProxyType({})
+    digest = "f" * 64
 
     def __call__(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         self.calls += 1
         return {layer: images.flatten(1).float() * (1 + i) for i, layer in enumerate(layers)}
 
-    def describe(self) -> dict[str, str]:
-        return {"name": self.name, "sha256": self.sha256}
+    def describe(self, layer: str) -> dict[str, str]:
+        return {"name": self.name, "digest": self.digest}
 
 
 WHITE = torch.full((10, 3, 4, 4), 255, dtype=torch.uint8)
@@ -172,7 +176,7 @@ def test_the_cache_knows_content_and_network(tmp_path: Path) -> None:
     cache = Cache(tmp_path, {"fingerprint": "a", "n": 10})
     other_data = Cache(tmp_path, {"fingerprint": "b", "n": 10})
     other = Network()
-    other.sha256 = "0" * 64
+    other.digest = "0" * 64
     cache.save(real(Sum("a")), Network(), {"x": torch.arange(3)})
 
     found = cache.load(real(Sum("a")), Network())

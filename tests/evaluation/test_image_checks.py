@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -106,12 +108,13 @@ class Waits(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
 
 
 class Network:
-    name, sha256, layers = "inception", "0" * 64, ("2048", "logits_unbiased")
+    name, layers = "inception", ("2048", "logits_unbiased")
+    files: Mapping[str, str] = MappingProxyType({})
 
     def __call__(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         return dict.fromkeys(layers, images.float().mean((2, 3)))
 
-    def describe(self) -> dict[str, str]:
+    def describe(self, layer: str) -> dict[str, str]:
         return {"name": self.name}
 
 

@@ -13,7 +13,6 @@ import genbench
 from genbench.data import Dataset, open_dataset
 from genbench.errors import BadSetting
 from genbench.images import to_bytes, to_bytes_truncated, to_floats
-from genbench.results.protocol import QUANTISED, TRUNCATED
 
 SMALL: dict[str, Any] = {"images": 40, "pairs": 20, "repeats": 1}
 
@@ -86,8 +85,8 @@ def test_the_rule_moves_the_number_and_is_another_recipe(data: Dataset) -> None:
     assert rounded.value == 0
     assert cut.value > 0.3  # of the levels that fell short, most are back
     assert rounded.protocol_id != cut.protocol_id
-    assert json.loads(rounded.protocol)["quantise"] == QUANTISED
-    assert json.loads(cut.protocol)["quantise"] == TRUNCATED
+    assert json.loads(rounded.protocol)["quantise"] == "round"
+    assert json.loads(cut.protocol)["quantise"] == "truncate"
 
 
 def test_the_floor_is_written_by_the_same_rule(data: Dataset) -> None:

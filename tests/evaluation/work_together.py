@@ -34,15 +34,15 @@ class Fake:
     """A feature network of eight means; the same for any batch."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.sha256 = name, "0" * 64
+        self.name, self.files = name, {"made-up.pth": "0" * 64}
         self.layers = ("2048", "logits_unbiased", "all", "all-256")
 
     def __call__(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         small = torch.nn.functional.avg_pool2d(images.float(), 8).flatten(1)[:, :8]
         return dict.fromkeys(layers, small / 8)
 
-    def describe(self) -> dict[str, str]:
-        return {"name": self.name, "sha256": self.sha256}
+    def describe(self, layer: str) -> dict[str, str]:
+        return {"name": self.name, "digest": "0" * 64}
 
 
 class Model:

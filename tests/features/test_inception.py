@@ -167,17 +167,47 @@ def test_better_weights_are_preferred(random_weights: Path) -> None:
 
     network = inception.load(weights_dir=random_weights.parent, device=CPU, files=(absent, file))
 
-    assert network.sha256 == file.sha256
+    assert network.files == {file.names[0]: file.sha256}
 
 
 def test_recipe_names_the_weights_and_no_place_on_this_machine(
     network: inception.Inception, random_weights: Path
 ) -> None:
-    recipe = network.describe()
+    assert network.files == {"random.pth": atomic.sha256(random_weights)}
+    assert str(random_weights.parent) not in str(network.describe("768"))
 
-    assert recipe["sha256"] == atomic.sha256(random_weights)
-    assert recipe["weights"] == "random.pth"
-    assert str(random_weights.parent) not in str(recipe)
+
+def test_a_layer_is_known_by_the_numbers_before_it(random_weights: Path, tmp_path: Path) -> None:
+    """A part of the checkpoint is the same network as far as it goes, whatever its file."""
+    whole = torch.load(random_weights, weights_only=True)
+    behind, before = "Mixed_7a.branch3x3_1.conv.weight", "Mixed_5b.branch1x1.bn.running_mean"
+
+    def digests(weights: dict[str, Tensor]) -> dict[str, str]:
+        found = inception.Inception(weights, file_of(random_weights), CPU)
+        return {layer: found.describe(layer)["digest"] for layer in found.layers}
+
+    def changed(name: str) -> dict[str, Tensor]:
+        tensor = whole[name].clone()
+        tensor.flatten()[0] += 1
+        return whole | {name: tensor}
+
+    known = digests(whole)
+    cut = {name: each for name, each in whole.items() if not name.startswith(("Mixed_7", "fc"))}
+    deep, early = digests(changed(behind)), digests(changed(before))
+
+    assert len(set(known.values())) == 5
+    assert digests(cut) == {layer: known[layer] for layer in ("64", "192", "768")}
+    assert {at for at in known if deep[at] != known[at]} == {"2048", "logits_unbiased"}
+    assert {at for at in known if early[at] == known[at]} == {"64", "192"}
+
+
+def test_a_file_of_half_precision_is_known_by_its_numbers(random_weights: Path) -> None:
+    halved = {k: v.half() for k, v in torch.load(random_weights, weights_only=True).items()}
+    widened = {name: tensor.float() for name, tensor in halved.items()}
+
+    a, b = (inception.Inception(each, file_of(random_weights), CPU) for each in (halved, widened))
+
+    assert a.digests == b.digests
 
 
 def test_unknown_network_gets_the_nearest_name() -> None:

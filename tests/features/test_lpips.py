@@ -224,13 +224,33 @@ def test_large_images_are_averaged_down(case: Case, monkeypatch: pytest.MonkeyPa
 
 
 def test_recipe_names_both_files_and_no_place_on_this_machine(case: Case) -> None:
-    recipe = case.ours.describe()
+    assert case.ours.files == {
+        name: atomic.sha256(case.folder / name) for name in ("backbone.safetensors", "heads.pth")
+    }
+    assert not any(str(case.folder) in str(case.ours.describe(at)) for at in case.ours.layers)
 
-    assert recipe["sha256 of weights"] == atomic.sha256(case.folder / "backbone.safetensors")
-    assert recipe["sha256 of heads"] == atomic.sha256(case.folder / "heads.pth")
-    assert (recipe["weights"], recipe["heads"]) == ("backbone.safetensors", "heads.pth")
-    assert recipe["sha256"] == case.ours.sha256
-    assert str(case.folder) not in str(recipe)
+
+def test_a_layer_is_known_by_the_numbers_it_depends_on(case: Case) -> None:
+    """The backbone up to it and its own head; a classifier besides is no matter."""
+    weights = load_file(case.folder / "backbone.safetensors")
+    heads = torch.load(case.folder / "heads.pth", weights_only=True)
+    deepest = max((n for n in weights if n.endswith("weight")), key=lambda n: int(n.split(".")[1]))
+    last = f"lin{len(case.plan.chains) - 1}.model.1.weight"
+
+    def digests(weights: dict[str, Tensor], heads: dict[str, Tensor]) -> dict[str, str]:
+        found = Lpips(case.plan, weights, heads, case.plan.backbones[0], CPU)
+        return {layer: found.describe(layer)["digest"] for layer in found.layers}
+
+    known = digests(weights, heads)
+    deep = digests(weights | {deepest: weights[deepest] + 1}, heads)
+    head = digests(weights, heads | {last: heads[last] + 1})
+    below = [str(i + 1) for i in range(len(case.plan.chains) - 1)]
+
+    assert digests(weights | {"classifier.6.bias": torch.zeros(1000)}, heads) == known
+    assert known["all"] == known["all-256"]
+    for other in (deep, head):
+        assert [other[at] for at in below] == [known[at] for at in below]
+        assert not {other["all"], other[str(len(below) + 1)]} & set(known.values())
 
 
 def test_files_of_torchvision_are_taken_as_they_are(case: Case, tmp_path: Path) -> None:
@@ -244,7 +264,8 @@ def test_files_of_torchvision_are_taken_as_they_are(case: Case, tmp_path: Path) 
     network = _lpips.load(plan, tmp_path, CPU, download=False)
 
     assert torch.equal(network(noise(1), ("all",))["all"], case.ours(noise(1), ("all",))["all"])
-    assert network.sha256 != case.ours.sha256
+    assert network.files != case.ours.files
+    assert network.describe("all") == case.ours.describe("all")
 
 
 def test_heads_below_zero_are_refused(case: Case) -> None:

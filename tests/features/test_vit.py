@@ -263,13 +263,23 @@ def test_images_are_resized_by_the_clean_rule(folder: Path) -> None:
     torch.testing.assert_close(small, large, rtol=1e-4, atol=1e-4)
 
 
-def test_recipe_names_the_file_and_its_sha256(folder: Path) -> None:
-    recipe = features.load("dinov2", weights_dir=folder, device=CPU).describe()
+def test_a_network_is_known_by_its_numbers_and_its_file_by_its_sha256(
+    folder: Path, tmp_path: Path
+) -> None:
+    network = features.load("dinov2", weights_dir=folder, device=CPU)
+    recipe = network.describe("cls")
+    name = "dinov2_vitb14_pretrain.pth"
 
-    assert recipe["weights"] == "dinov2_vitb14_pretrain.pth"
-    assert recipe["sha256"] == atomic.sha256(folder / "dinov2_vitb14_pretrain.pth")
-    assert recipe["architecture"] == "width 128, depth 2, patches of 14"
-    assert str(folder) not in str(recipe)
+    def digest(change: dict[str, Tensor]) -> str:
+        torch.save(torch.load(folder / name, weights_only=True) | change, tmp_path / name)
+        found = features.load("dinov2", weights_dir=tmp_path, device=CPU)
+        assert found.files == {name: atomic.sha256(tmp_path / name)}
+        return str(found.describe("cls")["digest"])
+
+    assert network.files == {name: atomic.sha256(folder / name)}
+    assert (recipe["width"], recipe["depth"], recipe["patch"]) == (128, 2, 14)
+    assert digest({"mask_token": torch.ones(1, 128)}) == recipe["digest"]  # nobody reads it
+    assert digest({"norm.bias": torch.full((128,), 0.5)}) != recipe["digest"]
 
 
 @pytest.mark.parametrize(
@@ -347,7 +357,7 @@ def test_a_model_is_measured_with_the_weights_that_are_given(
 
     assert row.score == "fd_clip"
     assert row.value > 0
-    assert atomic.sha256(folder / "clip_vit_b_32_openai.safetensors") in row.protocol
+    assert atomic.sha256(folder / "clip_vit_b_32_openai.safetensors") in str(row.provenance)
     assert without.reason.startswith("clip has no weights of its own; put one of clip_vit_b_32")
 
 

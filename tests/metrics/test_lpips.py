@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import pytest
 import torch
@@ -35,13 +37,14 @@ def input_(metric: Metric) -> Input:
 class Pixels:
     """An `Extractor` whose features are the pixels, so that distances are known."""
 
-    name, sha256 = "pixels", "f" * 64
+    name = "pixels"
+    files: Mapping[str, str] = MappingProxyType({})
     layers: tuple[str, ...] = ("all",)
 
     def __call__(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         return {layer: images.flatten(1).float() for layer in layers}
 
-    def describe(self) -> dict[str, Json]:
+    def describe(self, layer: str) -> dict[str, Json]:
         return {"name": self.name}
 
 

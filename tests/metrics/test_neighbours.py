@@ -301,7 +301,7 @@ def test_a_model_that_knows_its_training_images_has_a_gap(data: Dataset) -> None
     assert abs(honest.value) < 3 * honest.spread
     assert value["neighbours_reconstructions"] > 0
     protocol = frame[frame.score == "reconstruction_gap"].protocol.iloc[0]
-    assert '"training pairs":"train"' in protocol
+    assert '"training-pairs":"train"' in protocol
 
 
 def test_a_model_that_cannot_encode_has_no_gap_and_says_why(data: Dataset) -> None:

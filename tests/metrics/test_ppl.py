@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -66,7 +68,8 @@ class Linear:
 class Mean:
     """An `Extractor` in whose space distances are mean squared differences of pixels."""
 
-    name, sha256 = "mean", "f" * 64
+    name = "mean"
+    files: Mapping[str, str] = MappingProxyType({})
     layers: tuple[str, ...] = ("all-256",)
 
     def __init__(self, quantise: bool = False) -> None:
@@ -77,7 +80,7 @@ class Mean:
             images = to_floats(to_bytes(images))
         return {layer: images.flatten(1) / PIXELS**0.5 for layer in layers}
 
-    def describe(self) -> dict[str, Json]:
+    def describe(self, layer: str) -> dict[str, Json]:
         return {"name": self.name}
 
 

@@ -10,7 +10,7 @@ PROTOCOL = Protocol(
     metric="fid:768",
     version=1,
     parameters={"k": 3},
-    looks={"real": {"view": "real", "network": {"sha256": "ab"}}},
+    inputs={"real": {"network": {"digest": "ab"}}},
     images={"real": 10, "samples": 10},
     splits={"real": "train"},
     dataset="celeba",
@@ -28,7 +28,7 @@ def test_the_id_is_a_function_of_content_not_of_order() -> None:
 
 def test_the_id_is_fixed() -> None:
     """Golden, computed once: if it changes, every stored number changes columns."""
-    assert PROTOCOL.id == "7f88bf84c8a6"
+    assert PROTOCOL.id == "7656df048d9f"
 
 
 def test_a_protocol_survives_its_canonical_form() -> None:
@@ -50,12 +50,10 @@ def test_every_field_changes_the_id() -> None:
 
 
 def test_differences_name_the_fields_that_differ() -> None:
-    other = dataclasses.replace(
-        PROTOCOL, images={"real": 10, "samples": 99}, looks={"real": {"view": "real"}}
-    )
+    other = dataclasses.replace(PROTOCOL, images={"real": 10, "samples": 99}, inputs={"real": {}})
 
     assert differences(PROTOCOL, other) == {
         "images.samples": (10, 99),
-        "looks.real.network.sha256": ("ab", None),
+        "inputs.real.network.digest": ("ab", None),
     }
     assert differences(PROTOCOL, PROTOCOL) == {}

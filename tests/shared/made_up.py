@@ -14,15 +14,15 @@ RECIPE = Protocol(
     metric="fid",
     version=1,
     parameters={},
-    looks={
-        "real": {"view": "real", "network": {"name": "inception", "sha256": "67" * 32}},
-        "fake": {"view": "samples", "network": {"name": "inception", "sha256": "67" * 32}},
+    inputs={
+        "real": {"network": {"name": "inception", "digest": "67" * 32}},
+        "samples": {"network": {"name": "inception", "digest": "67" * 32}},
     },
     images={"real": 10_000, "samples": 10_000},
     splits={"real": "train"},
     dataset="faces",
     fingerprint="ab" * 32,
-    recipe={"resize": "PIL bilinear"},
+    recipe={"resize": "pil-bilinear-antialias"},
     resolution=64,
     repeats=5,
 )

@@ -27,7 +27,7 @@ from genbench.tables.select import best, choose
 from genbench.tables.table import build
 
 PAIRS = dataclasses.replace(
-    RECIPE, metric="rmse", looks={}, images={"pairs": 200}, splits={"pairs": "test"}, repeats=1
+    RECIPE, metric="rmse", inputs={}, images={"pairs": 200}, splits={"pairs": "test"}, repeats=1
 )
 RNG = np.random.default_rng(0)
 IMAGES = RNG.normal(50, 10, 200)  # how hard each image is, for every model

@@ -62,7 +62,7 @@ def test_a_footnote_tells_the_recipe_in_words() -> None:
 
     for words in (
         "10000 real (train), 10000 samples",
-        "network inception, sha256 676767676767",
+        "network inception, digest 676767676767",
         "images: resize PIL bilinear",
         "5 sets of samples",
         "fingerprint abababababab",
@@ -71,7 +71,7 @@ def test_a_footnote_tells_the_recipe_in_words() -> None:
     ):
         assert words in note.text
     assert "67" * 32 not in note.text
-    assert ("looks.fake.network.sha256", "67" * 32) in note.fields
+    assert ("inputs.samples.network.digest", "67" * 32) in note.fields
 
 
 def test_what_all_protocols_share_is_said_once() -> None:

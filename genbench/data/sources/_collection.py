@@ -17,9 +17,9 @@ from genbench.errors import BadInput
 from genbench.interfaces import Chunk, Json, Recipe
 
 RECIPE = Recipe(
-    crop="centre square of the short side",
+    crop="centre-square",
     resize=decode.RESIZE,
-    split="sha256 of the name, 1 in 10 is test",
+    split="name-sha256-1-in-10",
     channels=decode.CHANNELS,
 )
 LABELS = "dataset.json"  # as StyleGAN's tools write it

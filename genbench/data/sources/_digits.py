@@ -19,10 +19,10 @@ from genbench.runtime import atomic
 
 SIDE, BORDER = 28, 2  # pixels; the border makes 32
 RECIPE = Recipe(
-    crop="28x28 as it is; below and above, 2 px of black around it make 32x32",
-    resize=f"none at 28 and 32, else {decode.RESIZE}",
+    crop="pad-28-to-32",
+    resize=f"none-at-28-32-else-{decode.RESIZE}",
     split="official",
-    channels="grey repeated to RGB",
+    channels="grey-to-rgb",
 )
 PARTS = ("train", "t10k")
 

@@ -27,9 +27,7 @@ class Part:
 
 def recipe(split: str) -> Recipe:
     """32x32 as it is. Never mirrored: CIFAR's published recipe is not, and digits cannot be."""
-    return Recipe(
-        crop="none, 32x32 as it is", resize=f"none at 32, else {decode.RESIZE}", split=split
-    )
+    return Recipe(crop="none-32", resize=f"none-at-32-else-{decode.RESIZE}", split=split)
 
 
 class InMemory:

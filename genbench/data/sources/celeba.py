@@ -35,8 +35,8 @@ ORIGIN = Origin(
 )
 
 LAST_TRAIN, FIRST_TEST = 162770, 182638  # numbers of files; between them is validation
-OFFICIAL = "official partition, validation left out"
-BY_NUMBER = "by number, first 9 in 10 train, rest test"
+OFFICIAL = "official-without-validation"
+BY_NUMBER = "first-9-in-10"
 
 
 class CelebA:
@@ -53,7 +53,7 @@ class CelebA:
         self._side = 2 ** (min(self._size).bit_length() - 1)
         self._names, self._test, split = _split(files, lists / PARTITION)
         self.recipe = Recipe(
-            crop=f"short side to {self._side}, centre square {self._side}",
+            crop=f"short-side-centre-{self._side}",
             resize=decode.RESIZE,
             split=split,
             flip=True,

@@ -45,12 +45,12 @@ ORIGIN = Origin(
         "split=celeba": "by the official partition of CelebA; 27 176 and 2 824 as published",
     },
 )
-RESIZE = "none at a stored level, else means of squares of the next larger one"
+RESIZE = "stored-level-else-mean-of-next"
 SHARES = {"pioneer": (9, 10), "introvae": (29, 30)}  # of the images, that train
 RULES = {
-    "pioneer": "by number, first 9 in 10 train (27 000 of 30 000), rest test",
-    "introvae": "by number, first 29 in 30 train (29 000 of 30 000), rest test",
-    "celeba": "by number in CelebA, official test part is test, all others train",
+    "pioneer": "first-27000-of-30000",
+    "introvae": "first-29000-of-30000",
+    "celeba": "celeba-official",
 }
 FIRST_TEST = 182638  # the number of CelebA's first official test image
 LEVEL = re.compile(r"(?:^|[/_-])(?:data)?(\d{1,4})x\1(?:$|[/_-])")  # of a folder: data256x256
@@ -79,7 +79,7 @@ class CelebAHQ:
         self._levels = _levels(files)
         self._test = _held_out(split, self._levels[0].names, lists)
         self.recipe = Recipe(
-            crop="none, square as it is",
+            crop="square-as-it-is",
             resize=RESIZE,
             split=RULES[split],
             flip=True,

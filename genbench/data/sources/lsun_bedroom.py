@@ -64,9 +64,9 @@ class Bedrooms:
         self.streamed = streamed
         self._parts = [Lmdb(file) for file in files]
         self.recipe = Recipe(
-            crop="centre square of the short side",
+            crop="centre-square",
             resize=decode.RESIZE,
-            split="official: training part, validation part is test",
+            split="official-validation-is-test",
             flip=True,
             channels=decode.CHANNELS,
         )

@@ -39,7 +39,7 @@ ORIGIN = Origin(
     },
 )
 FILES = {"official": ("train", "test"), "extra": ("extra", "train")}
-RULES = {"official": "official", "extra": "extra part trains, official training part is test"}
+RULES = {"official": "official", "extra": "official-train-is-test"}
 
 
 def open_svhn(argument: str | None, data_dir: Path | None) -> ImageSource:

@@ -45,9 +45,7 @@ class ToyFaces:
     """The first rows of the stream `SEED`; see `genbench.interfaces.ImageSource`."""
 
     licence = ORIGIN.licence
-    recipe = Recipe(
-        crop="none, drawn at the resolution", resize="none", split="last sixth is test", flip=True
-    )
+    recipe = Recipe(crop="drawn", resize="none", split="last-sixth", flip=True)
 
     def __init__(self, name: str, rows: int) -> None:
         """Take the name for tables and the number of faces, 6 or more, so that one is held out."""
