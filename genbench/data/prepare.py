@@ -66,7 +66,9 @@ def prepare(source: ImageSource, resolution: int, on_bad: str, folder: Path) -> 
         "images": {split: len(mine) for split, mine in kept.items()},
         "left_out": bad,
         "attributes": names,
-        "files": {file.name: file.stat().st_size for file in sorted(folder.iterdir())},
+        # Not dataset.json: whoever was killed just before the end has left one, which will be
+        # written anew.
+        "files": {file.name: file.stat().st_size for file in sorted(folder.glob("*.np[yz]"))},
     }
     return about | {"fingerprint": fingerprint(about)}
 

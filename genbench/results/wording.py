@@ -136,7 +136,7 @@ def words(field: str, value: Json, beside: Mapping[str, Json]) -> str:
     template, own = _template(field, value)
     if template is None:
         return str(value)
-    known = {**beside, **own}
+    known = {**beside, **own, field: value}
     names = _names(template)
     if not known.keys() >= set(names):
         return str(value)
@@ -151,7 +151,9 @@ def words_at(name: str, value: Json, plain: Mapping[str, Json]) -> str:
     *path, field = name.split(".")
     beside: Json = plain
     for part in path:
-        beside = beside.get(part) or {}
+        beside = beside.get(part)
+        if not isinstance(beside, Mapping):
+            beside = {}  # the other protocol has more here
     return words(field, value, beside)
 
 

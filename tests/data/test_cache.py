@@ -15,6 +15,7 @@ import pytest
 
 from genbench.data import cache, prepare, writer
 from genbench.errors import BadInput
+from genbench.runtime import atomic
 from genbench.runtime.atomic import DiskFull
 
 PROGRAM = Path(__file__).with_name("slow_source.py")
@@ -143,6 +144,25 @@ def test_kill_at_any_moment_leaves_nothing_or_a_whole_entry(tmp_path: Path) -> N
     assert content(cache.stored(Slow(), 8, "skip", root)) == clean
     assert interrupted >= 2
     assert len(entries(root)) == 1, "what the dead left behind is gone"
+
+
+def test_a_kill_just_before_the_end_leaves_what_can_be_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """dataset.json is there, and the folder has not got its name yet."""
+    clean = content(cache.stored(Slow(), 8, "skip", tmp_path / "clean"))
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic, "_take_name", killed)
+        with pytest.raises(KeyboardInterrupt):
+            cache.stored(Slow(), 8, "skip", tmp_path / "cut")
+    (partial,) = (tmp_path / "cut").glob(".*.partial")
+    assert (partial / "dataset.json").is_file()
+
+    assert content(cache.stored(Slow(), 8, "skip", tmp_path / "cut")) == clean
 
 
 def test_two_processes_at_once_do_the_work_once(tmp_path: Path) -> None:
