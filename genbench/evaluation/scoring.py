@@ -128,6 +128,7 @@ def not_measured(name: str, metric: Metric, reason: str, common: Mapping[str, An
 def describe(name: str, metric: Metric, passes: Passes, checkpoint: str = LATEST) -> Protocol:
     """The protocol of a metric under these passes."""
     streams = [input_.stream for input_ in metric.inputs.values()]
+    quantised = all(STREAMS[each].quantised for each in streams)
     return Protocol(
         metric=name,
         version=metric.version,
@@ -139,9 +140,7 @@ def describe(name: str, metric: Metric, passes: Passes, checkpoint: str = LATEST
         fingerprint=passes.data.fingerprint,
         recipe=passes.data.recipe.describe(),
         resolution=passes.data.resolution,
-        quantise=passes.how.quantise
-        if all(STREAMS[each].quantised for each in streams)
-        else "none",
+        quantise=passes.how.quantise if quantised else "none",
         repeats=passes.how.repeats if _sampled(metric) else 1,
         checkpoint=checkpoint,
         precision="float32-compiled" if passes.how.compile else "float32",
