@@ -188,23 +188,29 @@ def _about(name: str, origin: Origin | None, data_dir: Path | None) -> Iterator[
         yield f"licence: {origin.licence}"
         for option, what in origin.options.items():
             yield f"{option}: {what}"
-    place = _place(name, data_dir)
-    yield place
-    if origin is not None and place.startswith("not found") and origin.address:
+    why_not = _why_not(name, data_dir)
+    yield _where(name, data_dir) if why_not is None else f"not found: {why_not}"
+    if origin is not None and why_not is not None and origin.address:
         yield f"wanted: {'; '.join(origin.files)}"
         yield f"from {origin.address}"
         yield from origin.checksums
 
 
-def _place(name: str, data_dir: Path | None) -> str:
+def _why_not(name: str, data_dir: Path | None) -> str | None:
+    """Why the images cannot be had; None where they can."""
     from genbench.data.dataset import open_source
     from genbench.errors import GenbenchError
-    from genbench.runtime import paths
 
     try:
         open_source(name, data_dir)
     except GenbenchError as error:
-        return f"not found: {error}"
+        return str(error)
+    return None
+
+
+def _where(name: str, data_dir: Path | None) -> str:
+    from genbench.runtime import paths
+
     where = paths.data_dir(data_dir)
     return "found" + (f" in {where}" if where is not None and name != "toyfaces" else "")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,13 +18,26 @@ from genbench.tables.select import spread
 HEADS = ("system", "data", "metric", "published", "measured", "deviation", "verdict")
 
 
+class Kind(enum.StrEnum):
+    """What there is to say of a printed number, before any details."""
+
+    NOT_ATTEMPTED = "not attempted"
+    FAILED = "failed"
+    MEASURED = "measured"
+    ORDER_ONLY = "order only"
+    NO_ERROR_BAR = "neither has an error bar"
+    WITHIN = "within error"
+    OUTSIDE = "outside error"
+
+
 @dataclass(frozen=True)
 class Verdict:
     """A printed number beside ours, and what to make of the two."""
 
     target: Target
     record: Record | None
-    words: str
+    kind: Kind
+    words: str  # the kind, with details
     deviation: float | None = None  # measured - published; None where that means nothing
 
     @property
@@ -47,17 +62,20 @@ def judge(results: Sequence[tuple[Target, Outcome | None]], smoke: str | None) -
 
 def _verdict(target: Target, outcome: Outcome | None, smoke: str | None) -> Verdict:
     if outcome is None or target.metric is None:
-        return Verdict(target, None, f"not attempted: {target.why_not}")
+        return Verdict(target, None, Kind.NOT_ATTEMPTED, f"{Kind.NOT_ATTEMPTED}: {target.why_not}")
     if outcome.not_attempted is not None:
-        return Verdict(target, None, f"not attempted: {outcome.not_attempted}")
+        words = f"{Kind.NOT_ATTEMPTED}: {outcome.not_attempted}"
+        return Verdict(target, None, Kind.NOT_ATTEMPTED, words)
     record = outcome.records.get(target.metric)
     if record is None:
         why = outcome.failed or outcome.failures.get(target.metric, "it was not measured")
-        return Verdict(target, None, f"failed: {why}")
+        return Verdict(target, None, Kind.FAILED, f"{Kind.FAILED}: {why}")
     if smoke is not None:
-        return Verdict(target, record, "measured; a smoke test says nothing of the paper")
+        words = f"{Kind.MEASURED}; a smoke test says nothing of the paper"
+        return Verdict(target, record, Kind.MEASURED, words)
     if target.published.only_orders:
-        return Verdict(target, record, "order only, and nothing else to put in order was measured")
+        words = f"{Kind.ORDER_ONLY}, and nothing else to put in order was measured"
+        return Verdict(target, record, Kind.ORDER_ONLY, words)
     return _compared(target, record)
 
 
@@ -68,15 +86,15 @@ def _compared(target: Target, record: Record) -> Verdict:
     assert record.value is not None
     gap = record.value - printed.value
     if printed.std is None and spread(record) is None:
-        words = "neither has an error bar"
+        kind, words = Kind.NO_ERROR_BAR, Kind.NO_ERROR_BAR.value
     elif abs(gap) <= (printed.std or 0.0) + (spread(record) or 0.0):
-        return Verdict(target, record, "within error", gap)
+        return Verdict(target, record, Kind.WITHIN, Kind.WITHIN, gap)
     else:
         better = (gap < 0) == target.lower_is_better
-        words = f"outside error, {'better' if better else 'worse'}"
+        kind, words = Kind.OUTSIDE, f"{Kind.OUTSIDE}, {'better' if better else 'worse'}"
     if printed.unknown:
         words += f"; protocol gap, the paper leaves open: {', '.join(printed.unknown)}"
-    return Verdict(target, record, words, gap)
+    return Verdict(target, record, kind, words, gap)
 
 
 def _orders(found: Sequence[Verdict]) -> dict[int, str]:
@@ -96,7 +114,7 @@ def _orders(found: Sequence[Verdict]) -> dict[int, str]:
         for i in group:
             mine, printed_place = ours.index(i) + 1, theirs.index(i) + 1
             agrees = "as published" if mine == printed_place else f"published {printed_place}"
-            words[i] = f"order only: place {mine} of {len(group)}, {agrees}"
+            words[i] = f"{Kind.ORDER_ONLY}: place {mine} of {len(group)}, {agrees}"
     return words
 
 
@@ -143,10 +161,7 @@ def _deviation(verdict: Verdict) -> str:
 
 def in_all(verdicts: Sequence[Verdict]) -> str:
     """How many there are of each kind, on one line."""
-    counts: dict[str, int] = {}
-    for verdict in verdicts:
-        kind = verdict.words.partition(":")[0].partition(",")[0].partition(";")[0]
-        counts[kind] = counts.get(kind, 0) + 1
+    counts = Counter(verdict.kind for verdict in verdicts)
     return ", ".join(f"{count} {kind}" for kind, count in counts.items())
 
 
