@@ -24,7 +24,7 @@ from genbench.accumulators.images import AllImages
 from genbench.accumulators.pairs import SQUARED_ERRORS, mean_over_images
 from genbench.errors import NotMeasurable
 from genbench.interfaces import Column, Input, Json, Measured, Metric, Statistic, Stream, Tensors
-from genbench.statistics.bootstrap import interval, means, resampled
+from genbench.statistics.bootstrap import bootstrap, interval, means
 
 from ._parts.face_rows import FaceRows
 from ._parts.gaussian_window import WIDEST, check_sides
@@ -134,7 +134,7 @@ def _ratio(near: Tensor, floor: Tensor, who: str) -> Measured:
     note = COPIES.format(who) if ratio < MUCH_NEARER else None
     if min(len(near), len(floor)) < 2:
         return Measured(ratio, note=note)
-    draws = resampled(near, means, "near") / resampled(floor, means, "unseen")
+    draws = bootstrap(near, means, "near") / bootstrap(floor, means, "unseen")
     over = "bootstrap standard error over images of both sides"
     return Measured(ratio, float(draws.std()), over, note=note, interval=interval(draws))
 
@@ -187,7 +187,7 @@ def gap(trained: Tensor, unseen: Tensor) -> Measured:
     note = None
     if difference > SURE * error:
         note = "training images are reconstructed better than unseen ones: some are memorised"
-    draws = resampled(unseen, means, "unseen") - resampled(trained, means, "trained")
+    draws = bootstrap(unseen, means, "unseen") - bootstrap(trained, means, "trained")
     over = "standard error over images of both sides"
     return Measured(difference, error, over, len(unseen), note, interval(draws))
 

@@ -60,8 +60,8 @@ def render(report: Document) -> str:
 
 def safe(words: str | None) -> str:
     """Words that no spreadsheet takes for a formula: an apostrophe says that they are text."""
-    said = plain(words or "")
-    return f"'{said}" if said.startswith(FORMULA) else said
+    line = plain(words or "")
+    return f"'{line}" if line.startswith(FORMULA) else line
 
 
 def _line(table: Table, row: Row, cell: Cell, column: TableColumn) -> Iterator[str]:

@@ -27,8 +27,8 @@ FORMAT = 1  # raised when a reader of older files would go wrong
 
 def render(report: Document) -> str:
     """One object; "format" says which version of this layout it is."""
-    said = {"format": FORMAT, **dataclasses.asdict(report)}
-    return json.dumps(said, indent=1, allow_nan=False, default=_bytes) + "\n"
+    plain = {"format": FORMAT, **dataclasses.asdict(report)}
+    return json.dumps(plain, indent=1, allow_nan=False, default=_bytes) + "\n"
 
 
 def parse(text: str) -> Document:
@@ -38,16 +38,16 @@ def parse(text: str) -> Document:
         BadInput: it is not such a text.
     """
     try:
-        said = json.loads(text)
-        if said.pop("format") != FORMAT:
+        plain = json.loads(text)
+        if plain.pop("format") != FORMAT:
             raise KeyError("format")
-        tables = [_table(table) for table in said.pop("tables")]
+        tables = [_table(table) for table in plain.pop("tables")]
         figures = [
             Figure(**figure | {"png": base64.b64decode(figure["png"])})
-            for figure in said.pop("figures")
+            for figure in plain.pop("figures")
         ]
-        facts = tuple((name, value) for name, value in said.pop("facts"))
-        return Document(facts=facts, **_tuples(said | {"tables": tables, "figures": figures}))
+        facts = tuple((name, value) for name, value in plain.pop("facts"))
+        return Document(facts=facts, **_tuples(plain | {"tables": tables, "figures": figures}))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInput(
             f"this is no report of genbench in JSON, format {FORMAT} ({error!r}); "
@@ -55,21 +55,22 @@ def parse(text: str) -> Document:
         ) from None
 
 
-def _table(said: dict[str, Any]) -> Table:
-    columns = tuple(TableColumn(**column) for column in said["columns"])
+def _table(plain: dict[str, Any]) -> Table:
+    columns = tuple(TableColumn(**column) for column in plain["columns"])
     rows = tuple(
-        Row(**row | {"cells": tuple(Cell(**cell) for cell in row["cells"])}) for row in said["rows"]
+        Row(**row | {"cells": tuple(Cell(**cell) for cell in row["cells"])})
+        for row in plain["rows"]
     )
     footnotes = tuple(
         Footnote(**_tuples(note | {"fields": [tuple(field) for field in note["fields"]]}))
-        for note in said["footnotes"]
+        for note in plain["footnotes"]
     )
-    return Table(**_tuples(said | {"columns": columns, "rows": rows, "footnotes": footnotes}))
+    return Table(**_tuples(plain | {"columns": columns, "rows": rows, "footnotes": footnotes}))
 
 
-def _tuples(said: dict[str, Any]) -> dict[str, Any]:
+def _tuples(plain: dict[str, Any]) -> dict[str, Any]:
     """Lists as tuples, as the model of a report has them."""
-    return {name: tuple(it) if isinstance(it, list) else it for name, it in said.items()}
+    return {name: tuple(it) if isinstance(it, list) else it for name, it in plain.items()}
 
 
 def _bytes(value: Any) -> str:

@@ -13,10 +13,10 @@ from genbench.errors import BadInput
 from genbench.images import Array, Range, as_images
 from genbench.interfaces import Json, Measured, Pass, State, Tensors
 from genbench.statistics.bootstrap import (
+    bootstrap,
     interval,
     means,
     medians,
-    resampled,
 )
 
 OF_MEDIAN = "bootstrap standard error over images, of the median"
@@ -141,7 +141,7 @@ def median_over_images(
     if n < 2:
         note = "; ".join(filter(None, (note, f"no error bar: it is taken over {n} of images")))
         return Measured(median, n=n, note=note, values=every)
-    draws = resampled(values, medians)
+    draws = bootstrap(values, medians)
     error = float((draws - median).std())
     return Measured(median, error, OF_MEDIAN, n, note, interval(draws), every)
 
@@ -167,6 +167,6 @@ def mean_over_images(
         f"standard error over {rows}",
         n,
         note,
-        interval(resampled(values, means)),
+        interval(bootstrap(values, means)),
         every,
     )

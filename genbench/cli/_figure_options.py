@@ -12,7 +12,7 @@ from genbench.cli._options import device_option, runs_option
 
 if TYPE_CHECKING:
     from genbench.figures.canvas import Drawing
-    from genbench.figures.trained import Trained
+    from genbench.figures.trained_model import TrainedModel
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,10 +62,10 @@ def count_option(name: str, default: int, words: str, least: int = 1) -> Callabl
     )
 
 
-def open_run(run: str, runs_dir: Path, out: Path, device: str, data: str | None) -> Trained:
+def open_run(run: str, runs_dir: Path, out: Path, device: str, data: str | None) -> TrainedModel:
     """The model of a run; a file that could not be written is refused before any work."""
     from genbench.figures.canvas import check_format
-    from genbench.figures.trained import from_run
+    from genbench.figures.trained_model import from_run
     from genbench.runs import find
 
     check_format(out)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from genbench.training.settings import Training
 
 
-def beginning(
+def write_to_begin(
     model: str, asked: Mapping[str, Any], folder: Path, options: Sequence[str], *, name: str | None
 ) -> None:
     """For a run that is to begin: its settings are looked at now, not after hours in a queue.
@@ -33,7 +33,7 @@ def beginning(
     _write(name or free_name(folder, model, engine.values), folder, engine.values, options)
 
 
-def resuming(run: Run, given: Mapping[str, Any], options: Sequence[str]) -> None:
+def write_to_resume(run: Run, given: Mapping[str, Any], options: Sequence[str]) -> None:
     """For a run that is to go on; *given* are settings of training that are new."""
     from genbench.training.resume import engine_of
 

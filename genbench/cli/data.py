@@ -124,7 +124,7 @@ def list_data(data_dir: Path | None) -> None:
       genbench data list
     """
     from genbench import registry
-    from genbench.data.inventory import entries, unfinished
+    from genbench.data.inventory import entries, partial_folders
     from genbench.runtime import paths
 
     for name, plugin in registry.plugins("dataset").items():
@@ -136,7 +136,7 @@ def list_data(data_dir: Path | None) -> None:
     click.echo(f"prepared, in {root}")
     for entry in entries(root):
         click.echo(f"  {entry.title}: {_images(entry)}, {_bytes(entry.size)}, {entry.folder.name}")
-    for folder, size in unfinished(root):
+    for folder, size in partial_folders(root):
         click.echo(f"  {folder.name}: cut short, {_bytes(size)}; preparing it again goes on there")
 
 

@@ -126,11 +126,11 @@ def training_command(
       genbench figure training pioneer --scalars kl_real+kl_fake,l1
     """
     from genbench.figures.canvas import check_format
-    from genbench.figures.training import training
+    from genbench.figures.training_curves import training_curves
     from genbench.runs import find
 
     check_format(out)
-    save(training([find(run, runs_dir) for run in runs], scalars), out, captioned)
+    save(training_curves([find(run, runs_dir) for run in runs], scalars), out, captioned)
 
 
 @click.command("fid")

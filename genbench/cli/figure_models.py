@@ -157,7 +157,7 @@ def attributes_command(
     """
     from genbench.data import read_images
     from genbench.errors import BadSetting
-    from genbench.figures.attributes import Sweep, between, edits, labelled
+    from genbench.figures.attributes import Sweep, between, edits, label_direction
 
     if (have is None) != (lack is None) or bool(wanted) == bool(have):
         raise BadSetting(
@@ -165,7 +165,7 @@ def attributes_command(
         )
     sweep = Sweep(low, high, steps, images, renormalise)
     of = open_run(run, runs_dir, out, device, data)
-    directions = [labelled(of, each, set_size, seed) for each in wanted]
+    directions = [label_direction(of, each, set_size, seed) for each in wanted]
     if have is not None and lack is not None:
         sides = (read_images(folder, of.data.resolution) for folder in (have, lack))
         directions.append(between(of, f"{have.name} − {lack.name}", *sides))

@@ -95,9 +95,9 @@ def _of_models(records: Sequence[Record], names: tuple[str, ...]) -> list[Record
 
 
 def _by_table(records: Sequence[Record]) -> list[list[Record]]:
-    from genbench.tables.select import places
+    from genbench.tables.select import by_table
 
-    return list(places(records).values())
+    return list(by_table(records).values())
 
 
 def _contests(records: Sequence[Record]) -> list[Contest]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from genbench.results.merge import Joined
+    from genbench.results.merge import MergeResult
 
 form_option = click.option(
     "--format",
@@ -96,7 +96,7 @@ def verify(store: Any, version: int | None) -> None:
     click.echo(f"{count} records: every id, every digest and every protocol holds")
 
 
-def _say(joined: Joined, store: Any, source: Path) -> None:
+def _say(joined: MergeResult, store: Any, source: Path) -> None:
     """What came, what was there, and what a reader of the table should know."""
     click.echo(f"{joined.added} records of {source} are new, {joined.known} were here already")
     for note in joined.notes:

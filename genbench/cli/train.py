@@ -181,7 +181,7 @@ def train_command(
         "training": Layer("command line", given),
     }
     if slurm:
-        _slurm.beginning(model, asked, runs_dir, slurm_options, name=name)
+        _slurm.write_to_begin(model, asked, runs_dir, slurm_options, name=name)
         return
     where: dict[str, Any] = {"runs_dir": runs_dir, "start": start, "name": name}
     with _one_voice():
@@ -212,7 +212,7 @@ def _resume(name: str, runs_dir: Path, given: dict[str, Any], script: Sequence[s
     with _one_voice():
         run = runs.find(name, runs_dir)
         if script is not None:
-            _slurm.resuming(run, given, script)
+            _slurm.write_to_resume(run, given, script)
         else:
             _say(*resume(run.folder, given))
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genbench.data import cache
-from genbench.data.stream import Streamed, Streams, recipe, stream
+from genbench.data.stream import LazyImages, Streams, recipe, stream
 from genbench.errors import BadSetting
 from genbench.interfaces import Bytes, ImageSource, Recipe, Source
 from genbench.registry import plugin
@@ -25,7 +25,7 @@ class Split:
     """Rows of one split, in canonical order. They stay on disk until they are taken."""
 
     name: str  # "train" or "test"
-    images: Bytes | Streamed  # (n, 3, r, r) uint8, a read-only memory map or decoded when taken
+    images: Bytes | LazyImages  # (n, 3, r, r) uint8, a read-only memory map or decoded when taken
     attributes: Mapping[str, NDArray[np.generic]]  # name -> (n,); empty where nothing is known
 
     def __len__(self) -> int:
@@ -35,7 +35,7 @@ class Split:
     @property
     def streamed(self) -> bool:
         """Whether images are decoded whenever they are taken."""
-        return isinstance(self.images, Streamed)
+        return isinstance(self.images, LazyImages)
 
     def take(self, index: Tensor | slice) -> Tensor:
         """Some rows as a new tensor on the CPU, (k, 3, r, r) uint8.
@@ -46,7 +46,7 @@ class Split:
         Raises:
             IndexError: a row that the split does not have.
         """
-        if isinstance(self.images, Streamed):
+        if isinstance(self.images, LazyImages):
             wanted = index if isinstance(index, slice) else index.cpu().numpy()
             return torch.from_numpy(self.images[wanted])
         rows = np.asarray(self.images)  # numpy's own type: indexing a memmap gives a memmap

@@ -51,7 +51,7 @@ def entries(root: Path) -> Iterator[Entry]:
         yield Entry(folder, about if isinstance(about, dict) else {})
 
 
-def unfinished(root: Path) -> Iterator[tuple[Path, int]]:
+def partial_folders(root: Path) -> Iterator[tuple[Path, int]]:
     """Folders of work that was cut short, with their bytes."""
     for folder in sorted(root.glob(".*.partial")):
         yield folder, sum(file.stat().st_size for file in folder.iterdir() if file.is_file())

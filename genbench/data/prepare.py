@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genbench.data import schema1
-from genbench.data.writer import SPLITS, Written
+from genbench.data.writer import SPLITS, SplitWriter
 from genbench.errors import BadInput
 from genbench.interfaces import Chunk, ImageSource, Json
 from genbench.runtime import progress
@@ -41,7 +41,7 @@ def prepare(source: ImageSource, resolution: int, on_bad: str, folder: Path) -> 
     _check_counts(source, held_out, ())
     title = f"preparing {source.name} at {resolution}x{resolution}"
     with (
-        Written(folder, resolution, held_out) as written,
+        SplitWriter(folder, resolution, held_out) as written,
         progress.bar(title, len(source), start=written.done) as step,
     ):
         for chunk in decoded(source, resolution, written.done):
@@ -61,7 +61,7 @@ def prepare(source: ImageSource, resolution: int, on_bad: str, folder: Path) -> 
         "recipe": source.recipe.describe(),
         "digests": {
             "pixels": dict(written.digests),
-            "split": interleaving(kept["train"], kept["test"]),
+            "split": interleave_digest(kept["train"], kept["test"]),
         },
         "images": {split: len(mine) for split, mine in kept.items()},
         "left_out": bad,
@@ -116,7 +116,7 @@ def fingerprint(about: Mapping[str, Json], recipe: Json = None) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def interleaving(train: NDArray[np.int64], test: NDArray[np.int64]) -> str:
+def interleave_digest(train: NDArray[np.int64], test: NDArray[np.int64]) -> str:
     """sha256 of the order in which the splits' rows interleave.
 
     It is part of a fingerprint: it is the canonical order of the images that remain.

@@ -31,7 +31,7 @@ class Streams(ImageSource, Protocol):
         """A digest of what tells its images apart without decoding them, equal on all machines."""
 
 
-class Streamed:
+class LazyImages:
     """The images of one split; it is indexed like the array (n, 3, r, r) that it stands for."""
 
     def __init__(self, source: ImageSource, rows: NDArray[np.int64], resolution: int) -> None:
@@ -72,7 +72,7 @@ class Streamed:
         return image
 
 
-def stream(source: Streams, resolution: int, on_bad: str) -> tuple[dict[str, Streamed], str, str]:
+def stream(source: Streams, resolution: int, on_bad: str) -> tuple[dict[str, LazyImages], str, str]:
     """Both splits, the fingerprint, and the one that schema 1 gave the same images.
 
     Raises:
@@ -90,7 +90,7 @@ def stream(source: Streams, resolution: int, on_bad: str) -> tuple[dict[str, Str
         raise BadInput(
             f"{source.name} has {len(rows[fewest])} {fewest} images; each split needs {SMALLEST}"
         )
-    splits = {split: Streamed(source, rows[split], resolution) for split in SPLITS}
+    splits = {split: LazyImages(source, rows[split], resolution) for split in SPLITS}
     content = {
         "content": source.content(),
         "pixels": {split: _sampled(splits[split]) for split in SPLITS},
@@ -110,6 +110,6 @@ def recipe(source: ImageSource) -> Recipe:
     return dataclasses.replace(source.recipe, checked=CHECKED)
 
 
-def _sampled(images: Streamed) -> str:
+def _sampled(images: LazyImages) -> str:
     places = np.unique(np.linspace(0, len(images) - 1, SAMPLE).astype(np.int64))
     return hashlib.sha256(images[places].tobytes()).hexdigest()

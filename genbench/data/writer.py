@@ -26,7 +26,7 @@ SPLITS = ("train", "test")
 JOURNAL = "journal.jsonl"
 
 
-class Written:
+class SplitWriter:
     """train.npy and test.npy in a folder, growing chunk by chunk."""
 
     def __init__(self, folder: Path, resolution: int, held_out: NDArray[np.bool_]) -> None:
@@ -44,7 +44,7 @@ class Written:
         for line in lines:
             self._note(line)
 
-    def __enter__(self) -> Written:
+    def __enter__(self) -> SplitWriter:
         """Itself."""
         return self
 

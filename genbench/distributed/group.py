@@ -74,11 +74,11 @@ def everyone(mine: T) -> list[T]:
     """
     if count() == 1:
         return [mine]
-    told = _tell((mine, None))
-    for other, (_, end) in enumerate(told):
+    answers = _tell((mine, None))
+    for other, (_, end) in enumerate(answers):
         if end is not None and other != rank():
             raise OthersEnd(end)
-    return [said for said, _ in told]
+    return [answer for answer, _ in answers]
 
 
 @contextlib.contextmanager
@@ -93,10 +93,10 @@ def agreed() -> Iterator[None]:
         yield
     except GenbenchError as failure:
         error = failure
-    told = everyone(None if error is None else str(error))
+    answers = everyone(None if error is None else str(error))
     if error is not None:
         raise error
-    for text in told:
+    for text in answers:
         if text is not None:
             raise GenbenchError(text)
 
@@ -114,7 +114,7 @@ def together(devices: int, device: torch.device) -> Iterator[torch.device]:
         BadSetting: another number of processes is there, or too few devices.
         GenbenchError: what ended another process.
     """
-    own = launched(devices, device)
+    own = launch(devices, device)
     try:
         yield own
     except OthersEnd as end:
@@ -129,7 +129,7 @@ def together(devices: int, device: torch.device) -> Iterator[torch.device]:
         raise
 
 
-def ended(error: Exception) -> GenbenchError | None:
+def end_of_another(error: Exception) -> GenbenchError | None:
     """For work that meets without `everyone`, as training does: why it failed, if not here.
 
     What failed here is left where the others find it once the connection is closed.
@@ -175,18 +175,18 @@ def _await_others(store: Any, everyone: int) -> None:
 
 
 def _tell(mine: tuple[Any, str | None]) -> list[tuple[Any, str | None]]:
-    told: list[Any] = [None] * count()
+    answers: list[Any] = [None] * count()
     try:
-        dist.all_gather_object(told, mine)
+        dist.all_gather_object(answers, mine)
     except RuntimeError as error:
         raise OthersEnd(DIED) from error
-    return told
+    return answers
 
 
 # --- start ------------------------------------------------------------------------------
 
 
-def launched(
+def launch(
     devices: int, device: torch.device, *, nodes: int | None = None, backend: str = "gloo"
 ) -> torch.device:
     """Join the other processes, or start them; the device that this one is to work on.

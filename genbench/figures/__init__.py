@@ -12,10 +12,10 @@ from genbench.errors import NotEnoughData, NotMeasurable
 from genbench.figures.canvas import Drawing
 from genbench.figures.interpolations import interpolations
 from genbench.figures.samples import reconstructions, samples
-from genbench.figures.trained import Trained
+from genbench.figures.trained_model import TrainedModel
 
 
-def standard(of: Trained) -> Iterator[Drawing]:
+def standard(of: TrainedModel) -> Iterator[Drawing]:
     """What a report shows of every model, as far as this one can."""
     for kind in (samples, reconstructions, interpolations):
         try:

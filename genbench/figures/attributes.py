@@ -20,7 +20,7 @@ from genbench.errors import BadSetting, NotEnoughData, NotMeasurable, UnknownNam
 from genbench.figures.canvas import Drawing, Words
 from genbench.figures.samples import NOT_CHOSEN
 from genbench.figures.sheet import Sheet, Tile, block, draw
-from genbench.figures.trained import Trained
+from genbench.figures.trained_model import TrainedModel
 from genbench.runtime import seeds
 
 SET = 64  # images on each side
@@ -72,7 +72,7 @@ class Sweep:
 
 
 def edits(
-    of: Trained, directions: Sequence[Direction], sweep: Sweep | None = None, seed: int = 0
+    of: TrainedModel, directions: Sequence[Direction], sweep: Sweep | None = None, seed: int = 0
 ) -> Drawing:
     """Test images, and the same moved along each of the directions."""
     how = sweep or Sweep()
@@ -82,7 +82,7 @@ def edits(
     labels: dict[float, str] = {}
     for number, direction in enumerate(directions):
         top = number * (how.images + 0.2)
-        moved = edited(of, codes, direction.delta, how)
+        moved = edit(of, codes, direction.delta, how)
         images = of.decode(moved.flatten(0, 1))
         tiles += block(inputs, 1, top)
         tiles += [
@@ -94,19 +94,19 @@ def edits(
         for i, x in enumerate(how.intensities.tolist())
     }
     sphere = ", brought back to the sphere" if of.sphere and how.renormalise else ""
-    said = (f"{d.name}: {d.words}, |δ| = {float(d.delta.norm()):.3g}." for d in directions)
+    texts = (f"{d.name}: {d.words}, |δ| = {float(d.delta.norm()):.3g}." for d in directions)
     words = Words(
         f"{of.name}: attribute edits",
         f"Left: held-out images, {NOT_CHOSEN}. Right of them: G(E(x) + λδ){sphere}, λ above; δ is "
         "the mean code of images with the attribute minus that of images without it. "
-        f"{' '.join(said)} "
+        f"{' '.join(texts)} "
         f"{of.source(seed)}",
         f"rows of faces changing in {', '.join(d.name for d in directions)} from left to right",
     )
     return draw(Sheet(tiles, labels, {0.0: "input", **heads}), words)
 
 
-def edited(of: Trained, codes: Tensor, delta: Tensor, how: Sweep) -> Tensor:
+def edit(of: TrainedModel, codes: Tensor, delta: Tensor, how: Sweep) -> Tensor:
     """Codes (k, d) moved by every intensity: (k, s, d)."""
     moved = codes[:, None] + how.intensities.to(codes)[:, None] * delta
     return of.at_home(moved, codes) if how.renormalise else moved
@@ -115,7 +115,7 @@ def edited(of: Trained, codes: Tensor, delta: Tensor, how: Sweep) -> Tensor:
 # --- directions -----------------------------------------------------------------------------
 
 
-def labelled(of: Trained, wanted: str, size: int = SET, seed: int = 0) -> Direction:
+def label_direction(of: TrainedModel, wanted: str, size: int = SET, seed: int = 0) -> Direction:
     """The direction of one attribute, or of several joined by "+", by the labels of the data."""
     of.need("attribute edits", "encode", "decode")
     parts = [part.strip() for part in wanted.split("+")]
@@ -125,15 +125,15 @@ def labelled(of: Trained, wanted: str, size: int = SET, seed: int = 0) -> Direct
             f"{of.data.name} has no labels, so nobody knows which of its images have {wanted}; "
             "give two folders of images with --with and --without"
         )
-    deltas, said = [], []
+    deltas, texts = [], []
     for part in parts:
         sides = sides_of(split.attributes, part, size, seed)
         deltas.append(of.codes(sides.have).mean(0) - of.codes(sides.lack).mean(0))
-        said.append(sides.words)
-    return Direction(wanted, torch.stack(deltas).sum(0), " and ".join(said))
+        texts.append(sides.words)
+    return Direction(wanted, torch.stack(deltas).sum(0), " and ".join(texts))
 
 
-def between(of: Trained, name: str, have: Tensor, lack: Tensor) -> Direction:
+def between(of: TrainedModel, name: str, have: Tensor, lack: Tensor) -> Direction:
     """The direction from images without something to images with it, uint8 (n, 3, r, r) each."""
     of.need("attribute edits", "encode", "decode")
     delta = of.encode(have).mean(0) - of.encode(lack).mean(0)

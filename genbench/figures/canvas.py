@@ -118,14 +118,14 @@ def read(source: Path) -> Figure:
     try:
         content = source.read_bytes()
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
-            said = {str(name): str(value) for name, value in image.info.items()}
+            metadata = {str(name): str(value) for name, value in image.info.items()}
     except (OSError, SyntaxError) as error:  # Pillow's word for a broken PNG is SyntaxError
         raise BadInput(f"{source} is not a PNG file: {error}") from error
-    if not {"Title", "Description", "Alt"} <= said.keys():
+    if not {"Title", "Description", "Alt"} <= metadata.keys():
         raise BadInput(
             f"{source} does not say what it shows; make it with: genbench figure ... --out x.png"
         )
-    return Figure(said["Title"], said["Description"], content, said["Alt"])
+    return Figure(metadata["Title"], metadata["Description"], content, metadata["Alt"])
 
 
 # --- making a canvas ----------------------------------------------------------------------
@@ -159,7 +159,7 @@ def text(words: object, most: int = 200) -> str:
     return spelt.replace("$", r"\$")
 
 
-def wrapped(words: str, inches: float, size: float) -> list[str]:
+def wrap(words: str, inches: float, size: float) -> list[str]:
     """*words* broken into lines no wider than *inches* at *size* points, long ones anywhere."""
     lines, line = [], ""
     for word in words.split():
@@ -230,8 +230,8 @@ def _caption(drawing: Drawing, shown: bool) -> Iterator[Any]:
         return
     canvas = drawing.canvas
     width, height = (float(x) for x in canvas.get_size_inches())
-    said = text(f"{drawing.words.title}. {drawing.words.caption}", 4000)
-    lines = wrapped(said, width - 0.1, SMALL)
+    label = text(f"{drawing.words.title}. {drawing.words.caption}", 4000)
+    lines = wrap(label, width - 0.1, SMALL)
     line = 1.3 * SMALL / 72
     # Whole pixels, so that images above the caption keep theirs.
     strip = round((line * len(lines) + 0.12) * drawing.dpi) / drawing.dpi

@@ -14,7 +14,7 @@ from torch import Tensor
 from genbench.errors import NotEnoughData
 from genbench.figures.canvas import Drawing, Words
 from genbench.figures.sheet import Sheet, block, draw
-from genbench.figures.trained import Trained
+from genbench.figures.trained_model import TrainedModel
 from genbench.interfaces import Stores
 from genbench.runtime import seeds
 
@@ -33,7 +33,7 @@ class Principal:
 
 
 def directions(
-    of: Trained, count: int = 4, most: int = CODES, seed: int = 0, *, renormalise: bool = True
+    of: TrainedModel, count: int = 4, most: int = CODES, seed: int = 0, *, renormalise: bool = True
 ) -> Drawing:
     """One row for each direction of most variance; the mean code is in the middle."""
     if of.own and isinstance(of.model, Stores):

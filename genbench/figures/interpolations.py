@@ -14,7 +14,7 @@ from genbench.errors import BadSetting
 from genbench.figures.canvas import Drawing, Words
 from genbench.figures.samples import NOT_CHOSEN
 from genbench.figures.sheet import Sheet, Tile, draw
-from genbench.figures.trained import Trained
+from genbench.figures.trained_model import TrainedModel
 
 STEPS = 8  # along a side of the square
 HEXAGON = (3, 4, 5, 4, 3)  # points in its rows
@@ -33,7 +33,7 @@ INNER = {  # shares of the ways 1-6, 2-5 and 3-4
 NAMES = ("top left", "top right", "bottom left", "bottom right")
 
 
-def interpolations(of: Trained, corners: int = 4, seed: int = 0) -> Drawing:
+def interpolations(of: TrainedModel, corners: int = 4, seed: int = 0) -> Drawing:
     """Decoded latents between the codes of *corners* test images, 4 or 6."""
     if corners not in (4, 6):
         raise BadSetting(f"an interpolation has 4 or 6 corners, got {corners}; change --corners")
@@ -56,14 +56,14 @@ def interpolations(of: Trained, corners: int = 4, seed: int = 0) -> Drawing:
     return draw(Sheet(tiles, {}, labels), words)
 
 
-def square(of: Trained, codes: Tensor, steps: int = STEPS) -> Tensor:
+def square(of: TrainedModel, codes: Tensor, steps: int = STEPS) -> Tensor:
     """Codes (4, d) to (steps, steps, d): down both sides, 1 to 3 and 2 to 4, then across."""
     t = torch.linspace(0, 1, steps)
     left, right = of.between(codes[0], codes[2], t), of.between(codes[1], codes[3], t)
     return torch.stack([of.between(a, b, t) for a, b in zip(left, right, strict=True)])
 
 
-def hexagon(of: Trained, codes: Tensor) -> Tensor:
+def hexagon(of: TrainedModel, codes: Tensor) -> Tensor:
     """Codes (6, d) to (19, d), in reading order: the corners, six midpoints, seven inside."""
     points = torch.empty(19, codes.shape[1], dtype=codes.dtype, device=codes.device)
     points[list(CORNERS)] = codes
@@ -78,11 +78,11 @@ def hexagon(of: Trained, codes: Tensor) -> Tensor:
     return points
 
 
-def _at(of: Trained, a: Tensor, b: Tensor, share: float) -> Tensor:
+def _at(of: TrainedModel, a: Tensor, b: Tensor, share: float) -> Tensor:
     return of.between(a, b, torch.tensor([share]))[0]
 
 
-def _square(of: Trained, inputs: Tensor, codes: Tensor) -> tuple[list[Tile], dict[float, str]]:
+def _square(of: TrainedModel, inputs: Tensor, codes: Tensor) -> tuple[list[Tile], dict[float, str]]:
     images = of.decode(square(of, codes).flatten(0, 1))
     columns = (0.0, (STEPS - 1) / 3, 2 * (STEPS - 1) / 3, STEPS - 1.0)
     tiles = [Tile(image, -1.25, x) for image, x in zip(inputs, columns, strict=True)]
@@ -90,7 +90,9 @@ def _square(of: Trained, inputs: Tensor, codes: Tensor) -> tuple[list[Tile], dic
     return tiles, dict(zip(columns, NAMES, strict=True))
 
 
-def _hexagon(of: Trained, inputs: Tensor, codes: Tensor) -> tuple[list[Tile], dict[float, str]]:
+def _hexagon(
+    of: TrainedModel, inputs: Tensor, codes: Tensor
+) -> tuple[list[Tile], dict[float, str]]:
     images = iter(of.decode(hexagon(of, codes)))
     columns = [i - 2.5 for i in range(6)]
     tiles = [Tile(image, -1.25, x) for image, x in zip(inputs, columns, strict=True)]

@@ -14,11 +14,11 @@ from genbench.figures.scores import Titles, column_of, directed, one_table, prot
 from genbench.results.record import Record
 from genbench.tables.compare import Scale, judge
 from genbench.tables.select import (
-    Chosen,
     Key,
+    Selection,
     Slot,
+    by_table,
     choose,
-    places,
     ties,
 )
 from genbench.tables.table import Row, Table
@@ -60,7 +60,7 @@ def ranks(
     """
     table = one_table(records, titles, *data)
     rows, columns = _chosen(table, models, scores)
-    mine = places(records)[table.dataset, table.resolution, table.fingerprint]
+    mine = by_table(records)[table.dataset, table.resolution, table.fingerprint]
     found = _ranked(table, mine, rows, columns)
     return Drawing(_words(table, found), _drawn(found))
 
@@ -142,7 +142,7 @@ def _ranked(
 
 
 def _tied(
-    chosen: Chosen,
+    chosen: Selection,
     slots: Sequence[Slot],
     differ: Callable[[Slot, Slot], bool] | None,
     i: int,

@@ -11,13 +11,13 @@ from torch import Tensor
 from genbench.errors import BadInput
 from genbench.figures.canvas import Drawing, Words
 from genbench.figures.sheet import Sheet, Tile, block, draw
-from genbench.figures.trained import Trained
+from genbench.figures.trained_model import TrainedModel
 
 COLUMNS = 8
 NOT_CHOSEN = "chosen by the seed, not by hand"
 
 
-def samples(of: Trained, count: int = 32, seed: int = 0) -> Drawing:
+def samples(of: TrainedModel, count: int = 32, seed: int = 0) -> Drawing:
     """A grid of images that the model generates."""
     of.need("samples", "sample")
     images = of.sample(count, seed)
@@ -29,7 +29,7 @@ def samples(of: Trained, count: int = 32, seed: int = 0) -> Drawing:
     return draw(Sheet(block(images, COLUMNS)), words)
 
 
-def reconstructions(of: Trained, count: int = 16, seed: int = 0) -> Drawing:
+def reconstructions(of: TrainedModel, count: int = 16, seed: int = 0) -> Drawing:
     """Bands of test images above what the model makes of them."""
     of.need("reconstructions", "encode", "decode")
     inputs = of.held_out(count, seed)
@@ -61,7 +61,7 @@ class Strip:
     outputs: Tensor
 
 
-def strip(of: Trained, count: int = COLUMNS, seed: int = 0) -> Strip:
+def strip(of: TrainedModel, count: int = COLUMNS, seed: int = 0) -> Strip:
     """One row of `side_by_side`; the model itself is not kept.
 
     Raises:
@@ -105,7 +105,7 @@ def side_by_side(strips: Sequence[Strip], seed: int = 0) -> Drawing:
     return draw(Sheet(tiles, {0.0: "input", **dict(zip(tops, names, strict=True))}), words)
 
 
-def neighbours(of: Trained, count: int = 6, near: int = 5, seed: int = 0) -> Drawing:
+def neighbours(of: TrainedModel, count: int = 6, near: int = 5, seed: int = 0) -> Drawing:
     """Samples on the left; beside each the training images nearest to it.
 
     A model that only copies shows itself here.
@@ -128,7 +128,7 @@ def neighbours(of: Trained, count: int = 6, near: int = 5, seed: int = 0) -> Dra
     return draw(Sheet(tiles, columns=labels), words)
 
 
-def nearest(images: Tensor, of: Trained, near: int) -> tuple[Tensor, Tensor]:
+def nearest(images: Tensor, of: TrainedModel, near: int) -> tuple[Tensor, Tensor]:
     """Distances and rows of the training images nearest in L1, (n, k) twice, nearest first."""
     train, asked = of.data.train, images.to(of.device).flatten(1).float()
     near = min(near, len(train))

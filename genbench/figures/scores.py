@@ -94,11 +94,11 @@ def axis_label(column: TableColumn) -> str:
 
 def protocol_words(table: Table, indices: Sequence[int]) -> str:
     """The recipes of columns, shortly, for a caption; each once."""
-    said: dict[str, list[str]] = {}
+    titles: dict[str, list[str]] = {}
     for index in indices:
         column = table.columns[index]
-        said.setdefault(note_of(table, column).brief, []).append(column.title)
-    return " ".join(f"{', '.join(names)}: {brief}." for brief, names in said.items())
+        titles.setdefault(note_of(table, column).brief, []).append(column.title)
+    return " ".join(f"{', '.join(names)}: {brief}." for brief, names in titles.items())
 
 
 def note_of(table: Table, column: TableColumn) -> Footnote:

@@ -15,7 +15,7 @@ from genbench.figures.canvas import (
     blank,
     text,
     width_of,
-    wrapped,
+    wrap,
 )
 
 SIDE = 96  # pixels an image has, at least
@@ -125,4 +125,4 @@ class _Places:
 
 
 def _lines(label: str) -> list[str]:
-    return wrapped(text(label, 60), LABEL, SMALL) or [""]
+    return wrap(text(label, 60), LABEL, SMALL) or [""]

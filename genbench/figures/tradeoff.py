@@ -86,13 +86,13 @@ def front(points: Sequence[tuple[float, float]], lower: tuple[bool, bool]) -> li
     signs = tuple(1 if each else -1 for each in lower)
     costs = [(signs[0] * x, signs[1] * y) for x, y in points]
 
-    def beaten(i: int) -> bool:
+    def is_dominated(i: int) -> bool:
         return any(
             other[0] <= costs[i][0] and other[1] <= costs[i][1] and other != costs[i]
             for other in costs
         )
 
-    return sorted((i for i in range(len(points)) if not beaten(i)), key=lambda i: points[i])
+    return sorted((i for i in range(len(points)) if not is_dominated(i)), key=lambda i: points[i])
 
 
 def stairs(

@@ -17,11 +17,11 @@ from genbench.errors import (
     NotMeasurable,
     UnknownName,
 )
-from genbench.figures import standard, trained
+from genbench.figures import standard, trained_model
 from genbench.figures.ranks import ranks
 from genbench.figures.samples import Strip, side_by_side, strip
 from genbench.figures.tradeoff import tradeoff
-from genbench.figures.training import training
+from genbench.figures.training_curves import training_curves
 from genbench.interfaces import Column, Report
 from genbench.results.record import Record
 from genbench.runtime import atomic
@@ -123,7 +123,7 @@ def write(report: Document, forms: Mapping[str, Report], out: Path) -> list[Path
 
 def training_figure(names: Sequence[str], runs_dir: Path) -> Figure:
     """What runs have logged, for a report."""
-    return training([runs.find(name, runs_dir) for name in names]).figure()
+    return training_curves([runs.find(name, runs_dir) for name in names]).figure()
 
 
 def _charts(
@@ -151,7 +151,7 @@ def _pictures(
     key = str(run.facts["fingerprint"])
     if key not in opened:
         opened[key] = runs.data_of(run)
-    of = trained.from_run(run, device, opened[key])
+    of = trained_model.from_run(run, device, opened[key])
     with contextlib.suppress(NotMeasurable, NotEnoughData):
         strips.setdefault(of.data.fingerprint, []).append(strip(of))
     return [drawn.figure() for drawn in standard(of)]

@@ -36,9 +36,9 @@ def _blocks(run: Run, records: Sequence[Record], where: Path) -> Iterator[str]:
     yield _fence(_data(run))
     yield "## Settings"
     yield "Every value with the place that it came from."
-    for part, said in run.settings.items():
+    for part, entries in run.settings.items():
         yield f"### Of the {part}"
-        yield _fence(_settings(said))
+        yield _fence(_settings(entries))
     yield "## Environment"
     yield _fence(f"{name}: {value}" for name, value in _of(run, "provenance").items())
     yield from _grids(run, where)
@@ -103,16 +103,16 @@ def _data(run: Run) -> Iterator[str]:
 
 def _licence(run: Run) -> str:
     """As the data set says; of an older run, which does not say it, from the data itself."""
-    if said := run.facts.get("licence"):
-        return str(said)
+    if licence := run.facts.get("licence"):
+        return str(licence)
     try:
         return runs.data_of(run).licence
     except GenbenchError as error:
         return f"not known here, the data cannot be opened: {error}"
 
 
-def _settings(said: Mapping[str, Mapping[str, Json]]) -> Iterator[str]:
-    for name, entry in said.items():
+def _settings(entries: Mapping[str, Mapping[str, Json]]) -> Iterator[str]:
+    for name, entry in entries.items():
         yield f"{name} = {entry['value']}  ({entry['source']})"
 
 

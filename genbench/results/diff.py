@@ -89,7 +89,7 @@ def reasons(before: Record, after: Record) -> list[str]:
     for name, words in CIRCUMSTANCES.items():
         a, b = before.provenance.get(name), after.provenance.get(name)
         if a != b:
-            found.append(f"another {words}: {_said(a)} -> {_said(b)}")
+            found.append(f"another {words}: {_value_text(a)} -> {_value_text(b)}")
     if before.value is None and after.value is not None:
         found.append(f"it could not be measured before: {before.reason}")
     if before.value is not None and after.value is None:
@@ -97,7 +97,7 @@ def reasons(before: Record, after: Record) -> list[str]:
     return found or ["measured again; nothing that is recorded differs"]
 
 
-def _said(value: Json) -> str:
+def _value_text(value: Json) -> str:
     return "not recorded" if value is None else str(value)
 
 

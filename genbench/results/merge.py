@@ -13,7 +13,7 @@ from genbench.results.verify import faults, record_of
 
 
 @dataclass(frozen=True)
-class Joined:
+class MergeResult:
     """What a merge or an import did."""
 
     version: int | None  # None: nothing was new, so nothing was committed
@@ -22,7 +22,7 @@ class Joined:
     notes: tuple[str, ...]  # what a reader of the table should know, a line each
 
 
-def merge(mine: Store, other: Store) -> Joined:
+def merge(mine: Store, other: Store) -> MergeResult:
     """Take over every record of *other* that is not in *mine* yet.
 
     Raises:
@@ -33,7 +33,7 @@ def merge(mine: Store, other: Store) -> Joined:
     return join(mine, sound(other), f"table merge {other.folder}")
 
 
-def join(mine: Store, records: Sequence[Record], command: str) -> Joined:
+def join(mine: Store, records: Sequence[Record], command: str) -> MergeResult:
     """Append those of *records* that are not in *mine*, in one commit.
 
     Raises:
@@ -45,7 +45,7 @@ def join(mine: Store, records: Sequence[Record], command: str) -> Joined:
     notes = [*_measured_again(here, fresh), *_namesakes(here, fresh)]
     version = mine.append(fresh, command) if fresh else None
     known = len({record.id for record in records} & ids)
-    return Joined(version, len(fresh), known, tuple(notes))
+    return MergeResult(version, len(fresh), known, tuple(notes))
 
 
 def sound(store: Store) -> list[Record]:
@@ -87,8 +87,8 @@ def _measured_again(here: Sequence[Record], fresh: Sequence[Record]) -> list[str
     old, new = newest(here), newest(fresh)
     return [
         f"measured again: {new[key].model} {new[key].score} on {new[key].dataset} "
-        f"{new[key].resolution}x{new[key].resolution} is {_said(old[key])} here and "
-        f"{_said(new[key])} there [protocol {new[key].protocol_id or '-'}]; both are kept, "
+        f"{new[key].resolution}x{new[key].resolution} is {_value_text(old[key])} here and "
+        f"{_value_text(new[key])} there [protocol {new[key].protocol_id or '-'}]; both are kept, "
         "tables show the newer one"
         for key in sorted(old.keys() & new.keys())
     ]
@@ -108,5 +108,5 @@ def _namesakes(here: Sequence[Record], fresh: Sequence[Record]) -> list[str]:
     ]
 
 
-def _said(record: Record) -> str:
+def _value_text(record: Record) -> str:
     return "not measured" if record.value is None else f"{record.value:.6g}"

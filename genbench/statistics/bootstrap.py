@@ -50,7 +50,7 @@ def resamples(
         yield values[draw((min(step, draws - done), n))]
 
 
-def resampled(
+def bootstrap(
     values: Tensor, statistic: Callable[[Tensor], Tensor], *names: object, draws: int = RESAMPLES
 ) -> Tensor:
     """A statistic of *draws* sets of n rows, drawn with replacement and always the same.

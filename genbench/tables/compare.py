@@ -23,7 +23,7 @@ from genbench.statistics.significance import (
     separate_means,
 )
 from genbench.tables.footnotes import differs
-from genbench.tables.select import Chosen, Key, Slot
+from genbench.tables.select import Key, Selection, Slot
 
 FEW = 5  # sets of samples below which a t test finds only large differences
 SETS = "sets of samples"
@@ -65,7 +65,7 @@ class Contest:
         return self.a if (self.found.value < 0) == self.scale.lower_is_better else self.b
 
 
-def hold(chosen: Chosen, scales: Iterable[Scale], rows: Sequence[Key]) -> list[Contest]:
+def hold(chosen: Selection, scales: Iterable[Scale], rows: Sequence[Key]) -> list[Contest]:
     """Every pair of *rows* in every score, corrected together.
 
     A pair has a contest for each protocol under which both were measured. Where there is none,
@@ -99,7 +99,7 @@ class Verdicts:
 
 
 def judge(
-    chosen: Chosen, columns: Sequence[tuple[Scale, str | None]], rows: Sequence[Key]
+    chosen: Selection, columns: Sequence[tuple[Scale, str | None]], rows: Sequence[Key]
 ) -> Verdicts:
     """Test all pairs of *rows*, and say which columns, (score, protocol id), that settles.
 
@@ -162,7 +162,7 @@ def _sampled(record: Record) -> bool:
     return "samples" in from_json(str(record.protocol)).images
 
 
-def _contests(chosen: Chosen, scale: Scale, a: Key, b: Key) -> Iterator[Contest]:
+def _contests(chosen: Selection, scale: Scale, a: Key, b: Key) -> Iterator[Contest]:
     mine, theirs = (_numbers(chosen, scale.score, row) for row in (a, b))
     if not mine or not theirs:
         return
@@ -179,7 +179,7 @@ def _contests(chosen: Chosen, scale: Scale, a: Key, b: Key) -> Iterator[Contest]
         yield Contest(scale, a, b, reason="measured in different ways", apart=apart)
 
 
-def _numbers(chosen: Chosen, score: str, row: Key) -> dict[str, Record]:
+def _numbers(chosen: Selection, score: str, row: Key) -> dict[str, Record]:
     return {
         str(name): record
         for (key, of, name), record in chosen.values.items()
@@ -187,5 +187,5 @@ def _numbers(chosen: Chosen, score: str, row: Key) -> dict[str, Record]:
     }
 
 
-def _newest(numbers: Mapping[str, Record], chosen: Chosen) -> Protocol:
+def _newest(numbers: Mapping[str, Record], chosen: Selection) -> Protocol:
     return chosen.protocols[max(numbers, key=lambda name: numbers[name].time)]

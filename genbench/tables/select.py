@@ -14,13 +14,13 @@ from genbench.results.protocol import Protocol, from_json
 from genbench.results.record import Record
 from genbench.tables.footnotes import apart
 
-Place: TypeAlias = tuple[str, int, str]  # (dataset, resolution, fingerprint): a table
+TableKey: TypeAlias = tuple[str, int, str]  # (dataset, resolution, fingerprint): a table
 Key: TypeAlias = tuple[str, str]  # (model, run): a row
 Slot: TypeAlias = tuple[Key, str, str | None]  # (row, score, protocol id): a cell
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Selection:
     """The records of one table, one for each cell."""
 
     values: Mapping[Slot, Record]
@@ -29,7 +29,7 @@ class Chosen:
     anchors: frozenset[Key]  # rows that are yardsticks, not contenders
 
 
-def places(records: Sequence[Record]) -> dict[Place, list[Record]]:
+def by_table(records: Sequence[Record]) -> dict[TableKey, list[Record]]:
     """The records of each table, in their order; what was not measured follows its evaluation.
 
     Raises:
@@ -40,7 +40,7 @@ def places(records: Sequence[Record]) -> dict[Place, list[Record]]:
     for record in filter(measured, records):
         known = seen.setdefault((record.dataset, record.resolution), {})
         known.setdefault(prints[str(record.protocol)], set()).add(record.evaluation)
-    found: dict[Place, list[Record]] = {}
+    found: dict[TableKey, list[Record]] = {}
     for record in records:
         known = seen.get((record.dataset, record.resolution), {"": set()})
         if measured(record):
@@ -52,7 +52,7 @@ def places(records: Sequence[Record]) -> dict[Place, list[Record]]:
     return found
 
 
-def choose(records: Iterable[Record]) -> Chosen:
+def choose(records: Iterable[Record]) -> Selection:
     """One record for each cell: the newest."""
     values: dict[Slot, Record] = {}
     absent: dict[tuple[Key, str], Record] = {}
@@ -65,7 +65,7 @@ def choose(records: Iterable[Record]) -> Chosen:
             values[row, record.score, record.protocol_id] = record
         else:
             absent[row, record.score] = record
-    return Chosen(values, absent, _protocols(values.values()), frozenset(anchors))
+    return Selection(values, absent, _protocols(values.values()), frozenset(anchors))
 
 
 def measured(record: Record) -> bool:

@@ -28,12 +28,12 @@ from genbench.tables.footnotes import (
     words,
 )
 from genbench.tables.select import (
-    Chosen,
     Key,
+    Selection,
     Slot,
     best,
+    by_table,
     choose,
-    places,
     spread,
     why,
 )
@@ -189,7 +189,7 @@ def build(records: Sequence[Record], columns: Callable[[str, str], Column]) -> l
     Raises:
         BadInput: a record has a value but no protocol.
     """
-    found = places(records)
+    found = by_table(records)
     titles = Counter(place[:2] for place in found)
     tables = []
     for (dataset, resolution, fingerprint), rows in found.items():
@@ -223,7 +223,7 @@ def _fill(table: Table, records: Sequence[Record], columns: Callable[[str, str],
 
 
 def _columns(
-    records: Sequence[Record], chosen: Chosen, columns: Callable[[str, str], Column]
+    records: Sequence[Record], chosen: Selection, columns: Callable[[str, str], Column]
 ) -> tuple[TableColumn, ...]:
     """Scores in the order of the records; the protocols of a score side by side."""
     markers: dict[str, str] = {}
@@ -264,7 +264,7 @@ def letters(index: int) -> str:
 
 
 def _rows(
-    keys: Sequence[Key], heads: Sequence[TableColumn], chosen: Chosen, verdicts: Verdicts
+    keys: Sequence[Key], heads: Sequence[TableColumn], chosen: Selection, verdicts: Verdicts
 ) -> tuple[Row, ...]:
     """The contenders, then the anchors."""
     models = Counter(model for model, _ in keys)
@@ -283,7 +283,7 @@ def _rows(
 def _cells(
     keys: Sequence[Key],
     head: TableColumn,
-    chosen: Chosen,
+    chosen: Selection,
     differ: Callable[[Slot, Slot], bool] | None,
 ) -> Mapping[Key, Cell]:
     """One column, by row."""
@@ -311,7 +311,7 @@ def _cells(
 
 
 def _footnotes(
-    heads: Sequence[TableColumn], rows: Sequence[Row], chosen: Chosen
+    heads: Sequence[TableColumn], rows: Sequence[Row], chosen: Selection
 ) -> tuple[Footnote, ...]:
     """One per protocol, in the order of the columns."""
     common = shared(chosen.protocols.values())
@@ -349,7 +349,7 @@ def _intervals(head: TableColumn, rows: Sequence[Row], index: int) -> str:
     return f"95 % intervals of {head.title} by bootstrap: {', '.join(found)}" if found else ""
 
 
-def _nowhere(heads: Sequence[TableColumn], chosen: Chosen) -> list[str]:
+def _nowhere(heads: Sequence[TableColumn], chosen: Selection) -> list[str]:
     """Scores that no model has, once for each reason."""
     titles: dict[str, dict[str, None]] = {}
     for head in heads:
@@ -359,7 +359,7 @@ def _nowhere(heads: Sequence[TableColumn], chosen: Chosen) -> list[str]:
     return [f"Not measured: {', '.join(names)}: {reason}." for reason, names in titles.items()]
 
 
-def _remarks(heads: Sequence[TableColumn], chosen: Chosen) -> list[str]:
+def _remarks(heads: Sequence[TableColumn], chosen: Selection) -> list[str]:
     """What metrics had to say about their numbers, once for all numbers that share it."""
     shared_by: dict[str, tuple[dict[str, None], dict[str, None]]] = {}  # titles, models
     for head in heads:
@@ -413,7 +413,7 @@ def _notes(heads: Sequence[TableColumn], rows: Sequence[Row], verdicts: Verdicts
     return notes
 
 
-def _common(chosen: Chosen) -> list[str]:
+def _common(chosen: Selection) -> list[str]:
     """What all protocols of the table share, said once."""
     clauses = shared(chosen.protocols.values())
     return [f"All protocols here: {'; '.join(clauses)}."] if clauses else []

@@ -24,8 +24,10 @@ from genbench.tables.table import (
 )
 
 Group: TypeAlias = Sequence[Published]  # numbers that may stand in one column
-Place: TypeAlias = int | str  # a row of the table, or a system that has none
-Filled: TypeAlias = tuple[int, TableColumn, Mapping[Place, Cell]]  # column of ours that it is at
+RowKey: TypeAlias = int | str  # a row of the table, or a system that has none
+ColumnCells: TypeAlias = tuple[
+    int, TableColumn, Mapping[RowKey, Cell]
+]  # with the column of ours it is at
 
 
 def beside(table: Table, systems: Mapping[str, Sequence[str]]) -> Table:
@@ -40,15 +42,15 @@ def beside(table: Table, systems: Mapping[str, Sequence[str]]) -> Table:
     known = {name for row in table.rows for name in systems.get(row.run, ())}
     groups = _groups(table, known)
     if not groups:
-        return dataclasses.replace(table, notes=(*table.notes, _nothing(table, known)))
+        return dataclasses.replace(table, notes=(*table.notes, _no_numbers(table, known)))
     marked = len({column.marker for column in table.columns if column.marker})
     heads = [_head(group, letters(marked + i)) for i, group in enumerate(groups)]
-    placed = [_placed(group, table, systems) for group in groups]
-    ours: list[Filled] = [
+    placed = [_numbers_by_row(group, table, systems) for group in groups]
+    ours: list[ColumnCells] = [
         (at, column, {i: row.cells[at] for i, row in enumerate(table.rows)})
         for at, column in enumerate(table.columns)
     ]
-    theirs: list[Filled] = [
+    theirs: list[ColumnCells] = [
         (_last(table, group), head, {place: _cell(number) for place, number in cells.items()})
         for group, head, cells in zip(groups, heads, placed, strict=True)
     ]
@@ -129,11 +131,11 @@ def _head(group: Group, marker: str) -> TableColumn:
     )
 
 
-def _placed(
+def _numbers_by_row(
     group: Group, table: Table, systems: Mapping[str, Sequence[str]]
-) -> dict[Place, Published]:
+) -> dict[RowKey, Published]:
     """Where each number of a column stands: in rows of ours, or in a row of its system."""
-    placed: dict[Place, Published] = {}
+    placed: dict[RowKey, Published] = {}
     for i, row in enumerate(table.rows):
         mine = [number for number in group if number.system in systems.get(row.run, ())]
         if len(mine) == 1:
@@ -148,10 +150,10 @@ def _cell(number: Published) -> Cell:
     return Cell(number.value, number.std)
 
 
-def _rows(table: Table, columns: Sequence[Mapping[Place, Cell]]) -> tuple[Row, ...]:
+def _rows(table: Table, columns: Sequence[Mapping[RowKey, Cell]]) -> tuple[Row, ...]:
     """Ours as they were, and before the anchors those of systems that have no row."""
 
-    def cells(place: Place) -> tuple[Cell, ...]:
+    def cells(place: RowKey) -> tuple[Cell, ...]:
         return tuple(column.get(place, Cell()) for column in columns)
 
     ours = [dataclasses.replace(row, cells=cells(i)) for i, row in enumerate(table.rows)]
@@ -163,11 +165,13 @@ def _rows(table: Table, columns: Sequence[Mapping[Place, Cell]]) -> tuple[Row, .
 
 def _footnote(group: Group, head: TableColumn, groups: Sequence[Group]) -> Footnote:
     """What the paper says of all the numbers, of some of them, and what it leaves open."""
-    said = {number.system: number.protocol.split("; ") for number in group}
-    common = [x for x in said[group[0].system] if all(x in other for other in said.values())]
+    by_system = {number.system: number.protocol.split("; ") for number in group}
+    common = [
+        x for x in by_system[group[0].system] if all(x in other for other in by_system.values())
+    ]
     extra = [
         f"of {system}: {', '.join(rest)}"
-        for system, clauses in said.items()
+        for system, clauses in by_system.items()
         if (rest := [clause for clause in clauses if clause not in common])
     ]
     unknown = dict.fromkeys(words for number in group for words in number.unknown)
@@ -204,7 +208,7 @@ def _notes(groups: Sequence[Group], heads: Sequence[TableColumn]) -> Iterator[st
         )
 
 
-def _nothing(table: Table, known: set[str]) -> str:
+def _no_numbers(table: Table, known: set[str]) -> str:
     """Why there is no published number, and where there would be some."""
     name = _name(table)
     where = sorted({n.resolution for n in rows() if n.dataset == name and n.system in known})

@@ -56,7 +56,7 @@ def train(
     chosen, engine = layered(plugin, model, preset, config, settings, training)
     check(engine.values)
     engine = anchored(engine)
-    with parallel.working(engine.values, devices.choose(engine.values.device)) as device:
+    with parallel.processes(engine.values, devices.choose(engine.values.device)) as device:
         with group.agreed():
             built = runs.build(model, chosen.values, engine.values.resolution, engine.values.seed)
             origin = _origin(plugin, model, start, Path(runs_dir))
@@ -74,7 +74,7 @@ def train(
             settings = {"model": chosen.describe(), "training": engine.describe()}
             return runs.create(folder, facts, settings)
 
-        run = session.local(parallel.made(created), device)
+        run = session.local(parallel.from_first(created), device)
         return session.carry_out(Trainer(run, built, data, engine.values))
 
 

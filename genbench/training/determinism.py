@@ -28,7 +28,7 @@ def describe(device: torch.device, *, deterministic: bool) -> str:
 
 
 @contextlib.contextmanager
-def enforced(*, deterministic: bool) -> Iterator[None]:
+def enforce(*, deterministic: bool) -> Iterator[None]:
     """Only kernels that add in one order, for as long as the block lasts; see torch's notes."""
     if not deterministic:
         yield

@@ -24,7 +24,7 @@ DEPTH = 3  # batches that wait: enough to even out a slow disk, little memory
 
 
 @dataclass(frozen=True, eq=False)
-class Loaded:
+class DeviceBatch:
     """What a batch is made of, on the device."""
 
     index: Tensor  # (n,) int64
@@ -90,7 +90,7 @@ class Feed:
         """End the thread that loads; the next batch starts another."""
         self._ahead.close()
 
-    def _load(self, seen: int, n: int) -> Loaded:
+    def _load(self, seen: int, n: int) -> DeviceBatch:
         """In the loading thread: the rows, and their way to the device."""
         pieces = self._share.pieces(seen, n)
         index = torch.cat([self._rows(*piece) for piece in pieces])
@@ -98,16 +98,16 @@ class Feed:
         coins = torch.cat([self._coins(*piece) for piece in pieces]) if self.flip else None
         images = None if self._resident is not None else self.split.take(index)
         if self._copying is None:
-            return Loaded(index, coins, images)
+            return DeviceBatch(index, coins, images)
         with torch.cuda.stream(self._copying):
             sent = [
                 None if part is None else part.pin_memory().to(self.device, non_blocking=True)
                 for part in (index, coins, images)
             ]
             assert sent[0] is not None
-            return Loaded(sent[0], sent[1], sent[2], self._copying.record_event())
+            return DeviceBatch(sent[0], sent[1], sent[2], self._copying.record_event())
 
-    def _arrived(self, loaded: Loaded) -> Loaded:
+    def _arrived(self, loaded: DeviceBatch) -> DeviceBatch:
         """The device, not this thread, waits for the copies."""
         if loaded.arrived is not None:
             present = torch.cuda.current_stream(self.device)

@@ -81,7 +81,7 @@ def where(stage: Stage) -> str:
     return f"{stage.name}  alpha {stage.alpha:.2f}"
 
 
-def fetched(scalars: Tensors) -> dict[str, float]:
+def to_numbers(scalars: Tensors) -> dict[str, float]:
     """Scalars of a step as numbers, means over all processes.
 
     In one transfer: a wait for each would stall a GPU.

@@ -18,15 +18,15 @@ from genbench.runs import End, Run, RunState, checkpoints, restore
 from genbench.runtime import progress, seeds
 from genbench.training import grids, parallel
 from genbench.training.checkpointing import Keeper
-from genbench.training.determinism import enforced
+from genbench.training.determinism import enforce
 from genbench.training.divergence import Alarms
 from genbench.training.ema import Averages
 from genbench.training.loader import Feed
-from genbench.training.log import Log, fetched, not_finite, where
+from genbench.training.log import Log, not_finite, to_numbers, where
 from genbench.training.precision import Pace
 from genbench.training.settings import Training
 from genbench.training.signals import Clock, signals
-from genbench.training.validation import TIMES, Measuring, parse
+from genbench.training.validation import TIMES, Validation, parse
 
 ROLLBACKS = 3  # of one call; whoever diverges again and again needs other settings
 
@@ -70,7 +70,7 @@ class Trainer:
         self.keeper = Keeper(run.checkpoints, settings.keep, writes=parallel.first())
         wishes = [parse(words) for words in settings.evaluate]
         every = settings.evaluate_every or self.total // TIMES
-        self.measuring = Measuring(run, data, wishes, every, self.device)
+        self.validation = Validation(run, data, wishes, every, self.device)
         self._spent, self._began = float(run.facts.get("seconds") or 0), time.monotonic()
 
     # --- state
@@ -124,7 +124,7 @@ class Trainer:
             KeyboardInterrupt: a second signal came before the checkpoint was written.
         """
         clock = Clock(self.settings)
-        with enforced(deterministic=self.settings.deterministic):
+        with enforce(deterministic=self.settings.deterministic):
             return self._train(clock)
 
     def _train(self, clock: Clock) -> End:
@@ -146,7 +146,7 @@ class Trainer:
         model, total = self.model, self.total
         title = f"{self.run.model} on {self.data.name}"
         self.alarms = Alarms(model.ALARMS if isinstance(model, Warns) else ())
-        self.measuring.begin(model.seen)
+        self.validation.begin(model.seen)
         with (
             signals() as stop,
             closing(Log(self.run, model.seen, self.device)) as log,
@@ -184,10 +184,10 @@ class Trainer:
         if self._grid_number() > due.drawn:
             due.drawn = self._grid_number()
             self._draw()
-        if self.measuring.due(before, self.model.seen):
+        if self.validation.due(before, self.model.seen):
             self._measure()
         late = time.monotonic() - due.saved > 60 * self.settings.checkpoint_minutes
-        if parallel.wanted(late, due.steps):
+        if parallel.first_wishes(late, due.steps):
             self.save()
             due.saved = time.monotonic()
 
@@ -204,7 +204,7 @@ class Trainer:
 
     def _look(self, scalars: Tensors) -> None:
         """Log a step's scalars, and see whether training goes well."""
-        row, stage = fetched(scalars), self.model.stage(self.model.seen)
+        row, stage = to_numbers(scalars), self.model.stage(self.model.seen)
         self._refuse(not_finite(row))
         note = self.log.row(row, stage, self.model.seen)
         self.note = "  ".join(filter(None, [note, self.pace.note]))
@@ -289,9 +289,9 @@ class Trainer:
         if model.stage(model.seen).resolution != model.resolution:
             return  # smaller images than the data's; a number of those would be another number
         with self._at_rest():
-            found = self.measuring.measure(model, self.settings.seed)
+            found = self.validation.measure(model, self.settings.seed)
         self.log.scalars(found, model.seen)
-        best = group.everyone(self.measuring.best(found))[0]
+        best = group.everyone(self.validation.best(found))[0]
         if best is not None:
             self.keeper.save_best(self.state(), best)
 

@@ -37,7 +37,7 @@ AGREE_EVERY = 10  # steps between two questions whether somebody was told to sto
 
 
 @contextlib.contextmanager
-def working(settings: Training, device: torch.device) -> Iterator[torch.device]:
+def processes(settings: Training, device: torch.device) -> Iterator[torch.device]:
     """Training in as many processes as are wanted, which end together; gives this one's device.
 
     Raises:
@@ -45,17 +45,17 @@ def working(settings: Training, device: torch.device) -> Iterator[torch.device]:
         GenbenchError: what ended another process.
     """
     backend = BACKENDS[device.type]
-    own = group.launched(settings.devices, device, nodes=settings.nodes, backend=backend)
+    own = group.launch(settings.devices, device, nodes=settings.nodes, backend=backend)
     try:
         yield own
     except Exception as error:
-        other = group.ended(error)
+        other = group.end_of_another(error)
         if other is None:
             raise
         raise other from None
 
 
-def made(work: Callable[[], T]) -> T:
+def from_first(work: Callable[[], T]) -> T:
     """What the first process makes, in all of them."""
     result = None
     with group.agreed():
@@ -104,7 +104,7 @@ def agreed_end(end: End | None, steps: int) -> End | None:
     return next(filter(None, group.everyone(end)))
 
 
-def wanted(wish: bool, steps: int) -> bool:  # as `agreed_end`
+def first_wishes(wish: bool, steps: int) -> bool:  # as `agreed_end`
     """Whether the first process wishes something that all must do at the same step."""
     if group.count() == 1:
         return wish

@@ -47,7 +47,7 @@ def resume(folder: str | Path, training: Mapping[str, Any] | None = None) -> tup
     """
     run = runs.read(Path(folder))
     engine = engine_of(run, training or {})
-    with parallel.working(engine, devices.choose(engine.device)) as device:
+    with parallel.processes(engine, devices.choose(engine.device)) as device:
         data = parallel.in_turn(lambda: runs.data_of(run))
         facts = {"state": RunState.TRAINING, "reason": "", **session.machines(engine, device)}
         run = session.local(parallel.note(run, **facts), device)
@@ -181,8 +181,8 @@ def train_or_resume(
         changes={k: v for k, v in given.items() if k not in FIXED | {"images"}},
         agree=lambda run: _same_settings(run, model, described),
     )
-    with parallel.working(engine.values, devices.choose(engine.values.device)):
-        there = parallel.made(lambda: begun(wanted))  # looked at, and cleared, by one process
+    with parallel.processes(engine.values, devices.choose(engine.values.device)):
+        there = parallel.from_first(lambda: begun(wanted))  # looked at, and cleared, by one process
     return _carry_on(wanted) if there else (wanted.begin(), [])
 
 

@@ -33,7 +33,7 @@ def signals() -> Iterator[Stop]:
         stop.end = End(RunState.INTERRUPTED, f"by {name.name}", name)
 
     try:
-        wanted = (signal.SIGINT, signal.SIGTERM, *slurm.stopping())
+        wanted = (signal.SIGINT, signal.SIGTERM, *slurm.warning_signals())
         before = {number: signal.signal(number, ask) for number in wanted}
     except ValueError:  # not the main thread: nobody sends signals here
         yield stop

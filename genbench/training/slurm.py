@@ -92,7 +92,7 @@ def script(job: Job, command: Sequence[str]) -> str:
     )
 
 
-def stopping() -> tuple[signal.Signals, ...]:
+def warning_signals() -> tuple[signal.Signals, ...]:
     """Signals beside the usual ones that are to end training at a checkpoint: in a job, SIGUSR1."""
     return (signal.SIGUSR1,) if "SLURM_JOB_ID" in os.environ else ()
 

@@ -63,7 +63,7 @@ def parse(words: str) -> Wish:
     return Wish(name, int(number))
 
 
-class Measuring:
+class Validation:
     """Measures a run's model now and then, and remembers."""
 
     def __init__(

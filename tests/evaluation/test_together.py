@@ -129,4 +129,4 @@ def test_numbers_of_processes_that_do_not_fit_are_said(
         monkeypatch.setenv(name, value)
 
     with pytest.raises(BadSetting, match=words):
-        group.launched(devices, CPU)
+        group.launch(devices, CPU)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from genbench.errors import BadInput, BadSetting, NotEnoughData, NotMeasurable, UnknownName
 from genbench.figures import standard
-from genbench.figures.attributes import Sweep, between, edited, edits, labelled, sides_of
+from genbench.figures.attributes import Sweep, between, edit, edits, label_direction, sides_of
 from genbench.figures.canvas import Drawing, Words, read, text
 from genbench.figures.directions import directions, principal, walks
 from genbench.figures.interpolations import hexagon, interpolations, square
@@ -331,9 +331,9 @@ def test_a_direction_is_the_difference_of_mean_codes() -> None:
     even = codes[0::2].mean(0) - codes[1::2].mean(0)
     third = codes[3::4].mean(0) - torch.cat([codes[0::4], codes[1::4], codes[2::4]]).mean(0)
 
-    torch.testing.assert_close(labelled(of, "glasses").delta, even)
-    torch.testing.assert_close(labelled(of, "hair=3").delta, third)
-    torch.testing.assert_close(labelled(of, "glasses+hair=3").delta, even + third)
+    torch.testing.assert_close(label_direction(of, "glasses").delta, even)
+    torch.testing.assert_close(label_direction(of, "hair=3").delta, third)
+    torch.testing.assert_close(label_direction(of, "glasses+hair=3").delta, even + third)
 
 
 def test_of_a_quantity_the_highest_quarter_stands_against_the_lowest() -> None:
@@ -355,16 +355,16 @@ def test_a_set_is_no_larger_than_asked_and_chosen_by_the_seed() -> None:
 def test_edits_go_from_minus_two_to_two_and_stay_on_the_sphere() -> None:
     of, how = trained(Round(), **LABELS), Sweep(images=2)
     codes = of.encode(of.held_out(2, 0))
-    delta = labelled(of, "glasses").delta
+    delta = label_direction(of, "glasses").delta
 
-    moved = edited(of, codes, delta, how)
-    free = edited(of, codes, delta, Sweep(images=2, renormalise=False))
+    moved = edit(of, codes, delta, how)
+    free = edit(of, codes, delta, Sweep(images=2, renormalise=False))
 
     assert how.intensities.tolist() == [-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2]
     torch.testing.assert_close(moved.norm(dim=2), torch.ones(2, 9))
     torch.testing.assert_close(free[:, 8], codes + 2 * delta)
     torch.testing.assert_close(moved[:, 4], codes)
-    caption = edits(of, [labelled(of, "glasses+smile")], how).words.caption
+    caption = edits(of, [label_direction(of, "glasses+smile")], how).words.caption
     assert "brought back to the sphere" in caption
     assert "20 against 20 training images, glasses or not and 10 against 10" in caption
 
@@ -391,11 +391,11 @@ def test_two_folders_make_a_direction() -> None:
 )
 def test_a_wrong_attribute_is_one_line(wanted: str, kind: type[Exception], words: str) -> None:
     with pytest.raises(kind, match=words):
-        labelled(trained(**LABELS), wanted)
+        label_direction(trained(**LABELS), wanted)
 
 
 def test_data_without_labels_and_sweeps_that_show_nothing_are_refused() -> None:
     with pytest.raises(NotMeasurable, match=r"noise has no labels.*--with and --without"):
-        labelled(trained(), "glasses")
+        label_direction(trained(), "glasses")
     with pytest.raises(BadSetting, match="got 1 to -1 in 9 steps on 3"):
         Sweep(1, -1)

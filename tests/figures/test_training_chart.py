@@ -10,7 +10,7 @@ import pytest
 from genbench import runs
 from genbench.errors import BadInput, BadSetting, NotEnoughData, UnknownName
 from genbench.figures.events import Phase, Series, phases, scalars
-from genbench.figures.training import default_panels, running_mean, training
+from genbench.figures.training_curves import default_panels, running_mean, training_curves
 from genbench.runs import find
 
 
@@ -67,7 +67,7 @@ def test_phases_change_midway_between_events(tmp_path: Path) -> None:
 
 
 def test_both_kl_terms_stand_together_and_phases_are_named(tmp_path: Path) -> None:
-    drawing = training([run_of(tmp_path / "a", GROWING)])
+    drawing = training_curves([run_of(tmp_path / "a", GROWING)])
 
     top, bottom = drawing.canvas.axes
     assert [line.get_label() for line in top.lines] == ["kl real", "kl fake"]
@@ -81,7 +81,7 @@ def test_both_kl_terms_stand_together_and_phases_are_named(tmp_path: Path) -> No
 def test_several_runs_stand_beside_each_other(tmp_path: Path) -> None:
     many = [run_of(tmp_path / name, GROWING) for name in ("a", "$b")]
 
-    drawing = training(many, ["kl_real+kl_fake", "alpha"])
+    drawing = training_curves(many, ["kl_real+kl_fake", "alpha"])
 
     assert len(drawing.canvas.axes) == 4
     assert drawing.canvas.axes[1].get_title() == r"\$b"
@@ -125,11 +125,11 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(
         UnknownName, match=r"no scalar 'kl_rael' was logged\. Did you mean kl_real\?"
     ):
-        training([run], ["kl_rael"])
+        training_curves([run], ["kl_rael"])
     with pytest.raises(BadSetting, match="of 1 to 4 runs, got 5"):
-        training([run] * 5)
+        training_curves([run] * 5)
     with pytest.raises(NotEnoughData, match="empty has logged no scalars"):
-        training([run_of(tmp_path / "empty", [])])
+        training_curves([run_of(tmp_path / "empty", [])])
     with pytest.raises(BadInput, match=r"no run is called 'poineer' in .*Did you mean pioneer\?"):
         find("poineer", tmp_path)
     assert find("pioneer", tmp_path).id == find(str(run.folder), Path("elsewhere")).id == run.id

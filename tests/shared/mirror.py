@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Generator, Tensor
 
 from genbench.data import Dataset, Split
-from genbench.figures.trained import Trained
+from genbench.figures.trained_model import TrainedModel
 from genbench.interfaces import Recipe
 
 SIDE = 4
@@ -69,5 +69,5 @@ def data(train: int = 40, test: int = 20, **attributes: Any) -> Dataset:
     return Dataset("noise", SIDE, recipe, "ab" * 32, "none", **splits)
 
 
-def trained(model: object | None = None, name: str = "mirror", **labels: Any) -> Trained:
-    return Trained(name, model or Flat(), data(**labels), torch.device("cpu"), f"Run {name}")
+def trained(model: object | None = None, name: str = "mirror", **labels: Any) -> TrainedModel:
+    return TrainedModel(name, model or Flat(), data(**labels), torch.device("cpu"), f"Run {name}")

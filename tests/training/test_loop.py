@@ -24,7 +24,7 @@ from genbench import runs
 from genbench.data import open_dataset
 from genbench.errors import BadInput, BadSetting, Diverged
 from genbench.runs import RunState, checkpoints
-from genbench.training.determinism import describe, enforced
+from genbench.training.determinism import describe, enforce
 from genbench.training.ema import Averages
 from genbench.training.loader import Feed
 
@@ -390,7 +390,7 @@ def test_a_run_says_what_its_seed_fixes(straight: runs.Run) -> None:
 
 
 def test_determinism_is_enforced_while_training_lasts() -> None:
-    with enforced(deterministic=True):
+    with enforce(deterministic=True):
         assert torch.are_deterministic_algorithms_enabled()
     assert not torch.are_deterministic_algorithms_enabled()
 

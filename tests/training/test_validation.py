@@ -19,7 +19,7 @@ from genbench.runs import checkpoints
 from genbench.runs.compare import comparison, overview
 from genbench.runs.run import EVALUATIONS
 from genbench.runtime import atomic
-from genbench.training.validation import Measuring, parse
+from genbench.training.validation import Validation, parse
 
 SETTINGS = {"latent": 8, "phase_images": 64, "images": 256, "buffer": 8, "batches": [8] * 9}
 TRAINING = {"data": "toyfaces:60", "resolution": 8, "grids": 0, "log_every": 4}
@@ -95,7 +95,7 @@ def test_where_neither_way_is_better_no_weights_are_the_best(measured: runs.Run)
     """Before, the smallest distance to the training images was kept as the best."""
     wish = parse("neighbours:50")
     assert wish.lower_is_better is None
-    taken = Measuring(measured, runs.data_of(measured), [wish], 10, torch.device("cpu"))
+    taken = Validation(measured, runs.data_of(measured), [wish], 10, torch.device("cpu"))
     assert taken.best({wish.title: 0.5}) is None
 
 

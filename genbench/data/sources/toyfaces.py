@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from genbench.data.toyfaces.attributes import ATTRIBUTES, attributes
-from genbench.data.toyfaces.drawing import draw
+from genbench.data.toyfaces.renderer import draw
 from genbench.errors import BadSetting
 from genbench.interfaces import Chunk, Origin, Recipe, Source
 

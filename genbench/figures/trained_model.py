@@ -28,7 +28,7 @@ NEEDS: dict[str, type] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class TrainedModel:
     """A model in evaluation mode, and the data it was trained on."""
 
     name: str
@@ -127,7 +127,7 @@ def from_run(
     device: str = "auto",
     data: Dataset | str | None = None,
     data_dir: Path | None = None,
-) -> Trained:
+) -> TrainedModel:
     """The trained model of a run, on the data it was trained on or on other data.
 
     Raises:
@@ -140,7 +140,7 @@ def from_run(
     model = runs.load(run.folder, device=device)
     about = f"Run {run.name} ({run.id}, model {run.model}, {model.seen:,} images seen)"
     own = data.known_as(run.facts["fingerprint"])
-    return Trained(run.name, model, data, devices.choose(device), about, own)
+    return TrainedModel(run.name, model, data, devices.choose(device), about, own)
 
 
 def _batched(act: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ ERRORS = ("l1", "l2", "lap1", "error", "fit", "recon", "mse", "mae", "distance")
 Panel = tuple[str, tuple[str, ...]]  # label, scalars
 
 
-def training(runs: Sequence[Run], wanted: Sequence[str] = ()) -> Drawing:
+def training_curves(runs: Sequence[Run], wanted: Sequence[str] = ()) -> Drawing:
     """A column of panels for each run, with common scales.
 
     Args:
