@@ -30,6 +30,7 @@ def logged(
 
 def run_of(folder: Path, rows: list[tuple[int, dict[str, float]]]) -> runs.Run:
     facts = {"model": "pioneer", "resolution": 16, "dataset": "faces", "created": "2030"}
+    facts["state"] = "finished"
     settings = {"model": {}, "training": {"seed": {"value": 3, "source": "default"}}}
     run = runs.create(folder, facts, settings)
     if rows:
