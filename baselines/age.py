@@ -20,9 +20,9 @@ Differs: the running statistics of the encoder's batch norms are those of real i
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
@@ -30,8 +30,8 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from genbench.distributed import BatchNorm2d
-from genbench.errors import BadInput, BadSetting
-from genbench.interfaces import Adopted, Alarm, Batch, Stage, Tensors
+from genbench.errors import BadInput
+from genbench.interfaces import Adopted, Batch, Geometry, Model, Preset, Stage, Tensors
 
 from ._parts.dcgan_networks import (
     Shape,
@@ -53,6 +53,7 @@ from ._parts.losses import (
     moments,
 )
 from ._parts.released_weights import adopt, layers, part
+from ._parts.setting_rules import check_rules
 
 SMALL = 32  # pixels on a side up to which the smaller networks are used
 KLS = {"code": deviation_kl, "corrected": batch_kl}
@@ -86,54 +87,16 @@ TINY: Mapping[str, Any] = {  # for a CPU
     "epochs": (10,),
     "halving": 0,
 }
-Own: TypeAlias = Settings  # within the class that name is the class's attribute
 
 
 class AGE(LatentModel):
     """Encoder E on the unit sphere, generator G; no discriminator."""
 
-    settings: Own
-    Settings: ClassVar[type[Own]] = Own
-    FLIPS: ClassVar[bool] = False
-    GEOMETRY: ClassVar[str] = "sphere"
-    ALARMS: ClassVar[Sequence[Alarm]] = ADVERSARIAL_CODES
-    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "celeba-64": {},
-        "celeba-128": {"latent": 512},
-        "cifar10-32": {**ONE_STAGE, "latent": 128, "epochs": (150,), "halving": 40},
-        "imagenet-32": {
-            **ONE_STAGE,
-            "latent": 128,
-            "epochs": (6,),
-            "halving": 3,
-            "cosine_weight": 2000.0,
-        },
-        "tiny": TINY,
-        "smoke": {**TINY, "epochs": (1,)},
-    }
-    PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
-        "celeba-64": 64,
-        "celeba-128": 128,
-        "cifar10-32": 32,
-        "imagenet-32": 32,
-        "tiny": 32,
-        "smoke": 32,
-    }
-    PRESET_DATA: ClassVar[Mapping[str, str]] = {
-        "celeba-64": "celeba",
-        "celeba-128": "celeba",
-        "cifar10-32": "cifar10",
-    }
+    geometry = Geometry.SPHERE
 
-    PRESET_SOURCE: ClassVar[Mapping[str, str]] = {
-        "celeba-64": "README of the released code: both stages",
-        "celeba-128": "Pioneer, table 1, which says only that the network was enlarged",
-        "cifar10-32": "README of the released code",
-        "imagenet-32": "README of the released code",
-    }
-    PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("AGE",)
+    settings: Settings
 
-    def __init__(self, settings: Own, resolution: int) -> None:
+    def __init__(self, settings: Settings, resolution: int) -> None:
         """Build both networks for *resolution*.
 
         Raises:
@@ -194,8 +157,6 @@ class AGE(LatentModel):
         return F.normalize(self.encoder(images.to(self._device)).float(), dim=1)
 
     # --- weights of the released code
-
-    ADOPTS: ClassVar[str] = "DmitryUlyanov/AGE (state_dict of netE and netG)"
 
     def adopt(self, found: Tensors) -> Adopted:
         """Take over two files of weights, given as encoder=FILE and generator=FILE."""
@@ -308,12 +269,36 @@ def _check(settings: Settings) -> None:
         "kl": (settings.kl in KLS, "code or corrected"),
         "statistics": (settings.statistics in ("real", "mixed"), "real or mixed"),
     }
-    for name, (kept, wanted) in rules.items():
-        if not kept:
-            raise BadSetting(
-                f"age.{name} wants {wanted}, got {getattr(settings, name)}; "
-                f"change it with --set {name}=..."
-            )
+    check_rules("age", settings, rules)
 
 
-MODEL = AGE
+MODEL = Model(
+    build=AGE,
+    settings=Settings,
+    presets={
+        "celeba-64": Preset({}, "celeba", 64, "README of the released code: both stages"),
+        "celeba-128": Preset(
+            {"latent": 512},
+            data="celeba",
+            resolution=128,
+            source="Pioneer, table 1, which says only that the network was enlarged",
+        ),
+        "cifar10-32": Preset(
+            {**ONE_STAGE, "latent": 128, "epochs": (150,), "halving": 40},
+            data="cifar10",
+            resolution=32,
+            source="README of the released code",
+        ),
+        "imagenet-32": Preset(
+            {**ONE_STAGE, "latent": 128, "epochs": (6,), "halving": 3, "cosine_weight": 2000.0},
+            resolution=32,
+            source="README of the released code",
+        ),
+        "tiny": Preset(TINY, resolution=32),
+        "smoke": Preset({**TINY, "epochs": (1,)}, resolution=32),
+    },
+    geometry=AGE.geometry,
+    published_as=("AGE",),
+    adopts="DmitryUlyanov/AGE (state_dict of netE and netG)",
+    alarms=ADVERSARIAL_CODES,
+)

@@ -17,9 +17,9 @@ Differs: `encode` gives the mean of q(z|x), so that measurements repeat; the pap
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
@@ -29,7 +29,7 @@ from torch.optim import Adam
 from genbench.distributed import drawn
 from genbench.errors import BadSetting
 from genbench.images import to_bytes
-from genbench.interfaces import Alarm, Batch, Stage, Tensors, TrainingImages
+from genbench.interfaces import Batch, Model, Preset, Stage, Tensors, TrainingImages
 from genbench.runtime import seeds
 
 from ._parts.ali_networks import (
@@ -46,6 +46,7 @@ from ._parts.divergence_rules import easy_discriminator
 from ._parts.gaussian_posterior import LEAST, MOST, Posterior
 from ._parts.latent_model import LatentModel
 from ._parts.priors import gaussian
+from ._parts.setting_rules import check_rules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,6 @@ class Settings:
     codes: str = "mean"  # what `encode` gives: the mean of q(z|x), or a draw: sampled
 
 
-Own: TypeAlias = Settings  # within the class that name is the class's attribute
 # For a CPU: a quarter of the layout for SVHN. Noise hides all but the coarsest differences
 # between images, or the discriminator wins before codes and images have to do with each other;
 # a running average steadies what the game throws about.
@@ -96,44 +96,9 @@ TINY: Mapping[str, Any] = {
 class ALI(LatentModel):
     """Encoder q(z|x), decoder p(x|z), discriminator D(x, z); the prior is N(0, I)."""
 
-    settings: Own
-    Settings: ClassVar[type[Own]] = Own
-    FLIPS: ClassVar[bool] = False
-    GEOMETRY: ClassVar[str] = "gaussian"
-    ALARMS: ClassVar[Sequence[Alarm]] = (easy_discriminator("discriminator_loss"),)
-    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "celeba-64": {},
-        "svhn-32": {"slope": 0.01, "epochs": 100},
-        "cifar10-32": {
-            "latent": 64,
-            "slope": 0.1,
-            "epochs": 6_475,
-            "maxout": True,
-            "dropout_features": 0.5,
-        },
-        "tiny": TINY,
-        "smoke": {**TINY, "images": 2_000},
-    }
-    PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
-        "celeba-64": 64,
-        "svhn-32": 32,
-        "cifar10-32": 32,
-        "tiny": 32,
-        "smoke": 32,
-    }
-    PRESET_DATA: ClassVar[Mapping[str, str]] = {
-        "celeba-64": "celeba",
-        "svhn-32": "svhn:split=extra",
-        "cifar10-32": "cifar10",
-    }
-    PRESET_SOURCE: ClassVar[Mapping[str, str]] = {
-        "celeba-64": "paper's table and released code; the code's dropout and first layer",
-        "svhn-32": "paper's table and released code",
-        "cifar10-32": "paper's table and released code; the paper's dropout, the code's widths",
-    }
-    PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("ALI",)
+    settings: Settings
 
-    def __init__(self, settings: Own, resolution: int) -> None:
+    def __init__(self, settings: Settings, resolution: int) -> None:
         """Build the three networks.
 
         Raises:
@@ -307,12 +272,41 @@ def _check(settings: Settings, resolution: int) -> None:
         "maxout_after": (settings.maxout or not settings.maxout_after, "maxout"),
         "codes": (settings.codes in ("mean", "sampled"), "mean or sampled"),
     }
-    for name, (kept, wanted) in rules.items():
-        if not kept:
-            raise BadSetting(
-                f"ali.{name} wants {wanted}, got {getattr(settings, name)}; "
-                f"change it with --set {name}=..."
-            )
+    check_rules("ali", settings, rules)
 
 
-MODEL = ALI
+MODEL = Model(
+    build=ALI,
+    settings=Settings,
+    presets={
+        "celeba-64": Preset(
+            {},
+            data="celeba",
+            resolution=64,
+            source="paper's table and released code; the code's dropout and first layer",
+        ),
+        "svhn-32": Preset(
+            {"slope": 0.01, "epochs": 100},
+            data="svhn:split=extra",
+            resolution=32,
+            source="paper's table and released code",
+        ),
+        "cifar10-32": Preset(
+            {
+                "latent": 64,
+                "slope": 0.1,
+                "epochs": 6_475,
+                "maxout": True,
+                "dropout_features": 0.5,
+            },
+            data="cifar10",
+            resolution=32,
+            source="paper's table and released code; the paper's dropout, the code's widths",
+        ),
+        "tiny": Preset(TINY, resolution=32),
+        "smoke": Preset({**TINY, "images": 2_000}, resolution=32),
+    },
+    geometry=ALI.geometry,
+    published_as=("ALI",),
+    alarms=(easy_discriminator("discriminator_loss"),),
+)

@@ -20,14 +20,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from genbench.interfaces import Batch, Tensors
+from genbench.interfaces import Batch, Model, Preset, Tensors
 
-from ._parts.growing_autoencoder import GrowingAutoencoder, check
+from ._parts.divergence_rules import ADVERSARIAL_CODES
+from ._parts.growing_autoencoder import RELEASED, GrowingAutoencoder, check
 from ._parts.growing_networks import (
     Dress,
     Encoder,
@@ -92,6 +93,16 @@ NORMS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+def _ablation(settings: Mapping[str, Any]) -> Preset:
+    """A row of the paper's table 2."""
+    return Preset(
+        {**ABLATION, **settings},
+        data="celeba-hq",
+        resolution=128,
+        source="paper, table 2: to 20 million images, at 128x128",
+    )
+
+
 def _tiny(phase_images: int) -> dict[str, Any]:
     """For a CPU: S images a phase, and margins where the published tables have them."""
     s = phase_images
@@ -108,9 +119,6 @@ def _tiny(phase_images: int) -> dict[str, Any]:
     }
 
 
-Own: TypeAlias = Settings  # within the class that name is the class's attribute
-
-
 class BalancedPioneer(GrowingAutoencoder):
     """Encoder E on the unit sphere, generator G; no discriminator.
 
@@ -118,52 +126,10 @@ class BalancedPioneer(GrowingAutoencoder):
     and what each of them goes down.
     """
 
-    settings: Own
+    settings: Settings
     schedule: Table
-    Settings: ClassVar[type[Own]] = Own
-    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "celebahq-256": {**TWO_GPUS, "table": "celebahq", "images": 25_480_000},
-        "lsun-256": {**TWO_GPUS, "table": "lsun", "images": 25_400_000},
-        **{f"ablation-{name}": {**ABLATION, **norm, "margin": 0.0} for name, norm in NORMS.items()},
-        **{f"ablation-{name}-margin": {**ABLATION, **norm} for name, norm in NORMS.items()},
-        "tiny": _tiny(3_000),
-        "smoke": _tiny(2_048),
-    }
-    PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
-        "celebahq-256": 256,
-        "lsun-256": 256,
-        **{f"ablation-{name}{end}": 128 for name in NORMS for end in ("", "-margin")},
-        "tiny": 32,
-        "smoke": 32,
-    }
-    PRESET_DATA: ClassVar[Mapping[str, str]] = {
-        "celebahq-256": "celeba-hq",
-        "lsun-256": "lsun-bedroom",
-        **{f"ablation-{name}{end}": "celeba-hq" for name in NORMS for end in ("", "-margin")},
-    }
 
-    PRESET_SOURCE: ClassVar[Mapping[str, str]] = {
-        "celebahq-256": "paper and released code, on two GPUs; checkpoint named 25.48 million",
-        "lsun-256": "paper and released code, on two GPUs; checkpoint named 25.40 million",
-        **{
-            f"ablation-{name}{end}": "paper, table 2: to 20 million images, at 128x128"
-            for name in NORMS
-            for end in ("", "-margin")
-        },
-    }
-    PUBLISHED_AS: ClassVar[tuple[str, ...]] = (
-        "Balanced PIONEER",
-        "Balanced PIONEER ablation PN",
-        "Balanced PIONEER ablation PN+margin",
-        "Balanced PIONEER ablation EQLR",
-        "Balanced PIONEER ablation EQLR+margin",
-        "Balanced PIONEER ablation EQLR+PN",
-        "Balanced PIONEER ablation EQLR+PN+margin",
-        "Balanced PIONEER ablation SN",
-        "Balanced PIONEER ablation SN+margin (ours)",
-    )
-
-    def __init__(self, settings: Own, resolution: int) -> None:
+    def __init__(self, settings: Settings, resolution: int) -> None:
         """Build both networks up to *resolution*.
 
         Raises:
@@ -258,4 +224,41 @@ def _check(settings: Settings, resolution: int, table: Table) -> int:
     return check(settings, resolution, "balanced_pioneer", rules)
 
 
-MODEL = BalancedPioneer
+MODEL = Model(
+    build=BalancedPioneer,
+    settings=Settings,
+    presets={
+        "celebahq-256": Preset(
+            {**TWO_GPUS, "table": "celebahq", "images": 25_480_000},
+            data="celeba-hq",
+            resolution=256,
+            source="paper and released code, on two GPUs; checkpoint named 25.48 million",
+        ),
+        "lsun-256": Preset(
+            {**TWO_GPUS, "table": "lsun", "images": 25_400_000},
+            data="lsun-bedroom",
+            resolution=256,
+            source="paper and released code, on two GPUs; checkpoint named 25.40 million",
+        ),
+        **{f"ablation-{name}": _ablation({**norm, "margin": 0.0}) for name, norm in NORMS.items()},
+        **{f"ablation-{name}-margin": _ablation(norm) for name, norm in NORMS.items()},
+        "tiny": Preset(_tiny(3_000), resolution=32),
+        "smoke": Preset(_tiny(2_048), resolution=32),
+    },
+    flips=True,
+    geometry=BalancedPioneer.geometry,
+    published_as=(
+        "Balanced PIONEER",
+        "Balanced PIONEER ablation PN",
+        "Balanced PIONEER ablation PN+margin",
+        "Balanced PIONEER ablation EQLR",
+        "Balanced PIONEER ablation EQLR+margin",
+        "Balanced PIONEER ablation EQLR+PN",
+        "Balanced PIONEER ablation EQLR+PN+margin",
+        "Balanced PIONEER ablation SN",
+        "Balanced PIONEER ablation SN+margin (ours)",
+    ),
+    adopts=RELEASED,
+    alarms=ADVERSARIAL_CODES,
+    image_counts=("fade_images",),
+)

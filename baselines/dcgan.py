@@ -14,19 +14,17 @@ Differs: 128x128 by one more doubling, 32x32 by one fewer; the loss works on log
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
 from torch import Tensor
 from torch.optim import Adam
 
-from genbench.errors import BadSetting
-from genbench.interfaces import Alarm, Batch, Stage, Tensors
+from genbench.interfaces import Batch, Model, Preset, Stage, Tensors
 
-from ._parts import glo_presets
 from ._parts.dcgan_networks import (
     Shape,
     check_shape,
@@ -37,6 +35,7 @@ from ._parts.dcgan_networks import (
 )
 from ._parts.divergence_rules import sure_discriminator
 from ._parts.epoch_schedule import Epochs
+from ._parts.glo_presets import glo_presets
 from ._parts.latent_model import LatentModel
 from ._parts.latent_search import (
     OBJECTIVES,
@@ -45,6 +44,7 @@ from ._parts.latent_search import (
     search,
 )
 from ._parts.layers import frozen
+from ._parts.setting_rules import check_rules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,46 +71,14 @@ TINY: Mapping[str, Any] = {  # for a CPU
     "batch": 32,
     "search_steps": 50,
 }
-Own: TypeAlias = Settings  # within the class that name is the class's attribute
 
 
 class DCGAN(LatentModel):
     """Generator G and discriminator D; latents are normal."""
 
-    settings: Own
-    Settings: ClassVar[type[Own]] = Own
-    FLIPS: ClassVar[bool] = False
-    GEOMETRY: ClassVar[str] = "gaussian"
-    ALARMS: ClassVar[Sequence[Alarm]] = (sure_discriminator("real", "fake"),)
-    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "celeba-64": {},
-        # Latents of table 1 of the GLO paper.
-        "glo-mnist-32": {"latent": 32, "channels": 1},
-        "glo-svhn-32": {"latent": 64},
-        "glo-celeba-64": {"latent": 256},
-        "glo-celeba-128": {"latent": 256},
-        "glo-lsun-64": {"latent": 256},
-        "glo-lsun-128": {"latent": 256},
-        "tiny": TINY,
-        "smoke": {**TINY, "epochs": 1, "search_steps": 10},
-    }
-    PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
-        "celeba-64": 64,
-        **glo_presets.RESOLUTION,
-        "tiny": 32,
-        "smoke": 32,
-    }
-    PRESET_DATA: ClassVar[Mapping[str, str]] = {
-        "celeba-64": "celeba",
-        **glo_presets.DATA,
-    }
-    PRESET_SOURCE: ClassVar[Mapping[str, str]] = {
-        "celeba-64": "defaults of the public Torch and PyTorch code",
-        **glo_presets.source("GLO, table 1: default hyper-parameters"),
-    }
-    PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("DCGAN",)
+    settings: Settings
 
-    def __init__(self, settings: Own, resolution: int) -> None:
+    def __init__(self, settings: Settings, resolution: int) -> None:
         """Build both networks for *resolution*.
 
         Raises:
@@ -219,12 +187,32 @@ def _check(settings: Settings) -> None:
             " or ".join(OBJECTIVES),
         ),
     }
-    for name, (kept, wanted) in rules.items():
-        if not kept:
-            raise BadSetting(
-                f"dcgan.{name} wants {wanted}, got {getattr(settings, name)}; "
-                f"change it with --set {name}=..."
-            )
+    check_rules("dcgan", settings, rules)
 
 
-MODEL = DCGAN
+MODEL = Model(
+    build=DCGAN,
+    settings=Settings,
+    presets={
+        "celeba-64": Preset(
+            {},
+            data="celeba",
+            resolution=64,
+            source="defaults of the public Torch and PyTorch code",
+        ),
+        **glo_presets(
+            "GLO, table 1: default hyper-parameters",
+            {
+                "mnist": {"latent": 32, "channels": 1},
+                "svhn": {"latent": 64},
+                "celeba": {"latent": 256},
+                "lsun": {"latent": 256},
+            },
+        ),
+        "tiny": Preset(TINY, resolution=32),
+        "smoke": Preset({**TINY, "epochs": 1, "search_steps": 10}, resolution=32),
+    },
+    geometry=DCGAN.geometry,
+    published_as=("DCGAN",),
+    alarms=(sure_discriminator("real", "fake"),),
+)

@@ -14,17 +14,16 @@ Differs, or chosen where the paper says nothing: the test images are those of ge
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any
 
 from torch import Generator, Tensor
 from torch.optim import SGD, Adam
 
-from genbench.errors import BadSetting
-from genbench.interfaces import Batch, Stage, Tensors, TrainingImages
+from genbench.interfaces import Batch, Model, Preset, Stage, Tensors, TrainingImages
 
-from ._parts import glo_presets
+from . import pca
 from ._parts.code_init import gaussian_start, of_mean_norm_one
 from ._parts.code_table import PROJECTIONS, Codes, Descent
 from ._parts.dcgan_networks import (
@@ -34,12 +33,13 @@ from ._parts.dcgan_networks import (
     generator,
     grey,
 )
+from ._parts.glo_presets import glo_presets
 from ._parts.laplacian_loss import LEVEL_WEIGHTS, lap1
 from ._parts.latent_model import LatentModel
 from ._parts.latent_search import OBJECTIVES, Search, search
 from ._parts.layers import frozen
 from ._parts.losses import mean_square
-from .pca import PCA, pca_start
+from ._parts.setting_rules import check_rules
 
 RATES = {"sgd": (1.0, 10.0), "adam": (1e-3, 1e-2)}  # optimiser -> of the generator, of the codes
 
@@ -82,39 +82,14 @@ TINY: Mapping[str, Any] = {
     "start": "pca",
     "search_steps": 100,
 }
-Own: TypeAlias = Settings  # within the class that name is the class's attribute
 
 
 class GLO(LatentModel):
     """Generator g and a table of codes z_i: min over both of the mean of loss(g(z_i), x_i)."""
 
-    settings: Own
-    Settings: ClassVar[type[Own]] = Own
-    FLIPS: ClassVar[bool] = False  # a mirrored image would need a code of its own
-    GEOMETRY: ClassVar[str] = "gaussian"
-    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        # Latents of the paper's table 1; principal components for LSUN alone, l2 alone for MNIST.
-        "glo-mnist-32": {"latent": 32, "channels": 1, "lap1_weight": 0.0},
-        "glo-svhn-32": {"latent": 64},
-        "glo-celeba-64": {},
-        "glo-celeba-128": {},
-        "glo-lsun-64": {"start": "pca"},
-        "glo-lsun-128": {"start": "pca"},
-        "tiny": TINY,
-        "smoke": {**TINY, "epochs": 0.5, "pca_images": 1_024, "search_steps": 20},
-    }
-    PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
-        **glo_presets.RESOLUTION,
-        "tiny": 32,
-        "smoke": 32,
-    }
-    PRESET_DATA: ClassVar[Mapping[str, str]] = glo_presets.DATA
-    PRESET_SOURCE: ClassVar[Mapping[str, str]] = glo_presets.source(
-        "paper, table 1; what it leaves open is settled as under Differs"
-    )
-    PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("GLO",)
+    settings: Settings
 
-    def __init__(self, settings: Own, resolution: int) -> None:
+    def __init__(self, settings: Settings, resolution: int) -> None:
         """Build the generator and an empty table.
 
         Raises:
@@ -144,9 +119,9 @@ class GLO(LatentModel):
         if settings.start == "gaussian":
             codes = gaussian_start(len(train), settings.latent, rng)
         else:
-            own = PCA.Settings(latent=settings.latent, images=settings.pca_images)
-            model = PCA(own, self.resolution).to(self.codes.rows.device)
-            codes = pca_start(train, model, rng)
+            components = pca.Settings(latent=settings.latent, images=settings.pca_images)
+            model = pca.PCA(components, self.resolution).to(self.codes.rows.device)
+            codes = pca.pca_start(train, model, rng)
             if settings.pca_scale == "mean":
                 codes = of_mean_norm_one(codes)
         self.codes.fill(self.project(codes))
@@ -230,46 +205,56 @@ class GLO(LatentModel):
 
 def _check(settings: Settings, resolution: int) -> None:
     """Raise `BadSetting` for the first value that cannot work."""
-    names: Mapping[str, Any] = {
-        "optimizer": RATES,
-        "level_weight": LEVEL_WEIGHTS,
-        "start": ("gaussian", "pca"),
-        "pca_scale": ("mean", "none"),
-        "projection": PROJECTIONS,
-        "search_loss": OBJECTIVES,
-    }
-    least = {
-        "latent": 1,
-        "batch": 1,
-        "epochs": 0,
-        "pca_images": 2,
-        "search_steps": 0,
-        "halve_epochs": 0,
-        "l2_weight": 0,
-        "lap1_weight": 0,
-    }
+    rates = {"lr": settings.lr, "latent_lr": settings.latent_lr}
     rules = {
-        name: (getattr(settings, name) in known, "one of " + ", ".join(known))
-        for name, known in names.items()
-    } | {
-        name: (getattr(settings, name) >= bound, f"at least {bound}")
-        for name, bound in least.items()
-    }
-    rules |= {
-        name: (rate is None or rate > 0, "more than 0")
-        for name, rate in (("lr", settings.lr), ("latent_lr", settings.latent_lr))
+        "optimizer": _one_of(settings.optimizer, RATES),
+        "level_weight": _one_of(settings.level_weight, LEVEL_WEIGHTS),
+        "start": _one_of(settings.start, ("gaussian", "pca")),
+        "pca_scale": _one_of(settings.pca_scale, ("mean", "none")),
+        "projection": _one_of(settings.projection, PROJECTIONS),
+        "search_loss": _one_of(settings.search_loss, OBJECTIVES),
+        "latent": (settings.latent >= 1, "at least 1"),
+        "batch": (settings.batch >= 1, "at least 1"),
+        "epochs": (settings.epochs >= 0, "at least 0"),
+        "pca_images": (settings.pca_images >= 2, "at least 2"),
+        "search_steps": (settings.search_steps >= 0, "at least 0"),
+        "halve_epochs": (settings.halve_epochs >= 0, "at least 0"),
+        "l2_weight": (settings.l2_weight >= 0, "at least 0"),
+        "lap1_weight": (settings.lap1_weight >= 0, "at least 0"),
+        **{name: (rate is None or rate > 0, "more than 0") for name, rate in rates.items()},
     }
     numbers = 3 * resolution**2
     if settings.start == "pca" and settings.latent > numbers:
         rules["latent"] = (False, f"at most {numbers}, the numbers in an image, for start=pca")
     if settings.l2_weight == settings.lap1_weight == 0:
         rules["l2_weight"] = (False, "more than 0 where lap1_weight is 0")
-    for name, (kept, wanted) in rules.items():
-        if not kept:
-            raise BadSetting(
-                f"glo.{name} wants {wanted}, got {getattr(settings, name)}; "
-                f"change it with --set {name}=..."
-            )
+    check_rules("glo", settings, rules)
 
 
-MODEL = GLO
+def _one_of(value: str, known: Iterable[str]) -> tuple[bool, str]:
+    return value in known, "one of " + ", ".join(known)
+
+
+MODEL = Model(
+    build=GLO,
+    settings=Settings,
+    presets={
+        **glo_presets(
+            "paper, table 1; what it leaves open is settled as under Differs",
+            # Principal components for LSUN alone, squared error alone for MNIST.
+            {
+                "mnist": {"latent": 32, "channels": 1, "lap1_weight": 0.0},
+                "svhn": {"latent": 64},
+                "celeba": {},
+                "lsun": {"start": "pca"},
+            },
+        ),
+        "tiny": Preset(TINY, resolution=32),
+        "smoke": Preset(
+            {**TINY, "epochs": 0.5, "pca_images": 1_024, "search_steps": 20}, resolution=32
+        ),
+    },
+    flips=False,  # a mirrored image would need a code of its own
+    geometry=GLO.geometry,
+    published_as=("GLO",),
+)

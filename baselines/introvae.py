@@ -16,9 +16,9 @@ Differs: blocks of equal width have no projection (``released_shortcuts`` brings
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
@@ -27,7 +27,7 @@ from torch.optim import Adam
 
 from genbench.distributed import gathered
 from genbench.errors import BadSetting
-from genbench.interfaces import Adopted, Alarm, Batch, Stage, Tensors
+from genbench.interfaces import Adopted, Batch, Model, Preset, Stage, Tensors
 
 from ._parts.divergence_rules import empty_codes
 from ._parts.gaussian_posterior import Posterior
@@ -43,10 +43,14 @@ from ._parts.latent_model import LatentModel
 from ._parts.layers import batch_statistics
 from ._parts.losses import mean_square
 from ._parts.released_weights import part
+from ._parts.setting_rules import check_rules
 
 MEASURED = 0.2  # share of the warm-up, its last, whose KL sets a learned margin
 NORMS = {"batch": batch_norm, "group": group_norm}
 CELEBA, CELEBAHQ = 162_770, 29_000  # training images, the length of an epoch
+SPLIT = "celeba-hq:split=introvae"
+PAPER = "paper: coefficients of section 4, batch of table 1"
+SCALED = "ours: beta scaled from the paper's, margin learned as its appendix advises"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,109 +88,17 @@ TINY: Mapping[str, Any] = {  # for a CPU
     "generator_weight": 0.25,
     "margin": None,
 }
-Own: TypeAlias = Settings  # within the class that name is the class's attribute
 
 
 class IntroVAE(LatentModel):
     """Encoder E, whose KL is low for real images and at least m for others; generator G."""
 
-    settings: Own
-    Settings: ClassVar[type[Own]] = Own
-    FLIPS: ClassVar[bool] = True
-    GEOMETRY: ClassVar[str] = "gaussian"
-    ALARMS: ClassVar[Sequence[Alarm]] = (empty_codes("kl_real"),)
-    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        # The paper suggests one or two epochs of warm-up.
-        "paper-128": {
-            "latent": 256,
-            "channels": (64, 128, 256, 512, 512),
-            "batch": 64,
-            "warmup": 2 * CELEBA,
-            "beta": 0.5,
-            "generator_weight": 0.25,
-            "margin": 110.0,
-        },
-        "paper-256": {"batch": 32, "warmup": 2 * CELEBAHQ, "generator_weight": 0.25},
-        "paper-1024": {
-            "channels": (16, 32, 64, 128, 256, 512, 512, 512),
-            "batch": 8,
-            "warmup": 2 * CELEBAHQ,
-            "beta": 0.0025,
-            "generator_weight": 0.25,
-            "margin": 90.0,
-        },
-        "code-256-a": {"channels": (32, 64, 128, 256, 512, 512)},
-        "code-256-b": {
-            "channels": (32, 64, 128, 256, 512, 512),
-            "warmup": 10 * CELEBAHQ,
-            "beta": 1.0,
-            "margin": 1000.0,
-        },
-        "code-1024": {
-            "channels": (16, 32, 64, 128, 256, 512, 512, 512),
-            "batch": 12,
-            "warmup": 3 * CELEBAHQ,
-            "beta": 0.01,
-            "encoder_weight": 0.5,
-            "margin": 500.0,
-        },
-        # Ours: beta times the numbers in an image as published, the margin as advised.
-        "celeba-64": {
-            "latent": 128,
-            "batch": 64,
-            "warmup": 2 * CELEBA,
-            "beta": 1.0,
-            "margin": None,
-        },
-        "cifar10-32": {
-            "latent": 64,
-            "batch": 64,
-            "warmup": 100_000,
-            "beta": 4.0,
-            "margin": None,
-        },
-        "tiny": TINY,
-        "smoke": {**TINY, "images": 6_000, "warmup": 2_000},
-    }
-    PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
-        "paper-128": 128,
-        "paper-256": 256,
-        "paper-1024": 1024,
-        "code-256-a": 256,
-        "code-256-b": 256,
-        "code-1024": 1024,
-        "celeba-64": 64,
-        "cifar10-32": 32,
-        "tiny": 32,
-        "smoke": 32,
-    }
-    PRESET_DATA: ClassVar[Mapping[str, str]] = {
-        "paper-128": "celeba",
-        "paper-256": "celeba-hq:split=introvae",
-        "paper-1024": "celeba-hq:split=introvae",
-        "code-256-a": "celeba-hq:split=introvae",
-        "code-256-b": "celeba-hq:split=introvae",
-        "code-1024": "celeba-hq:split=introvae",
-        "celeba-64": "celeba",
-        "cifar10-32": "cifar10",
-    }
-
-    PRESET_SOURCE: ClassVar[Mapping[str, str]] = {
-        "paper-128": "paper: coefficients of section 4, batch of table 1",
-        "paper-256": "paper: coefficients of section 4, batch of table 1",
-        "paper-1024": "paper: coefficients of section 4, batch of table 1",
-        "code-256-a": "released code: script for 256x256, without warm-up",
-        "code-256-b": "released code: script for 256x256, with warm-up",
-        "code-1024": "released code: script for 1024x1024",
-        "celeba-64": "ours: beta scaled from the paper's, margin learned as its appendix advises",
-        "cifar10-32": "ours: beta scaled from the paper's, margin learned as its appendix advises",
-    }
-    PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("IntroVAE",)
+    settings: Settings
 
     warm_kl: Tensor  # (), mean KL of real images late in the warm-up, nats an image
     warm_steps: Tensor  # (), steps it is the mean of
 
-    def __init__(self, settings: Own, resolution: int) -> None:
+    def __init__(self, settings: Settings, resolution: int) -> None:
         """Build both networks for images of *resolution*.
 
         Raises:
@@ -231,8 +143,6 @@ class IntroVAE(LatentModel):
         return 2 * self._generate(latents.to(self.warm_kl.device)) - 1
 
     # --- weights of the released code
-
-    ADOPTS: ClassVar[str] = "hhb072/IntroVAE (state_dict of its model)"
 
     def adopt(self, found: Tensors) -> Adopted:
         """Take over the state of the released model, wherever in the file it lies."""
@@ -380,12 +290,97 @@ def _check(settings: Settings) -> None:
         "statistics": (settings.statistics in ("real", "mixed"), "real or mixed"),
         "norm": (settings.norm in NORMS, "batch or group"),
     }
-    for name, (kept, wanted) in rules.items():
-        if not kept:
-            raise BadSetting(
-                f"introvae.{name} wants {wanted}, got {getattr(settings, name)}; "
-                f"change it with --set {name}=..."
-            )
+    check_rules("introvae", settings, rules)
 
 
-MODEL = IntroVAE
+MODEL = Model(
+    build=IntroVAE,
+    settings=Settings,
+    presets={
+        # The paper suggests one or two epochs of warm-up.
+        "paper-128": Preset(
+            {
+                "latent": 256,
+                "channels": (64, 128, 256, 512, 512),
+                "batch": 64,
+                "warmup": 2 * CELEBA,
+                "beta": 0.5,
+                "generator_weight": 0.25,
+                "margin": 110.0,
+            },
+            data="celeba",
+            resolution=128,
+            source=PAPER,
+        ),
+        "paper-256": Preset(
+            {"batch": 32, "warmup": 2 * CELEBAHQ, "generator_weight": 0.25},
+            data=SPLIT,
+            resolution=256,
+            source=PAPER,
+        ),
+        "paper-1024": Preset(
+            {
+                "channels": (16, 32, 64, 128, 256, 512, 512, 512),
+                "batch": 8,
+                "warmup": 2 * CELEBAHQ,
+                "beta": 0.0025,
+                "generator_weight": 0.25,
+                "margin": 90.0,
+            },
+            data=SPLIT,
+            resolution=1024,
+            source=PAPER,
+        ),
+        "code-256-a": Preset(
+            {"channels": (32, 64, 128, 256, 512, 512)},
+            data=SPLIT,
+            resolution=256,
+            source="released code: script for 256x256, without warm-up",
+        ),
+        "code-256-b": Preset(
+            {
+                "channels": (32, 64, 128, 256, 512, 512),
+                "warmup": 10 * CELEBAHQ,
+                "beta": 1.0,
+                "margin": 1000.0,
+            },
+            data=SPLIT,
+            resolution=256,
+            source="released code: script for 256x256, with warm-up",
+        ),
+        "code-1024": Preset(
+            {
+                "channels": (16, 32, 64, 128, 256, 512, 512, 512),
+                "batch": 12,
+                "warmup": 3 * CELEBAHQ,
+                "beta": 0.01,
+                "encoder_weight": 0.5,
+                "margin": 500.0,
+            },
+            data=SPLIT,
+            resolution=1024,
+            source="released code: script for 1024x1024",
+        ),
+        # Ours: beta times the numbers in an image as published, the margin as advised.
+        "celeba-64": Preset(
+            {"latent": 128, "batch": 64, "warmup": 2 * CELEBA, "beta": 1.0, "margin": None},
+            data="celeba",
+            resolution=64,
+            source=SCALED,
+        ),
+        "cifar10-32": Preset(
+            {"latent": 64, "batch": 64, "warmup": 100_000, "beta": 4.0, "margin": None},
+            data="cifar10",
+            resolution=32,
+            source=SCALED,
+        ),
+        "tiny": Preset(TINY, resolution=32),
+        "smoke": Preset({**TINY, "images": 6_000, "warmup": 2_000}, resolution=32),
+    },
+    flips=True,
+    geometry=IntroVAE.geometry,
+    published_as=("IntroVAE",),
+    adopts="hhb072/IntroVAE (state_dict of its model)",
+    alarms=(empty_codes("kl_real"),),
+    image_counts=("warmup",),
+)

@@ -11,20 +11,18 @@ Differs: latents are divided by their standard deviation over the training image
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor
 
 from genbench.distributed import gathered
-from genbench.errors import BadSetting
 from genbench.images import to_floats
-from genbench.interfaces import Batch, Stage, Tensors, TrainingImages
+from genbench.interfaces import Batch, Model, Preset, Stage, Tensors, TrainingImages
 
-from ._parts import glo_presets
+from ._parts.glo_presets import glo_presets
 from ._parts.latent_model import LatentModel
+from ._parts.setting_rules import check_rules
 
 # p numbers in an image; k components carried along; d of them used
 
@@ -42,39 +40,10 @@ class Settings:
     oversample: float = 2.0  # k / d
 
 
-Own: TypeAlias = Settings  # within the class that name is the class's attribute
-
-
 class PCA(LatentModel):
     """Mean, components and spread of the training images; nothing is learned by gradient."""
 
-    settings: Own
-    Settings: ClassVar[type[Own]] = Own
-    FLIPS: ClassVar[bool] = False
-    GEOMETRY: ClassVar[str] = "gaussian"
-    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        # Latents of the paper's table 1.
-        "glo-mnist-32": {"latent": 32},
-        "glo-svhn-32": {"latent": 64},
-        "glo-celeba-64": {"latent": 256},
-        "glo-celeba-128": {"latent": 256},
-        "glo-lsun-64": {"latent": 256},
-        "glo-lsun-128": {"latent": 256},
-        "tiny": {"latent": 64},
-        "smoke": {"latent": 64, "images": 2_048},
-        "quickstart": {"latent": 64},
-    }
-    PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
-        **glo_presets.RESOLUTION,
-        "tiny": 32,
-        "smoke": 32,
-        "quickstart": 32,
-    }
-    PRESET_DATA: ClassVar[Mapping[str, str]] = glo_presets.DATA
-    PRESET_SOURCE: ClassVar[Mapping[str, str]] = glo_presets.source(
-        "GLO, Table 1: as many components as its latents have numbers"
-    )
-    PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("PCA",)
+    settings: Settings
 
     count: Tensor  # (), images folded in
     mean: Tensor  # (p,)
@@ -82,7 +51,7 @@ class PCA(LatentModel):
     singular: Tensor  # (k,), falling; singular values of the centred images
     scatter: Tensor  # (), sum of squares of the centred images, all directions
 
-    def __init__(self, settings: Own, resolution: int) -> None:
+    def __init__(self, settings: Settings, resolution: int) -> None:
         """Make room for the components.
 
         Raises:
@@ -193,16 +162,35 @@ def pca_start(train: TrainingImages, model: PCA, rng: torch.Generator) -> Tensor
 def _check(settings: Settings, resolution: int) -> None:
     """Raise `BadSetting` for the first value that cannot work."""
     pixels = 3 * resolution**2
-    if not 1 <= settings.latent <= pixels:
-        raise BadSetting(
-            f"pca.latent wants 1 to {pixels}, the numbers in an image of "
-            f"{resolution}x{resolution}, got {settings.latent}; change it with --set latent=..."
-        )
-    if settings.batch < 1 or settings.images < 2 or settings.oversample < 1:
-        raise BadSetting(
-            "pca wants batch of at least 1, images of at least 2 and oversample of at least 1, got "
-            f"{settings.batch}, {settings.images} and {settings.oversample}; change them with --set"
-        )
+    rules = {
+        "latent": (
+            1 <= settings.latent <= pixels,
+            f"1 to {pixels}, the numbers in an image of {resolution}x{resolution}",
+        ),
+        "batch": (settings.batch >= 1, "at least 1"),
+        "images": (settings.images >= 2, "at least 2"),
+        "oversample": (settings.oversample >= 1, "at least 1"),
+    }
+    check_rules("pca", settings, rules)
 
 
-MODEL = PCA
+MODEL = Model(
+    build=PCA,
+    settings=Settings,
+    presets={
+        **glo_presets(
+            "GLO, Table 1: as many components as its latents have numbers",
+            {
+                "mnist": {"latent": 32},
+                "svhn": {"latent": 64},
+                "celeba": {"latent": 256},
+                "lsun": {"latent": 256},
+            },
+        ),
+        "tiny": Preset({"latent": 64}, resolution=32),
+        "smoke": Preset({"latent": 64, "images": 2_048}, resolution=32),
+        "quickstart": Preset({"latent": 64}, resolution=32),
+    },
+    geometry=PCA.geometry,
+    published_as=("PCA",),
+)

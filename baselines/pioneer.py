@@ -20,11 +20,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar, TypeAlias
+from typing import Any
 
 from torch import Tensor
 
-from ._parts.growing_autoencoder import GrowingAutoencoder, check
+from genbench.interfaces import Model, Preset
+
+from ._parts.divergence_rules import ADVERSARIAL_CODES
+from ._parts.growing_autoencoder import RELEASED, GrowingAutoencoder, check
 from ._parts.growing_networks import Encoder, Generator
 from ._parts.layers import PixelNorm, equalised, spectral
 from ._parts.progressive_schedule import Place, Schedule, last_phase
@@ -59,7 +62,6 @@ TINY: Mapping[str, Any] = {  # for a CPU
     "buffer": 32,
     "average_decay": 0.99,
 }
-Own: TypeAlias = Settings  # within the class that name is the class's attribute
 
 
 class Pioneer(GrowingAutoencoder):
@@ -69,58 +71,9 @@ class Pioneer(GrowingAutoencoder):
     and what each of them goes down.
     """
 
-    settings: Own
-    Settings: ClassVar[type[Own]] = Own
-    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "celeba-64": {"images": 25_000_000},
-        # The paper's 128x128 model goes on from a 64x64 model of 26.28 million images.
-        "celeba-128": {
-            "phase_starts": (0, 2_400_000, 4_800_000, 7_200_000, 9_600_000, 26_280_000),
-            "images": 36_200_000,
-        },
-        # Batches of the four GPUs that the paper used: its moments are over all of them.
-        "celebahq-256": {
-            "phase_images": 4_800_000,
-            "images": 43_200_000,
-            "batches": (512, 256, 128, 64, 32, 32, 32, 16, 4),
-        },
-        "lsun-128": {
-            "images": 35_000_000,
-            "batches": (256, 256, 256, 128, 64, 32, 16, 8, 2),  # two GPUs
-        },
-        "cifar10-32": {"growing": False, "images": 7_000_000},
-        "tiny": TINY,
-        "smoke": {**TINY, "phase_images": 2_048},
-        "quickstart": {**TINY, "phase_images": 3_000, "images": 15_000},
-    }
-    PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
-        "celeba-64": 64,
-        "celeba-128": 128,
-        "celebahq-256": 256,
-        "lsun-128": 128,
-        "cifar10-32": 32,
-        "tiny": 32,
-        "smoke": 32,
-        "quickstart": 32,
-    }
-    PRESET_DATA: ClassVar[Mapping[str, str]] = {
-        "celeba-64": "celeba",
-        "celeba-128": "celeba",
-        "celebahq-256": "celeba-hq",
-        "lsun-128": "lsun-bedroom",
-        "cifar10-32": "cifar10",
-    }
+    settings: Settings
 
-    PRESET_SOURCE: ClassVar[Mapping[str, str]] = {
-        "celeba-64": "released code and its README; stop at the best FID near 25 million",
-        "celeba-128": "README: goes on from a 64x64 model of 26.28 million images",
-        "celebahq-256": "released code; 1,600 epochs of 27,000 images on four GPUs",
-        "lsun-128": "released code; two GPUs",
-        "cifar10-32": "released code; no growing, 7 million images",
-    }
-    PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("PIONEER",)
-
-    def __init__(self, settings: Own, resolution: int) -> None:
+    def __init__(self, settings: Settings, resolution: int) -> None:
         """Build both networks up to *resolution*.
 
         Raises:
@@ -174,4 +127,60 @@ def _check(settings: Settings, resolution: int) -> int:
     return check(settings, resolution, "pioneer", rules)
 
 
-MODEL = Pioneer
+MODEL = Model(
+    build=Pioneer,
+    settings=Settings,
+    presets={
+        "celeba-64": Preset(
+            {"images": 25_000_000},
+            data="celeba",
+            resolution=64,
+            source="released code and its README; stop at the best FID near 25 million",
+        ),
+        # The paper's 128x128 model goes on from a 64x64 model of 26.28 million images.
+        "celeba-128": Preset(
+            {
+                "phase_starts": (0, 2_400_000, 4_800_000, 7_200_000, 9_600_000, 26_280_000),
+                "images": 36_200_000,
+            },
+            data="celeba",
+            resolution=128,
+            source="README: goes on from a 64x64 model of 26.28 million images",
+        ),
+        # Batches of the four GPUs that the paper used: its moments are over all of them.
+        "celebahq-256": Preset(
+            {
+                "phase_images": 4_800_000,
+                "images": 43_200_000,
+                "batches": (512, 256, 128, 64, 32, 32, 32, 16, 4),
+            },
+            data="celeba-hq",
+            resolution=256,
+            source="released code; 1,600 epochs of 27,000 images on four GPUs",
+        ),
+        "lsun-128": Preset(
+            {
+                "images": 35_000_000,
+                "batches": (256, 256, 256, 128, 64, 32, 16, 8, 2),  # two GPUs
+            },
+            data="lsun-bedroom",
+            resolution=128,
+            source="released code; two GPUs",
+        ),
+        "cifar10-32": Preset(
+            {"growing": False, "images": 7_000_000},
+            data="cifar10",
+            resolution=32,
+            source="released code; no growing, 7 million images",
+        ),
+        "tiny": Preset(TINY, resolution=32),
+        "smoke": Preset({**TINY, "phase_images": 2_048}, resolution=32),
+        "quickstart": Preset({**TINY, "phase_images": 3_000, "images": 15_000}, resolution=32),
+    },
+    flips=True,
+    geometry=Pioneer.geometry,
+    published_as=("PIONEER",),
+    adopts=RELEASED,
+    alarms=ADVERSARIAL_CODES,
+    image_counts=("phase_images", "phase_starts"),
+)

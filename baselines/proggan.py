@@ -19,9 +19,9 @@ Differs: works at the size of the present phase, where the original enlarges eve
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
@@ -30,9 +30,8 @@ from torch.optim import Adam, Optimizer
 
 from genbench.distributed import gathered, own, processes
 from genbench.errors import BadSetting
-from genbench.interfaces import Adopted, Alarm, Batch, Stage, Tensors
+from genbench.interfaces import Adopted, Batch, Geometry, Model, Stage, Tensors
 
-from ._parts import proggan_presets as presets
 from ._parts.divergence_rules import STEEP_CRITIC
 from ._parts.gradient_penalty import TWICE, gradient_norms, penalty
 from ._parts.latent_model import LatentModel
@@ -44,6 +43,7 @@ from ._parts.proggan_networks import (
     Shape,
     check_shape,
 )
+from ._parts.proggan_presets import PRESETS, PUBLISHED
 from ._parts.proggan_released import adopt_discriminator, adopt_generator
 from ._parts.progressive_schedule import (
     Glances,
@@ -56,6 +56,7 @@ from ._parts.progressive_schedule import (
 )
 from ._parts.released_weights import part
 from ._parts.repelling_regulariser import repelling
+from ._parts.setting_rules import check_rules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,27 +83,16 @@ class Settings(Shape):
     rr_weight: float = 0.1  # the report has 1
 
 
-Own: TypeAlias = Settings  # within the class that name is the class's attribute
-
-
 class ProgGAN(LatentModel):
     """Generator G and discriminator D; there is no encoder."""
 
-    settings: Own
-    Settings: ClassVar[type[Own]] = Own
-    FLIPS: ClassVar[bool] = True
-    GEOMETRY: ClassVar[str] = "sphere"
-    ALARMS: ClassVar[Sequence[Alarm]] = (STEEP_CRITIC,)
-    EAGER: ClassVar[Mapping[str, str]] = {"discriminator": TWICE}
-    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = presets.PRESETS
-    PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = presets.RESOLUTION
-    PRESET_DATA: ClassVar[Mapping[str, str]] = presets.DATA
-    PRESET_SOURCE: ClassVar[Mapping[str, str]] = presets.SOURCE
-    PUBLISHED_AS: ClassVar[tuple[str, ...]] = presets.PUBLISHED
+    geometry = Geometry.SPHERE
+
+    settings: Settings
 
     lods: Tensor  # (), int64: floor(lod) + ceil(lod) of the last step; -1 before the first
 
-    def __init__(self, settings: Own, resolution: int) -> None:
+    def __init__(self, settings: Settings, resolution: int) -> None:
         """Build both networks up to *resolution*.
 
         Raises:
@@ -158,10 +148,6 @@ class ProgGAN(LatentModel):
         return self._generate(latents, self.schedule.place(self.seen))
 
     # --- weights of others
-
-    ADOPTS: ClassVar[str] = (
-        "facebookresearch/pytorch_GAN_zoo (--set untied_bias=true pool_first=false)"
-    )
 
     def adopt(self, found: Tensors) -> Adopted:
         """Take over a checkpoint of pytorch_GAN_zoo's progressive GAN, its average too."""
@@ -341,18 +327,25 @@ def _check(settings: Settings, last: int) -> None:
         "ramp_images": (settings.ramp_images >= 0, "at least 0"),
     }
     choices = {
-        "loss": ("wasserstein", "least_squares"),
-        "gp_scale": ("full_resolution", "native"),
-        "rr_on": ("none", "features", "latents"),
+        "loss": (settings.loss, ("wasserstein", "least_squares")),
+        "gp_scale": (settings.gp_scale, ("full_resolution", "native")),
+        "rr_on": (settings.rr_on, ("none", "features", "latents")),
     }
-    for name, known in choices.items():
-        rules[name] = (getattr(settings, name) in known, " or ".join(known))
-    for name, (kept, wanted) in rules.items():
-        if not kept:
-            raise BadSetting(
-                f"proggan.{name} wants {wanted}, got {getattr(settings, name)}; "
-                f"change it with --set {name}=..."
-            )
+    rules |= {
+        name: (value in known, " or ".join(known)) for name, (value, known) in choices.items()
+    }
+    check_rules("proggan", settings, rules)
 
 
-MODEL = ProgGAN
+MODEL = Model(
+    build=ProgGAN,
+    settings=Settings,
+    presets=PRESETS,
+    flips=True,
+    geometry=ProgGAN.geometry,
+    published_as=PUBLISHED,
+    adopts="facebookresearch/pytorch_GAN_zoo (--set untied_bias=true pool_first=false)",
+    eager={"discriminator": TWICE},
+    alarms=(STEEP_CRITIC,),
+    image_counts=("stable_images", "fade_images", "ramp_images"),
+)

@@ -13,19 +13,17 @@ Differs: where the paper says nothing, Adam and its settings are those of ProgGA
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, TypeAlias
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
 from torch import Tensor
 from torch.optim import Adam
 
-from genbench.errors import BadInput, BadSetting
-from genbench.interfaces import Batch, Stage, Tensors
+from genbench.errors import BadInput
+from genbench.interfaces import Batch, Geometry, Model, Preset, Stage, Tensors
 
-from ._parts import proggan_presets as presets
 from ._parts.latent_model import LatentModel
 from ._parts.layers import PixelNorm
 from ._parts.priors import gaussian
@@ -37,7 +35,9 @@ from ._parts.proggan_networks import (
     channels,
     check_shape,
 )
+from ._parts.proggan_presets import shape
 from ._parts.progressive_schedule import last_phase
+from ._parts.setting_rules import check_rules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,35 +52,14 @@ class Settings(Shape):
     mates: str = "zero"  # in place of the minibatch statistics; or keep
 
 
-SHAPE = tuple(field.name for field in fields(Shape))
-Own: TypeAlias = Settings  # within the class that name is the class's attribute
-
-
 class ProgGANL1(LatentModel):
     """Generator G at rest; encoder E learns to invert it."""
 
-    settings: Own
-    Settings: ClassVar[type[Own]] = Own
-    STARTS_FROM: ClassVar[str] = "proggan"
-    FLIPS: ClassVar[bool] = True
-    GEOMETRY: ClassVar[str] = "sphere"
-    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "celeba-64": {},
-        "tiny": {**presets.shape("tiny"), "batch": 16, "images": 32_000, "lr": 3e-3},
-        "smoke": {**presets.shape("smoke"), "batch": 16, "images": 4_000},
-    }
-    PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
-        "celeba-64": 64,
-        "tiny": 32,
-        "smoke": 32,
-    }
-    PRESET_DATA: ClassVar[Mapping[str, str]] = {"celeba-64": "celeba"}
-    PRESET_SOURCE: ClassVar[Mapping[str, str]] = {
-        "celeba-64": "Pioneer, section 4.1; length of the training not published",
-    }
-    PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("ProgGAN/L1",)
+    geometry = Geometry.SPHERE
 
-    def __init__(self, settings: Own, resolution: int) -> None:
+    settings: Settings
+
+    def __init__(self, settings: Settings, resolution: int) -> None:
         """Build both networks; `start_from` gives them their weights.
 
         Raises:
@@ -173,7 +152,8 @@ class ProgGANL1(LatentModel):
 
 
 def _shape(settings: Any) -> dict[str, Any]:
-    return {name: getattr(settings, name) for name in SHAPE}
+    names = {field.name for field in fields(Shape)}
+    return {name: value for name, value in asdict(settings).items() if name in names}
 
 
 def _check(settings: Settings) -> None:
@@ -192,12 +172,24 @@ def _check(settings: Settings) -> None:
         ),
         "mates": (settings.mates in ("zero", "keep"), "zero or keep"),
     }
-    for name, (kept, wanted) in rules.items():
-        if not kept:
-            raise BadSetting(
-                f"proggan_l1.{name} wants {wanted}, got {getattr(settings, name)}; "
-                f"change it with --set {name}=..."
-            )
+    check_rules("proggan_l1", settings, rules)
 
 
-MODEL = ProgGANL1
+MODEL = Model(
+    build=ProgGANL1,
+    settings=Settings,
+    presets={
+        "celeba-64": Preset(
+            {},
+            data="celeba",
+            resolution=64,
+            source="Pioneer, section 4.1; length of the training not published",
+        ),
+        "tiny": Preset({**shape("tiny"), "batch": 16, "images": 32_000, "lr": 3e-3}, resolution=32),
+        "smoke": Preset({**shape("smoke"), "batch": 16, "images": 4_000}, resolution=32),
+    },
+    flips=True,
+    geometry=ProgGANL1.geometry,
+    published_as=("ProgGAN/L1",),
+    starts_from="proggan",
+)

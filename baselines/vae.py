@@ -14,18 +14,16 @@ Differs: log variances are clamped to [-30, 20]; codes are the posterior's mean.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Adam
 
-from genbench.errors import BadSetting
-from genbench.interfaces import Alarm, Batch, Stage, Tensors
+from genbench.interfaces import Batch, Model, Preset, Stage, Tensors
 
-from ._parts import glo_presets
 from ._parts.dcgan_networks import (
     Shape,
     check_shape,
@@ -36,11 +34,13 @@ from ._parts.dcgan_networks import (
 )
 from ._parts.divergence_rules import empty_codes
 from ._parts.gaussian_posterior import Posterior
+from ._parts.glo_presets import glo_presets
 from ._parts.laplacian_loss import LEVEL_WEIGHTS, lap1
 from ._parts.latent_model import LatentModel
 from ._parts.latent_search import OBJECTIVES, Search, search
 from ._parts.layers import frozen
 from ._parts.losses import mean_square
+from ._parts.setting_rules import check_rules
 
 ENCODE = ("encoder", "search")
 
@@ -75,42 +75,14 @@ TINY: Mapping[str, Any] = {  # for a CPU
     "kl_weight": 3.0,  # at 1 few draws of the prior lie near a code after minutes
     "search_steps": 50,
 }
-Own: TypeAlias = Settings  # within the class that name is the class's attribute
 
 
 class VAE(LatentModel):
     """q(z|x) is a diagonal Gaussian, the prior N(0, I)."""
 
-    settings: Own
-    Settings: ClassVar[type[Own]] = Own
-    FLIPS: ClassVar[bool] = False
-    GEOMETRY: ClassVar[str] = "gaussian"
-    ALARMS: ClassVar[Sequence[Alarm]] = (empty_codes("kl"),)
-    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        # Latents of the paper's table 1; squared error alone for MNIST.
-        "glo-mnist-32": {"latent": 32, "channels": 1, "lap1_weight": 0.0},
-        "glo-svhn-32": {"latent": 64},
-        "glo-celeba-64": {},
-        "glo-celeba-128": {},
-        "glo-lsun-64": {},
-        "glo-lsun-128": {},
-        "tiny": TINY,
-        "smoke": {**TINY, "images": 6_000, "search_steps": 10},
-        "quickstart": {**TINY, "images": 30_000},
-    }
-    PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
-        **glo_presets.RESOLUTION,
-        "tiny": 32,
-        "smoke": 32,
-        "quickstart": 32,
-    }
-    PRESET_DATA: ClassVar[Mapping[str, str]] = glo_presets.DATA
-    PRESET_SOURCE: ClassVar[Mapping[str, str]] = glo_presets.source(
-        "GLO, table 1; what it leaves open is settled as under Differs"
-    )
-    PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("VAE",)
+    settings: Settings
 
-    def __init__(self, settings: Own, resolution: int) -> None:
+    def __init__(self, settings: Settings, resolution: int) -> None:
         """Build both networks for *resolution*.
 
         Raises:
@@ -198,12 +170,27 @@ def _check(settings: Settings) -> None:
         "search_steps": (settings.search_steps > 0, "at least 1"),
         "search_loss": (settings.search_loss in OBJECTIVES, " or ".join(OBJECTIVES)),
     }
-    for name, (kept, wanted) in rules.items():
-        if not kept:
-            raise BadSetting(
-                f"vae.{name} wants {wanted}, got {getattr(settings, name)}; "
-                f"change it with --set {name}=..."
-            )
+    check_rules("vae", settings, rules)
 
 
-MODEL = VAE
+MODEL = Model(
+    build=VAE,
+    settings=Settings,
+    presets={
+        **glo_presets(
+            "GLO, table 1; what it leaves open is settled as under Differs",
+            {
+                "mnist": {"latent": 32, "channels": 1, "lap1_weight": 0.0},  # squared error alone
+                "svhn": {"latent": 64},
+                "celeba": {},
+                "lsun": {},
+            },
+        ),
+        "tiny": Preset(TINY, resolution=32),
+        "smoke": Preset({**TINY, "images": 6_000, "search_steps": 10}, resolution=32),
+        "quickstart": Preset({**TINY, "images": 30_000}, resolution=32),
+    },
+    geometry=VAE.geometry,
+    published_as=("VAE",),
+    alarms=(empty_codes("kl"),),
+)

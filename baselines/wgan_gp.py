@@ -11,17 +11,16 @@ Differs: kernels of 4x4 as in the DCGAN of genbench, for 5x5; 128x128 by one mor
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Adam
 
 from genbench.distributed import processes
-from genbench.errors import BadSetting
-from genbench.interfaces import Alarm, Batch, Stage, Tensors
+from genbench.interfaces import Batch, Model, Preset, Stage, Tensors
 
 from ._parts.dcgan_networks import (
     Shape,
@@ -33,6 +32,7 @@ from ._parts.divergence_rules import STEEP_CRITIC
 from ._parts.gradient_penalty import TWICE, gradient_norms, penalty
 from ._parts.latent_model import LatentModel
 from ._parts.layers import frozen
+from ._parts.setting_rules import check_rules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,45 +57,14 @@ TINY: Mapping[str, Any] = {  # for a CPU
     "critic_steps": 3,
     "images": 200_000,
 }
-Own: TypeAlias = Settings  # within the class that name is the class's attribute
 
 
 class WGANGP(LatentModel):
     """Generator G and critic D; there is no encoder."""
 
-    settings: Own
-    Settings: ClassVar[type[Own]] = Own
-    FLIPS: ClassVar[bool] = True
-    GEOMETRY: ClassVar[str] = "gaussian"
-    ALARMS: ClassVar[Sequence[Alarm]] = (STEEP_CRITIC,)
-    EAGER: ClassVar[Mapping[str, str]] = {"critic": TWICE}
-    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "celeba-128": {},
-        "lsun-64": {},
-        "lsun-128": {},
-        "tiny": TINY,
-        "smoke": {**TINY, "images": 4_000},
-    }
-    PRESET_RESOLUTION: ClassVar[Mapping[str, int]] = {
-        "celeba-128": 128,
-        "lsun-64": 64,
-        "lsun-128": 128,
-        "tiny": 32,
-        "smoke": 32,
-    }
-    PRESET_DATA: ClassVar[Mapping[str, str]] = {
-        "celeba-128": "celeba",
-        "lsun-64": "lsun-bedroom",
-        "lsun-128": "lsun-bedroom",
-    }
-    PRESET_SOURCE: ClassVar[Mapping[str, str]] = {
-        "celeba-128": "settings of the paper; IntroVAE table 2 quotes a number",
-        "lsun-64": "settings of the paper and of its released 64x64 code",
-        "lsun-128": "settings of the paper; IntroVAE table 2 quotes a number",
-    }
-    PUBLISHED_AS: ClassVar[tuple[str, ...]] = ("WGAN-GP",)
+    settings: Settings
 
-    def __init__(self, settings: Own, resolution: int) -> None:
+    def __init__(self, settings: Settings, resolution: int) -> None:
         """Build both networks for *resolution*.
 
         Raises:
@@ -169,12 +138,43 @@ class WGANGP(LatentModel):
 
 def _check(settings: Settings) -> None:
     """Raise `BadSetting` for the first value that cannot work."""
-    for name in ("latent", "batch", "critic_steps", "images"):
-        if getattr(settings, name) < 1:
-            raise BadSetting(
-                f"wgan_gp.{name} wants at least 1, got {getattr(settings, name)}; "
-                f"change it with --set {name}=..."
-            )
+    counts = {
+        "latent": settings.latent,
+        "batch": settings.batch,
+        "critic_steps": settings.critic_steps,
+        "images": settings.images,
+    }
+    check_rules("wgan_gp", settings, {n: (k >= 1, "at least 1") for n, k in counts.items()})
 
 
-MODEL = WGANGP
+MODEL = Model(
+    build=WGANGP,
+    settings=Settings,
+    presets={
+        "celeba-128": Preset(
+            {},
+            data="celeba",
+            resolution=128,
+            source="settings of the paper; IntroVAE table 2 quotes a number",
+        ),
+        "lsun-64": Preset(
+            {},
+            data="lsun-bedroom",
+            resolution=64,
+            source="settings of the paper and of its released 64x64 code",
+        ),
+        "lsun-128": Preset(
+            {},
+            data="lsun-bedroom",
+            resolution=128,
+            source="settings of the paper; IntroVAE table 2 quotes a number",
+        ),
+        "tiny": Preset(TINY, resolution=32),
+        "smoke": Preset({**TINY, "images": 4_000}, resolution=32),
+    },
+    flips=True,
+    geometry=WGANGP.geometry,
+    published_as=("WGAN-GP",),
+    eager={"critic": TWICE},
+    alarms=(STEEP_CRITIC,),
+)

@@ -19,7 +19,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from genbench.registry import metric, plugin, plugins
+from genbench import registry
+from genbench.registry import metric, plugins
 from genbench.reporting.report import to_text
 from genbench.results.record import Record
 from genbench.results.store import Store
@@ -80,8 +81,7 @@ def train_all(asked: argparse.Namespace, data: str, runs: Path) -> None:
 
 def origin(name: str) -> str | None:
     """The model that *name* starts from."""
-    found: str | None = getattr(plugin("model", name).load(), "STARTS_FROM", None)
-    return found
+    return registry.model(name).starts_from
 
 
 def train(name: str, data: str, runs: Path, minutes: float) -> None:

@@ -25,12 +25,11 @@ import torch
 from _plain_dcgan import PlainDCGAN
 from _plain_pioneer import PlainPioneer, convolutions, original
 
-from genbench import runs
+from genbench import registry, runs
 from genbench.interfaces import Batch
-from genbench.registry import plugin
 from genbench.runtime import devices, seeds
-from genbench.settings import Layer, resolve
-from genbench.training.ema import Averages
+from genbench.settings import preset_layer, resolve
+from genbench.training.ema import EMA
 from genbench.training.precision import Pace
 from genbench.training.settings import Training
 
@@ -45,7 +44,7 @@ class Ours:
 
     def __init__(self, model: Any, device: torch.device) -> None:
         self.model = model
-        self.pace, self.averages = Pace(model, Training(**OURS), device), Averages(model)
+        self.pace, self.averages = Pace(model, Training(**OURS), device), EMA(model)
 
     def step(self, images: torch.Tensor, rng: torch.Generator) -> Any:
         with self.pace.kept(len(images)):
@@ -56,10 +55,11 @@ class Ours:
 
 def build(name: str, seen: int, device: torch.device) -> Any:
     """One of our models after so many images, with weights that depend on nothing else."""
-    offered = plugin("model", name).load()
+    offered = registry.model(name)
     preset = GPU.get(name, "tiny") if device.type == "cuda" else "tiny"
-    settings = resolve(offered.Settings, [Layer("preset", offered.PRESETS[preset])], name).values
-    resolution = offered.PRESET_RESOLUTION[preset]
+    settings = resolve(offered.settings, [preset_layer(offered, preset, name)], name).values
+    resolution = offered.presets[preset].resolution
+    assert resolution is not None
     model = runs.build(name, settings, resolution, seed=0)
     model.total(10_000)
     model.seen = seen

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from genbench.errors import BadPlugin, BadSetting, UnknownName, nearest, unknown
-from genbench.interfaces import Metric, Network, Report, Source
+from genbench.interfaces import Metric, Model, Network, Report, Source
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Kind:
 
 
 KINDS = {
-    "model": Kind("genbench.baselines", "genbench.models", "MODEL", object),
+    "model": Kind("genbench.baselines", "genbench.models", "MODEL", Model),
     "metric": Kind("genbench.metrics", "genbench.metrics", "METRIC", Metric),
     "report": Kind("genbench.reports", "genbench.reports", "REPORT", Report),
     "dataset": Kind("genbench.data.sources", "genbench.datasets", "SOURCE", Source, dashes=True),
@@ -106,6 +106,22 @@ def plugin(kind: str, name: str) -> Plugin:
     if name not in known:
         raise unknown(kind, name, known)
     return known[name]
+
+
+def model(name: str) -> Model[Any]:
+    """What the model of that name declares.
+
+    Raises:
+        UnknownName: no such model.
+        BadPlugin: it declares something else.
+    """
+    found: Model[Any] = plugin("model", name).load()
+    return found
+
+
+def models() -> dict[str, Model[Any]]:
+    """What every model declares, by public name."""
+    return {name: model(name) for name in plugins("model")}
 
 
 def metric(name: str) -> Metric:

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 import yaml
 
 from genbench.errors import BadInput, BadSetting, nearest
-from genbench.interfaces import Json
+from genbench.interfaces import Json, Model
 
 S = TypeVar("S")
 
@@ -84,6 +84,20 @@ def parse_assignments(texts: Iterable[str]) -> Layer:
             raise BadSetting(f"--set takes key=value, got {text!r}; for example --set latent=64")
         values[name.strip()] = value
     return Layer("--set", values)
+
+
+def preset_layer(model: Model[Any], preset: str, owner: str) -> Layer:
+    """The settings of a preset; *owner* is the model's name, for the message.
+
+    Raises:
+        BadSetting: the model has no preset of that name.
+    """
+    if preset not in model.presets:
+        raise BadSetting(
+            f"{owner} has no preset {preset!r}.{nearest(preset, model.presets)} "
+            f"Known: {', '.join(model.presets)}"
+        )
+    return Layer(f"preset {preset}", model.presets[preset].settings)
 
 
 def read_layer(file: Path) -> Layer:

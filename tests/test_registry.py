@@ -89,6 +89,7 @@ def guest(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], registry.Plug
 
 
 DECLARED = {
+    "model": "genbench.baselines.pca:MODEL",
     "metric": "genbench.metrics.fid:METRIC",
     "report": "genbench.reports.csv:REPORT",
     "dataset": "genbench.data.sources.mnist:SOURCE",

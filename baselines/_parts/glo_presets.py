@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-RESOLUTION: Mapping[str, int] = {
-    "glo-mnist-32": 32,
-    "glo-svhn-32": 32,
-    "glo-celeba-64": 64,
-    "glo-celeba-128": 128,
-    "glo-lsun-64": 64,
-    "glo-lsun-128": 128,
-}
-DATA: Mapping[str, str] = {
-    "glo-mnist-32": "mnist",
-    "glo-svhn-32": "svhn",
-    "glo-celeba-64": "celeba",
-    "glo-celeba-128": "celeba",
-    "glo-lsun-64": "lsun-bedroom",
-    "glo-lsun-128": "lsun-bedroom",
+from genbench.interfaces import Preset
+
+IMAGES = {  # preset -> data set, resolution
+    "glo-mnist-32": ("mnist", 32),
+    "glo-svhn-32": ("svhn", 32),
+    "glo-celeba-64": ("celeba", 64),
+    "glo-celeba-128": ("celeba", 128),
+    "glo-lsun-64": ("lsun-bedroom", 64),
+    "glo-lsun-128": ("lsun-bedroom", 128),
 }
 
 
-def source(words: str) -> dict[str, str]:
-    """Where the settings of all of them come from."""
-    return dict.fromkeys(RESOLUTION, words)
+def glo_presets(source: str, settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Preset]:
+    """A preset for each of them.
+
+    Args:
+        source: where the settings of all of them come from.
+        settings: by data set, "mnist"; in "celeba" and "lsun" of both sizes.
+    """
+    return {
+        name: Preset(settings[name.split("-")[1]], data, resolution, source)
+        for name, (data, resolution) in IMAGES.items()
+    }

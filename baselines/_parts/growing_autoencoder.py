@@ -8,8 +8,8 @@ the generator, with the encoder frozen. There is no discriminator.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
@@ -17,10 +17,8 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from genbench.distributed import processes
-from genbench.errors import BadSetting
-from genbench.interfaces import Adopted, Alarm, Batch, Stage, Tensors
+from genbench.interfaces import Adopted, Batch, Geometry, Stage, Tensors
 
-from .divergence_rules import ADVERSARIAL_CODES
 from .growing_networks import Encoder, Generator
 from .image_buffer import ImageBuffer
 from .latent_model import LatentModel
@@ -34,6 +32,7 @@ from .progressive_schedule import (
     show,
 )
 from .released_weights import adopt, layers, part
+from .setting_rules import Rules, check_rules
 
 
 class Places(Protocol):
@@ -47,15 +46,16 @@ class Places(Protocol):
         """Phase and alpha after *seen* images."""
 
 
+RELEASED = "AaltoVision/pioneer, AaltoVision/balanced-pioneer"  # what `adopt` takes over
+
+
 class GrowingAutoencoder(LatentModel):
     """Encoder E on the unit sphere, generator G. A model adds settings, schedule and losses.
 
     Its settings hold latent, lr, betas, batches, buffer, average_decay and generator_steps.
     """
 
-    FLIPS: ClassVar[bool] = True
-    GEOMETRY: ClassVar[str] = "sphere"
-    ALARMS: ClassVar[Sequence[Alarm]] = ADVERSARIAL_CODES
+    geometry = Geometry.SPHERE
 
     settings: Any
 
@@ -107,8 +107,6 @@ class GrowingAutoencoder(LatentModel):
         return self._encode(show(images.to(self._device), place), place)
 
     # --- weights of the released code
-
-    ADOPTS: ClassVar[str] = "AaltoVision/pioneer, AaltoVision/balanced-pioneer"
 
     def adopt(self, found: Tensors) -> Adopted:
         """Take over a checkpoint of the released code, its running average too.
@@ -215,14 +213,14 @@ class GrowingAutoencoder(LatentModel):
         return self.buffer.storage.device
 
 
-def check(settings: Any, resolution: int, owner: str, rules: Mapping[str, tuple[bool, str]]) -> int:
+def check(settings: Any, resolution: int, owner: str, rules: Rules) -> int:
     """The last phase of a model, once its settings can work.
 
     Args:
         settings: those of a `GrowingAutoencoder`.
         resolution: that it is built for.
         owner: public name of the model, for the message.
-        rules: of the model's own settings: name -> (whether it is kept, what is wanted).
+        rules: of the model's own settings.
 
     Raises:
         BadSetting: the resolution is not 4, 8, ... 1024, or a setting is out of range.
@@ -240,12 +238,7 @@ def check(settings: Any, resolution: int, owner: str, rules: Mapping[str, tuple[
         "generator_steps": (settings.generator_steps > 0, "at least 1"),
         "average_decay": (0 <= settings.average_decay <= 1, "0 to 1"),
     }
-    for name, (kept, wanted) in (common | dict(rules)).items():
-        if not kept:
-            raise BadSetting(
-                f"{owner}.{name} wants {wanted} at {resolution}x{resolution}, got "
-                f"{getattr(settings, name)}; change it with --set {name}=..."
-            )
+    check_rules(owner, settings, common | dict(rules), where=f"at {resolution}x{resolution}")
     return last
 
 

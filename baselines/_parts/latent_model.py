@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from genbench.interfaces import Geometry
+
 from .priors import (
     gaussian,
     lerp,
@@ -24,8 +26,10 @@ class LatentModel(nn.Module):
     A model of this kind adds ``decode`` and ``step``, and replaces what is otherwise with it.
     """
 
-    GEOMETRY: ClassVar[str]  # "gaussian": N(0, I), straight ways; "sphere": unit vectors, arcs
+    geometry: ClassVar[Geometry] = Geometry.GAUSSIAN  # of the prior
 
+    resolution: int
+    seen: int
     settings: Any
     _optimizers: Mapping[str, Optimizer]
 
@@ -35,7 +39,7 @@ class LatentModel(nn.Module):
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
         """n latents of the prior, (n, d), on the device of *rng*."""
-        prior = sphere if self.GEOMETRY == "sphere" else gaussian
+        prior = sphere if self.geometry is Geometry.SPHERE else gaussian
         return prior(n, self.settings.latent, rng)
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
@@ -44,19 +48,11 @@ class LatentModel(nn.Module):
 
     def interpolate(self, a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
         """Along the arc on a sphere, else along the straight line: (n, d), (n, d) -> (n, d)."""
-        return slerp(a, b, t) if self.GEOMETRY == "sphere" else lerp(a, b, t)
+        return slerp(a, b, t) if self.geometry is Geometry.SPHERE else lerp(a, b, t)
 
     def optimizers(self) -> Mapping[str, Optimizer]:
         """The optimisers by name, as a rule one Adam for each network."""
         return self._optimizers
-
-    def averaged(self) -> Mapping[str, nn.Module]:
-        """None: the networks are used as they are."""
-        return {}
-
-    def average_decay(self) -> float:
-        """Of no use where nothing is averaged."""
-        return 0.0
 
     def descend(self, name: str, loss: Tensor) -> None:
         """One step of the optimiser *name* down *loss*."""

@@ -13,8 +13,6 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
 from torch import Tensor, nn
 
-from genbench.errors import BadSetting
-
 from .layers import (
     DoublingConv,
     LatentConv,
@@ -29,6 +27,7 @@ from .progressive_schedule import (
     double,
     settled,
 )
+from .setting_rules import check_rules
 
 SLOPE = 0.2  # of LeakyReLU
 
@@ -185,9 +184,5 @@ def check_shape(shape: Shape, last: int, owner: str) -> None:
         "stddev_group": (shape.stddev_group >= 0, "at least 0"),
         "statistics": (not unknown, f"some of {', '.join(MOMENTS)}"),
     }
-    for name, (kept, wanted) in rules.items():
-        if not kept:
-            raise BadSetting(
-                f"{owner}.{name} wants {wanted} at {RESOLUTIONS[last]}x{RESOLUTIONS[last]}, got "
-                f"{getattr(shape, name)}; change it with --set {name}=..."
-            )
+    size = RESOLUTIONS[last]
+    check_rules(owner, shape, rules, where=f"at {size}x{size}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+from genbench.interfaces import Preset
+
 Values: TypeAlias = Mapping[str, Any]
 
 # The first version of the code, by which the paper's numbers were made.
@@ -41,49 +43,67 @@ REPORT: Mapping[str, Values] = {
     "report-repelling-resblock-g": {**REPELLING, "res_block_g": True},
     "report-repelling-resblocks": {**REPELLING, "res_block_g": True, "res_block_d": True},
     "report-least-squares": {"loss": "least_squares"},
+}
+FIRST_CODE = "first version of the released code"
+SECOND_CODE = "second version of the released code"
+PRESETS: Mapping[str, Preset] = {
+    "celeba-64": Preset({}, "celeba", 64, f"{SECOND_CODE}; the ProgGAN of Pioneer's table 1"),
+    "celeba-128": Preset({}, "celeba", 128, SECOND_CODE),
+    "celebahq-128": Preset({}, "celeba-hq", 128, f"{SECOND_CODE}, as the course report ran it"),
+    "celebahq-1024": Preset(
+        {
+            **FIRST,
+            "images": 19_000_000,
+            "batches": (16, 16, 16, 16, 16, 16, 14, 6, 3),
+            "lr_1024": 1e-3,
+            "ramp_images": 40_000,
+        },
+        data="celeba-hq",
+        resolution=1024,
+        source=f"{FIRST_CODE}, by which the paper's numbers were made",
+    ),
+    "celebahq-1024-second": Preset({}, "celeba-hq", 1024, f"{SECOND_CODE}, on one GPU"),
+    "lsun-256": Preset({**FIRST, "images": 20_000_000}, "lsun-bedroom", 256, FIRST_CODE),
+    "cifar10-32": Preset(
+        {
+            **FIRST,
+            "latent": 128,
+            "fmap_base": 4096,
+            "fmap_max": 128,
+            "stable_images": 400_000,
+            "fade_images": 400_000,
+            "images": 20_000_000,
+            "gp_target": 750.0,
+            "simultaneous": True,
+        },
+        data="cifar10",
+        resolution=32,
+        source=FIRST_CODE,
+    ),
+    "ablation-128": Preset(
+        {**FIRST, "fmap_base": 2048, "images": 10_000_000},
+        data="celeba",
+        resolution=128,
+        source=f"{FIRST_CODE}; the paper's table 1",
+    ),
+    **{
+        name: Preset(
+            settings,
+            data="celeba-hq",
+            resolution=128,
+            source="course report, table 1, where it stopped at 1,462,000 images",
+        )
+        for name, settings in REPORT.items()
+    },
     # A group of 4 has no tails worth a kurtosis.
-    "report-statistics": {"statistics": ("std", "kurtosis", "skewness"), "stddev_group": 16},
-}
-PRESETS: Mapping[str, Values] = {
-    "celeba-64": {},
-    "celeba-128": {},
-    "celebahq-128": {},
-    "celebahq-1024": {
-        **FIRST,
-        "images": 19_000_000,
-        "batches": (16, 16, 16, 16, 16, 16, 14, 6, 3),
-        "lr_1024": 1e-3,
-        "ramp_images": 40_000,
-    },
-    "celebahq-1024-second": {},  # the second version, on one GPU
-    "lsun-256": {**FIRST, "images": 20_000_000},
-    "cifar10-32": {
-        **FIRST,
-        "latent": 128,
-        "fmap_base": 4096,
-        "fmap_max": 128,
-        "stable_images": 400_000,
-        "fade_images": 400_000,
-        "images": 20_000_000,
-        "gp_target": 750.0,
-        "simultaneous": True,
-    },
-    "ablation-128": {**FIRST, "fmap_base": 2048, "images": 10_000_000},
-    **REPORT,
-    "tiny": TINY,
-    "smoke": SMOKE,
-}
-SOURCE: Mapping[str, str] = {
-    "celeba-64": "second version of the released code; the ProgGAN of Pioneer's table 1",
-    "celeba-128": "second version of the released code",
-    "celebahq-128": "second version of the released code, as the course report ran it",
-    "celebahq-1024": "first version of the released code, by which the paper's numbers were made",
-    "celebahq-1024-second": "second version of the released code, on one GPU",
-    "lsun-256": "first version of the released code",
-    "cifar10-32": "first version of the released code",
-    "ablation-128": "first version of the released code; the paper's table 1",
-    **dict.fromkeys(REPORT, "course report, table 1, where it stopped at 1,462,000 images"),
-    "report-statistics": "course report, without numbers",
+    "report-statistics": Preset(
+        {"statistics": ("std", "kurtosis", "skewness"), "stddev_group": 16},
+        data="celeba-hq",
+        resolution=128,
+        source="course report, without numbers",
+    ),
+    "tiny": Preset(TINY, resolution=32),
+    "smoke": Preset(SMOKE, resolution=32),
 }
 PUBLISHED: tuple[str, ...] = (
     "PGGAN",
@@ -95,33 +115,9 @@ PUBLISHED: tuple[str, ...] = (
     "ProgGAN + RR + ResBlocks G and D",
     "ProgGAN least squares loss",
 )
-RESOLUTION: Mapping[str, int] = {
-    "celeba-64": 64,
-    "celeba-128": 128,
-    "celebahq-128": 128,
-    "celebahq-1024": 1024,
-    "celebahq-1024-second": 1024,
-    "lsun-256": 256,
-    "cifar10-32": 32,
-    "ablation-128": 128,
-    **dict.fromkeys(REPORT, 128),
-    "tiny": 32,
-    "smoke": 32,
-}
-DATA: Mapping[str, str] = {
-    "celeba-64": "celeba",
-    "celeba-128": "celeba",
-    "celebahq-128": "celeba-hq",
-    "celebahq-1024": "celeba-hq",
-    "celebahq-1024-second": "celeba-hq",
-    "lsun-256": "lsun-bedroom",
-    "cifar10-32": "cifar10",
-    "ablation-128": "celeba",
-    **dict.fromkeys(REPORT, "celeba-hq"),
-}
 SHAPE = ("latent", "fmap_base", "fmap_max")
 
 
 def shape(preset: str) -> Values:
     """What of a small preset says how large the networks are."""
-    return {name: value for name, value in PRESETS[preset].items() if name in SHAPE}
+    return {name: value for name, value in PRESETS[preset].settings.items() if name in SHAPE}

@@ -26,10 +26,9 @@ def write_to_begin(
         options: of sbatch, "partition=gpu".
         name: of the run; None for the default.
     """
-    from genbench import registry
     from genbench.training.api import free_name, layered
 
-    _, engine = layered(registry.plugin("model", model).load(), model, **asked)
+    _, engine = layered(model, **asked)
     _write(name or free_name(folder, model, engine.values), folder, engine.values, options)
 
 

@@ -58,10 +58,8 @@ def quickstart_command(
     from genbench.results.store import Store
 
     began = time.monotonic()
-    plugins = registry.plugins("model")
-    names = list(
-        models or (name for name in plugins if "quickstart" in plugins[name].load().PRESETS)
-    )
+    offered = registry.models()
+    names = list(models or (name for name in offered if "quickstart" in offered[name].presets))
     data = open_dataset(DATA, RESOLUTION)
     for left, name in zip(range(len(names), 0, -1), names, strict=True):
         rest = max(minutes - (time.monotonic() - began) / 60, 0.1)
@@ -100,7 +98,7 @@ def _train(name: str, runs_dir: Path, minutes: float, device: str) -> None:
     limits = {"minutes": minutes, "device": device}
 
     def begin() -> Run:
-        presets = registry.plugin("model", name).load().PRESETS
+        presets = registry.model(name).presets
         preset = next((preset for preset in PRESETS if preset in presets), None)
         training = Layer("quickstart", {"data": DATA, "resolution": RESOLUTION, **limits})
         return train(name, preset=preset, training=training, runs_dir=runs_dir, name=name)

@@ -35,7 +35,7 @@ def check_command(model: str) -> None:
     from genbench import registry
     from genbench.contracts.model import check_model
 
-    outcome = check_model(model, registry.plugin("model", model).load())
+    outcome = check_model(model, registry.model(model))
     for title, wrong in outcome.items():
         click.echo(f"{'broken' if wrong else 'kept  '}  {title}" + (f": {wrong}" if wrong else ""))
     broken = [title for title, wrong in outcome.items() if wrong]

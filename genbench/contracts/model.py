@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from dataclasses import FrozenInstanceError, fields, is_dataclass
 from typing import Any
 
 import torch
@@ -21,10 +22,11 @@ from genbench.interfaces import (
     Generates,
     Interpolates,
     Learns,
+    Model,
     Prepares,
 )
 from genbench.runtime import devices, seeds
-from genbench.settings import Layer, resolve
+from genbench.settings import preset_layer, resolve
 
 RESOLUTION = 16
 ROWS = 12
@@ -34,7 +36,7 @@ class ContractBroken(GenbenchError):
     """A model does not keep a promise; the message says which."""
 
 
-def check_model(name: str, plugin: Any) -> dict[str, str]:
+def check_model(name: str, declared: Model[Any]) -> dict[str, str]:
     """Run every check on a model room.
 
     Returns:
@@ -43,7 +45,7 @@ def check_model(name: str, plugin: Any) -> dict[str, str]:
     outcome = {}
     for title, check in CHECKS.items():
         try:
-            check(name, plugin)
+            check(name, declared)
             outcome[title] = ""
         except ContractBroken as error:
             outcome[title] = str(error)
@@ -62,13 +64,11 @@ class Images:
         return to_bytes(batch().images)[rows]
 
 
-def fresh(name: str, plugin: Any, seed: int = 0) -> Learns:
+def fresh(name: str, declared: Model[Any], seed: int = 0) -> Learns:
     """A small new model at its full resolution, ready for its first step."""
-    model = built(name, plugin, seed)
-    if isinstance(model, Continues):
-        origin = model.STARTS_FROM
-        other = built(origin, registry.plugin("model", origin).load(), seed)
-        assert isinstance(other, torch.nn.Module)
+    model = built(name, declared, seed)
+    if isinstance(model, Continues) and declared.starts_from is not None:
+        other = built(declared.starts_from, registry.model(declared.starts_from), seed)
         model.start_from(other.eval())
     if isinstance(model, Prepares):
         model.prepare(Images(), seeds.generator(seed, "prepare"))
@@ -76,10 +76,10 @@ def fresh(name: str, plugin: Any, seed: int = 0) -> Learns:
     return model
 
 
-def built(name: str, plugin: Any, seed: int = 0) -> Learns:
+def built(name: str, declared: Model[Any], seed: int = 0) -> Learns:
     """A small new model as its constructor leaves it, counter at the end."""
-    preset = plugin.PRESETS.get("tiny", {})
-    settings = resolve(plugin.Settings, [Layer("preset tiny", preset)], name).values
+    layers = [preset_layer(declared, "tiny", name)] if "tiny" in declared.presets else []
+    settings = resolve(declared.settings, layers, name).values
     model = runs.build(name, settings, RESOLUTION, seed)
     model.seen = model.total(ROWS)
     return model
@@ -92,47 +92,49 @@ def batch(seed: int = 0) -> Batch:
     return Batch(images.tanh(), torch.arange(ROWS))
 
 
-def _settings_are_frozen(name: str, plugin: Any) -> None:
-    settings = plugin.Settings()
-    field = next(iter(plugin.Settings.__dataclass_fields__))
+def _settings_are_frozen(name: str, declared: Model[Any]) -> None:
+    if not is_dataclass(declared.settings):
+        raise ContractBroken(f"the settings of {name} are no dataclass")
+    settings = declared.settings()
+    field = fields(settings)[0].name
     try:
-        setattr(settings, field, getattr(settings, field))
-    except AttributeError:
+        setattr(settings, field, None)
+    except FrozenInstanceError:
         return
-    raise ContractBroken(f"{name}.Settings can be changed after it was made; freeze the dataclass")
+    raise ContractBroken(f"the settings of {name} can be changed once made; freeze the dataclass")
 
 
-def _presets_fit(name: str, plugin: Any) -> None:
-    for preset, values in plugin.PRESETS.items():
+def _presets_fit(name: str, declared: Model[Any]) -> None:
+    for preset in declared.presets:
         try:
-            resolve(plugin.Settings, [Layer(f"preset {preset}", values)], name)
+            resolve(declared.settings, [preset_layer(declared, preset, name)], name)
         except GenbenchError as error:
             raise ContractBroken(str(error)) from error
-    if "tiny" not in plugin.PRESETS:
+    if "tiny" not in declared.presets:
         raise ContractBroken(f"{name} has no preset tiny, so nobody can try it on a CPU")
 
 
-def _samples_have_the_shape(name: str, plugin: Any) -> None:
-    model = fresh(name, plugin).eval()
+def _samples_have_the_shape(name: str, declared: Model[Any]) -> None:
+    model = fresh(name, declared).eval()
     images = model.sample(5, seeds.generator(0, "s"))
     _expect(images, (5, 3, RESOLUTION, RESOLUTION), f"{name}.sample(5)")
 
 
-def _samples_depend_on_the_seed_alone(name: str, plugin: Any) -> None:
-    model = fresh(name, plugin).eval()
+def _samples_depend_on_the_seed_alone(name: str, declared: Model[Any]) -> None:
+    model = fresh(name, declared).eval()
     if not isinstance(model, Generates):
         return
     first = model.sample(4, seeds.generator(1, "s"))
     torch.manual_seed(99)
     if not torch.equal(first, model.sample(4, seeds.generator(1, "s"))):
         raise ContractBroken(f"{name}.sample gives other images for the same generator")
-    again = fresh(name, plugin).eval().sample(4, seeds.generator(1, "s"))
+    again = fresh(name, declared).eval().sample(4, seeds.generator(1, "s"))
     if not torch.equal(first, again):
         raise ContractBroken(f"{name} is built with other weights from the same seed")
 
 
-def _sample_is_decode_of_draw(name: str, plugin: Any) -> None:
-    model = _trained(name, plugin).eval()
+def _sample_is_decode_of_draw(name: str, declared: Model[Any]) -> None:
+    model = _trained(name, declared).eval()
     if isinstance(model, Draws) and isinstance(model, Decodes) and isinstance(model, Generates):
         decoded = model.decode(model.draw(4, seeds.generator(1, "s")))
         _close(
@@ -140,8 +142,8 @@ def _sample_is_decode_of_draw(name: str, plugin: Any) -> None:
         )
 
 
-def _any_split_gives_the_same(name: str, plugin: Any) -> None:
-    model = _trained(name, plugin).eval()
+def _any_split_gives_the_same(name: str, declared: Model[Any]) -> None:
+    model = _trained(name, declared).eval()
     if not isinstance(model, Encodes) or not isinstance(model, Decodes):
         return
     images = batch(3).images
@@ -158,8 +160,8 @@ def _any_split_gives_the_same(name: str, plugin: Any) -> None:
     )
 
 
-def _ends_of_the_way_are_the_ends(name: str, plugin: Any) -> None:
-    model = _trained(name, plugin).eval()
+def _ends_of_the_way_are_the_ends(name: str, declared: Model[Any]) -> None:
+    model = _trained(name, declared).eval()
     if not isinstance(model, Interpolates) or not isinstance(model, Draws):
         return
     a, b = model.draw(3, seeds.generator(1, "a")), model.draw(3, seeds.generator(1, "b"))
@@ -167,10 +169,10 @@ def _ends_of_the_way_are_the_ends(name: str, plugin: Any) -> None:
     _close(model.interpolate(a, b, 1.0), b, f"{name}.interpolate at 1")
 
 
-def _state_round_trip(name: str, plugin: Any) -> None:
+def _state_round_trip(name: str, declared: Model[Any]) -> None:
     """A model that took a checkpoint takes the very same next step."""
-    one = _trained(name, plugin)
-    two = built(name, plugin, seed=7)
+    one = _trained(name, declared)
+    two = built(name, declared, seed=7)
     two.load_state_dict({k: v.clone() for k, v in one.state_dict().items()})
     for key, optimizer in two.optimizers().items():
         # A copy: torch hands the very tensors over, and both models would update them.
@@ -185,16 +187,16 @@ def _state_round_trip(name: str, plugin: Any) -> None:
             raise ContractBroken(f"{name}: {key} differs one step after the state was restored")
 
 
-def _step_reports_finite_scalars(name: str, plugin: Any) -> None:
-    model = fresh(name, plugin)
+def _step_reports_finite_scalars(name: str, declared: Model[Any]) -> None:
+    model = fresh(name, declared)
     model.train()
     for key, value in model.step(batch(), seeds.generator(0, "step")).items():
         if value.ndim != 0 or value.requires_grad or not bool(torch.isfinite(value)):
             raise ContractBroken(f"{name}.step reports {key} = {value}, not a finite plain scalar")
 
 
-def _a_step_changes_weights(name: str, plugin: Any) -> None:
-    model = fresh(name, plugin)
+def _a_step_changes_weights(name: str, declared: Model[Any]) -> None:
+    model = fresh(name, declared)
     before = {key: value.clone() for key, value in model.state_dict().items()}
     model.train()
     model.step(batch(), seeds.generator(0, "step"))
@@ -202,8 +204,8 @@ def _a_step_changes_weights(name: str, plugin: Any) -> None:
         raise ContractBroken(f"{name}.step changed nothing, so the model does not learn")
 
 
-def _use_changes_nothing(name: str, plugin: Any) -> None:
-    model = _trained(name, plugin).eval()
+def _use_changes_nothing(name: str, declared: Model[Any]) -> None:
+    model = _trained(name, declared).eval()
     before = {key: value.clone() for key, value in model.state_dict().items()}
     model.sample(3, seeds.generator(1, "s"))
     if isinstance(model, Encodes) and isinstance(model, Decodes):
@@ -213,8 +215,8 @@ def _use_changes_nothing(name: str, plugin: Any) -> None:
         raise ContractBroken(f"{name}: {changed[0]} changed while the model was only used")
 
 
-def _works_under_autocast(name: str, plugin: Any) -> None:
-    model = fresh(name, plugin)
+def _works_under_autocast(name: str, declared: Model[Any]) -> None:
+    model = fresh(name, declared)
     model.train()
     with devices.bfloat16(torch.device("cpu")):
         scalars = model.step(batch(), seeds.generator(0, "step"))
@@ -223,8 +225,8 @@ def _works_under_autocast(name: str, plugin: Any) -> None:
         raise ContractBroken(f"{name}.step reports {bad[0]} = {scalars[bad[0]]} under autocast")
 
 
-def _training_images_are_left_alone(name: str, plugin: Any) -> None:
-    model = fresh(name, plugin)
+def _training_images_are_left_alone(name: str, declared: Model[Any]) -> None:
+    model = fresh(name, declared)
     model.train()
     given = batch()
     before = given.images.clone()
@@ -233,8 +235,8 @@ def _training_images_are_left_alone(name: str, plugin: Any) -> None:
         raise ContractBroken(f"{name}.step changed the images it was given")
 
 
-def _stage_is_a_function_of_seen(name: str, plugin: Any) -> None:
-    model = fresh(name, plugin)
+def _stage_is_a_function_of_seen(name: str, declared: Model[Any]) -> None:
+    model = fresh(name, declared)
     total = model.total(1000)
     for seen in (0, 1, total // 3, total // 2, total):
         stage = model.stage(seen)
@@ -246,9 +248,9 @@ def _stage_is_a_function_of_seen(name: str, plugin: Any) -> None:
             )
 
 
-def _trained(name: str, plugin: Any) -> Learns:
+def _trained(name: str, declared: Model[Any]) -> Learns:
     """A model after one step."""
-    model = fresh(name, plugin)
+    model = fresh(name, declared)
     model.train()
     model.step(batch(), seeds.generator(0, "step"))
     if isinstance(model, torch.nn.Module):

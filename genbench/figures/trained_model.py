@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
 from torch import Tensor
 
-from genbench import runs
+from genbench import registry, runs
 from genbench.data import Dataset, open_dataset
 from genbench.errors import NotEnoughData, NotMeasurable
 from genbench.images import enlarged, to_bytes, to_floats
-from genbench.interfaces import Decodes, Encodes, Generates, Interpolates, Stores
+from genbench.interfaces import Decodes, Encodes, Generates, Geometry, Interpolates, Stores
 from genbench.runtime import devices, seeds
 
 BATCH = 64  # rows that go through a model at once
@@ -37,6 +37,7 @@ class TrainedModel:
     device: torch.device
     about: str = ""  # which run, for captions
     own: bool = True  # whether these are the images it was trained on, in their order
+    sphere: bool = False  # whether codes lie on a sphere; those nobody speaks of are flat
 
     def need(self, figure: str, *methods: str) -> None:
         """Refuse a figure that this model cannot have.
@@ -50,11 +51,6 @@ class TrainedModel:
                     f"{self.name} has no {figure}: its model has no method {method}; "
                     "take a run of a model that has one, see: genbench show MODEL"
                 )
-
-    @property
-    def sphere(self) -> bool:
-        """Whether codes lie on a sphere; a model that does not say so has flat ones."""
-        return getattr(self.model, "GEOMETRY", "") == "sphere"
 
     def held_out(self, n: int, seed: int) -> Tensor:
         """n test images chosen by *seed*, never by hand, (n, 3, r, r) uint8.
@@ -138,9 +134,15 @@ def from_run(
     elif isinstance(data, str):
         data = open_dataset(data, run.resolution, data_dir=data_dir)
     model = runs.load(run.folder, device=device)
-    about = f"Run {run.name} ({run.id}, model {run.model}, {model.seen:,} images seen)"
-    own = data.known_as(run.facts["fingerprint"])
-    return TrainedModel(run.name, model, data, devices.choose(device), about, own)
+    return TrainedModel(
+        run.name,
+        model,
+        data,
+        devices.choose(device),
+        about=f"Run {run.name} ({run.id}, model {run.model}, {model.seen:,} images seen)",
+        own=data.known_as(run.facts["fingerprint"]),
+        sphere=registry.model(run.model).geometry is Geometry.SPHERE,
+    )
 
 
 def _batched(act: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:

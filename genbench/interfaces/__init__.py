@@ -18,15 +18,14 @@ from genbench.interfaces.learning import (
     Adopted,
     Adopts,
     Alarm,
+    Averages,
     Batch,
     Continues,
     Learns,
     Prepares,
     Settles,
     Stage,
-    StaysEager,
     TrainingImages,
-    Warns,
 )
 from genbench.interfaces.measuring import (
     Accumulator,
@@ -42,6 +41,7 @@ from genbench.interfaces.measuring import (
     Statistic,
     Step,
 )
+from genbench.interfaces.model import Geometry, Model, Preset
 from genbench.interfaces.reporting import Report
 from genbench.interfaces.sources import (
     Bytes,
@@ -59,6 +59,7 @@ __all__ = [
     "Adopted",
     "Adopts",
     "Alarm",
+    "Averages",
     "Batch",
     "Bytes",
     "Chunk",
@@ -70,6 +71,7 @@ __all__ = [
     "Encodes",
     "Extractor",
     "Generates",
+    "Geometry",
     "ImageSource",
     "Input",
     "Interpolates",
@@ -78,10 +80,12 @@ __all__ = [
     "Maker",
     "Measured",
     "Metric",
+    "Model",
     "Network",
     "Origin",
     "Pass",
     "Prepares",
+    "Preset",
     "Recipe",
     "Report",
     "Settles",
@@ -89,12 +93,10 @@ __all__ = [
     "Stage",
     "State",
     "Statistic",
-    "StaysEager",
     "Step",
     "Stores",
     "Stream",
     "StreamInfo",
     "Tensors",
     "TrainingImages",
-    "Warns",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from genbench.interfaces.basics import Tensors
 
@@ -33,20 +33,17 @@ class Stage:
     updates: int = 1  # parts of the batch, one after the other, that the step uses on their own
 
 
+@runtime_checkable
 class Learns(Protocol):
     """A model of the registry: built from frozen settings, trained a step at a time.
 
     It is a ``torch.nn.Module`` and owns what is its own: networks, optimisers, losses,
     schedule. The engine owns the loop, device, seeds, checkpoints, averaging of weights
-    and logs, and keeps ``seen`` true.
+    and logs, and keeps ``seen`` true. This is all that a model must have; what it says of
+    itself stands in its `Model`.
     """
 
-    Settings: ClassVar[type]  # frozen dataclass; every field has a default
-    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]]  # published settings by name, and "tiny"
-    FLIPS: ClassVar[bool]  # whether mirrored training images are welcome
-
-    settings: Any
-    resolution: int
+    resolution: int  # of the images it is built for
     seen: int  # training images shown so far; set by the engine
 
     def total(self, train_size: int) -> int:
@@ -61,12 +58,6 @@ class Learns(Protocol):
     def optimizers(self) -> Mapping[str, Optimizer]:
         """The optimisers by name, for the checkpoint; empty if there are none."""
 
-    def averaged(self) -> Mapping[str, Module]:
-        """The networks of which a running average is kept and used for evaluation."""
-
-    def average_decay(self) -> float:
-        """Share of the old average kept at every step."""
-
     def sample(self, n: int, rng: Generator | None = None) -> Tensor:
         """See `Generates`."""
 
@@ -77,7 +68,7 @@ class Learns(Protocol):
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Any:
         """Take weights and buffers."""
 
-    def to(self, where: Any) -> Any:
+    def to(self, where: Any, /) -> Any:
         """Move to a device."""
 
     def train(self, mode: bool = True) -> Any:
@@ -110,10 +101,19 @@ class Prepares(Protocol):
 
 
 @runtime_checkable
-class Continues(Protocol):
-    """A model that starts from a trained one, of the model that ``STARTS_FROM`` names."""
+class Averages(Protocol):
+    """A model that is used with a running average of its weights, which the engine keeps."""
 
-    STARTS_FROM: ClassVar[str]
+    def averaged(self) -> Mapping[str, Module]:
+        """The networks of which an average is kept and used for evaluation; may be none."""
+
+    def average_decay(self) -> float:
+        """Share of the old average kept at every step."""
+
+
+@runtime_checkable
+class Continues(Protocol):
+    """A model that starts from a trained one, of the model that `Model.starts_from` names."""
 
     def start_from(self, other: Any) -> None:
         """Take over what is needed from *other*, which is in evaluation mode, weights averaged.
@@ -131,18 +131,11 @@ class Settles(Protocol):
         """Bring them in line, after the weights were replaced by their running averages."""
 
 
-@runtime_checkable
-class StaysEager(Protocol):
-    """A model with networks that ``--compile`` is to leave alone."""
-
-    EAGER: ClassVar[Mapping[str, str]]  # attribute of the model -> why
-
-
 @dataclass(frozen=True)
 class Adopted:
     """What a model made of foreign weights, beside those that it has now."""
 
-    average: Mapping[str, Tensor] = field(default_factory=dict)  # of `Learns.averaged`, if any
+    average: Mapping[str, Tensor] = field(default_factory=dict)  # of `Averages.averaged`, if any
     seen: int | None = None  # images they were trained on, if the file says it
 
 
@@ -157,17 +150,8 @@ class Alarm:
 
 
 @runtime_checkable
-class Warns(Protocol):
-    """A model that knows from its scalars how its training fails."""
-
-    ALARMS: ClassVar[Sequence[Alarm]]
-
-
-@runtime_checkable
 class Adopts(Protocol):
-    """A model that can take over the weights of a public repository."""
-
-    ADOPTS: ClassVar[str]  # the repositories, for the help
+    """A model that can take over the weights of the repositories that `Model.adopts` names."""
 
     def adopt(self, found: Tensors) -> Adopted:
         """Take over what a file holds.

@@ -10,18 +10,27 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
-import torch
 from torch import nn
 
 from genbench import published, registry, runs
-from genbench.settings import Layer, resolve
+from genbench.interfaces import (
+    Decodes,
+    Encodes,
+    Generates,
+    Interpolates,
+    Learns,
+    Model,
+    Prepares,
+)
+from genbench.settings import preset_layer, resolve
+from genbench.training.settings import Training
 
-ABILITIES = {
-    "sample": "samples",
-    "encode": "encodes",
-    "decode": "decodes",
-    "interpolate": "interpolates",
-    "prepare": "looks at the training images before its first step",
+ABILITIES: Mapping[type, str] = {
+    Generates: "samples",
+    Encodes: "encodes",
+    Decodes: "decodes",
+    Interpolates: "interpolates",
+    Prepares: "looks at the training images before its first step",
 }
 
 
@@ -32,19 +41,21 @@ def card(name: str) -> Iterator[str]:
         UnknownName: no such model.
     """
     found = registry.plugin("model", name)
-    plugin = found.load()
+    declared = registry.model(name)
     yield name
     yield from (f"  {line}".rstrip() for line in story(found).splitlines())
     yield ""
-    yield f"it {', '.join(words for method, words in ABILITIES.items() if hasattr(plugin, method))}"
-    if hasattr(plugin, "GEOMETRY"):
-        yield f"latents: {plugin.GEOMETRY}"
-    if hasattr(plugin, "STARTS_FROM"):
-        yield f"starts from a trained {plugin.STARTS_FROM}: genbench train {name} --from RUN"
-    yield from _settings(plugin)
-    yield from _presets(plugin)
-    yield from _parameters(name, plugin)
-    yield from _published(plugin)
+    yield from _abilities(_outline(name, declared, next(iter(declared.presets))))
+    if declared.geometry is not None:
+        yield f"latents: {declared.geometry}"
+    if declared.starts_from is not None:
+        yield f"starts from a trained {declared.starts_from}: genbench train {name} --from RUN"
+    if declared.adopts is not None:
+        yield f"takes over the weights of {declared.adopts}: genbench import {name}"
+    yield from _settings(declared)
+    yield from _presets(declared)
+    yield from _parameters(name, declared)
+    yield from _published(declared)
 
 
 def story(found: registry.Plugin) -> str:
@@ -58,51 +69,48 @@ def paper(found: registry.Plugin) -> str | None:
     return None if block is None else " ".join(block[1].split())
 
 
-def _settings(plugin: Any) -> Iterator[str]:
+def _abilities(model: Learns) -> Iterator[str]:
+    words = [words for ability, words in ABILITIES.items() if isinstance(model, ability)]
+    yield f"it {', '.join(words)}"
+
+
+def _settings(declared: Model[Any]) -> Iterator[str]:
     yield ""
     yield "settings (default, meaning)"
-    notes = comments(plugin.Settings)
-    for field in fields(plugin.Settings):
+    notes = comments(declared.settings)
+    for field in fields(declared.settings):
         note = f"  {notes[field.name]}" if field.name in notes else ""
         yield f"  {field.name} = {_default(field)}{note}"
 
 
-def _presets(plugin: Any) -> Iterator[str]:
-    sources: Mapping[str, str] = getattr(plugin, "PRESET_SOURCE", {})
+def _presets(declared: Model[Any]) -> Iterator[str]:
     yield ""
     yield "presets"
-    for preset, values in plugin.PRESETS.items():
-        size = getattr(plugin, "PRESET_RESOLUTION", {}).get(preset)
-        data = getattr(plugin, "PRESET_DATA", {}).get(preset)
-        about = [data or "any data", f"{size}x{size}" if size else "any resolution"]
-        yield f"  {preset}: {' at '.join(about)}; {sources.get(preset, 'for a CPU, no paper')}"
-        yield from (f"      {key} = {value}" for key, value in values.items())
+    for name, preset in declared.presets.items():
+        size = f"{preset.resolution}x{preset.resolution}" if preset.resolution else "any resolution"
+        source = preset.source or "for a CPU, no paper"
+        yield f"  {name}: {preset.data or 'any data'} at {size}; {source}"
+        yield from (f"      {key} = {value}" for key, value in preset.settings.items())
 
 
-def _parameters(name: str, plugin: Any) -> Iterator[str]:
+def _parameters(name: str, declared: Model[Any]) -> Iterator[str]:
     """Trainable numbers of each network under each preset, once for equal ones."""
     yield ""
     yield "parameters"
-    sizes = getattr(plugin, "PRESET_RESOLUTION", {})
     lines: dict[str, list[str]] = {}
-    for preset, values in plugin.PRESETS.items():
-        if preset not in sizes:
-            continue
-        settings = resolve(plugin.Settings, [Layer(f"preset {preset}", values)], name).values
-        model = _built(name, plugin, settings, sizes[preset])
+    for preset in declared.presets:
+        model = _outline(name, declared, preset)
         counts = [f"{part} {count:,}" for part, count in parameters(model).items()]
-        said = f"{sizes[preset]}x{sizes[preset]}: {', '.join(counts) or 'none are trained'}"
-        lines.setdefault(said, []).append(preset)
-    yield from (f"  {said}  ({', '.join(presets)})" for said, presets in lines.items())
+        size = f"{model.resolution}x{model.resolution}"
+        line = f"{size}: {', '.join(counts) or 'none are trained'}"
+        lines.setdefault(line, []).append(preset)
+    yield from (f"  {line}  ({', '.join(presets)})" for line, presets in lines.items())
 
 
-def _built(name: str, plugin: Any, settings: Any, resolution: int) -> Any:
-    """The model without numbers in it, which costs neither time nor memory, where it can be."""
-    try:
-        with torch.device("meta"):
-            return plugin(settings, resolution)
-    except (RuntimeError, NotImplementedError):  # a stranger's model that looks at its numbers
-        return runs.build(name, settings, resolution, seed=0)
+def _outline(name: str, declared: Model[Any], preset: str) -> Learns:
+    """The model of a preset, at the resolution that training it has without another word."""
+    settings = resolve(declared.settings, [preset_layer(declared, preset, name)], name).values
+    return runs.outline(name, settings, declared.presets[preset].resolution or Training.resolution)
 
 
 def parameters(model: Any) -> dict[str, int]:
@@ -115,8 +123,8 @@ def parameters(model: Any) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def _published(plugin: Any) -> Iterator[str]:
-    found = published.of_systems(getattr(plugin, "PUBLISHED_AS", ()))
+def _published(declared: Model[Any]) -> Iterator[str]:
+    found = published.of_systems(declared.published_as)
     if not found:
         return
     yield ""

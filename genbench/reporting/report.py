@@ -102,7 +102,7 @@ def against_published(report: Document, records: Sequence[Record]) -> Document:
 def _published_as(model: str) -> tuple[str, ...]:
     """Names under which papers print a model of the registry; none where it is gone."""
     try:
-        return tuple(getattr(registry.plugin("model", model).load(), "PUBLISHED_AS", ()))
+        return registry.model(model).published_as
     except UnknownName:
         return ()
 

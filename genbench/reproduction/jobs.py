@@ -18,7 +18,7 @@ from genbench.evaluation.presets import parts
 from genbench.evaluation.settings import DEFAULT_IMAGES, Evaluation
 from genbench.reproduction.papers import Job, Target
 from genbench.runs import Run
-from genbench.settings import Layer, resolve
+from genbench.settings import preset_layer, resolve
 
 # Training images a second on one GPU, by resolution: an estimate and no more. From Pioneer's
 # trainings: 25.0 million images in 5 days on one Titan V at 64x64, the further 9.9 million in
@@ -36,7 +36,6 @@ SIZES = {
     "mnist": 60_000,
     "svhn": 73_257,
 }
-COUNTS = ("phase_images", "phase_starts", "stable_images", "fade_images", "ramp_images", "warmup")
 SOURCE = "reproduction"  # of settings that it gives to a run
 FEWEST = 16  # images of a smoke test, of any kind
 
@@ -99,29 +98,30 @@ def origin(job: Job) -> Job | None:
     Raises:
         BadInput: that model has no preset for the same images.
     """
-    wanted = getattr(registry.plugin("model", job.model).load(), "STARTS_FROM", None)
+    wanted = registry.model(job.model).starts_from
     if wanted is None:
         return None
-    plugin = registry.plugin("model", wanted).load()
-    if job.preset not in plugin.PRESETS:
+    if job.preset not in registry.model(wanted).presets:
         raise BadInput(f"{job.model} starts from a {wanted}, which has no preset {job.preset}")
     return dataclasses.replace(job, model=wanted)
 
 
 def settings(job: Job, how: How) -> dict[str, Any]:
     """What of a job's model differs from its preset: nothing but in a smoke test."""
-    plugin = registry.plugin("model", job.model).load()
-    names = {f.name for f in dataclasses.fields(plugin.Settings)}
-    given = {name: value for name, value in how.settings.items() if name in names}
+    own = dataclasses.asdict(_preset(job))
+    given = {name: value for name, value in how.settings.items() if name in own}
     if how.scale == 1:
         return given
-    own = resolve(
-        plugin.Settings, [Layer(f"preset {job.preset}", plugin.PRESETS[job.preset])], "it"
-    )
-    counts = {
-        name: _shorter(getattr(own.values, name), how.scale) for name in COUNTS if name in names
-    }
-    return counts | given
+    counts = registry.model(job.model).image_counts
+    return {name: _shorter(own[name], how.scale) for name in counts} | given
+
+
+def _preset(job: Job) -> Any:
+    """The settings of the model, as its preset has them."""
+    declared = registry.model(job.model)
+    return resolve(
+        declared.settings, [preset_layer(declared, job.preset, job.model)], job.model
+    ).values
 
 
 def _shorter(count: Any, scale: float) -> Any:
@@ -136,21 +136,10 @@ def _shorter(count: Any, scale: float) -> Any:
 
 def images(job: Job, how: How, train_size: int) -> int:
     """Images that the training of a job shows."""
-    whole = _total(job, train_size) if job.images is None else job.images
+    whole = job.images
+    if whole is None:
+        whole = runs.outline(job.model, _preset(job), job.resolution).total(train_size)
     return whole if how.scale == 1 else max(FEWEST, round(whole * how.scale))
-
-
-def _total(job: Job, train_size: int) -> int:
-    """Images in the whole training, up to a batch: as its settings say, without building it."""
-    plugin = registry.plugin("model", job.model).load()
-    layer = Layer(f"preset {job.preset}", plugin.PRESETS[job.preset])
-    own = resolve(plugin.Settings, [layer], job.model).values
-    if getattr(own, "images", None) is not None:
-        return int(own.images)
-    epochs = getattr(own, "epochs", None)
-    if epochs is None:  # the model alone knows it
-        return runs.build(job.model, own, job.resolution, seed=0).total(train_size)
-    return round((sum(epochs) if isinstance(epochs, tuple) else epochs) * train_size)
 
 
 def hours(job: Job, how: How) -> float:

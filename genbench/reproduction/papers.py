@@ -9,6 +9,7 @@ from typing import Any
 from genbench import registry
 from genbench.errors import BadSetting, nearest
 from genbench.evaluation.presets import PRESETS
+from genbench.interfaces import Model
 from genbench.published import Published, rows
 from genbench.published.measures import MEASURES, VARIANTS
 
@@ -159,8 +160,8 @@ def _systems() -> dict[str, str]:
     """Name under which papers print a model -> the model."""
     return {
         system: model
-        for model, found in registry.plugins("model").items()
-        for system in getattr(found.load(), "PUBLISHED_AS", ())
+        for model, declared in registry.models().items()
+        for system in declared.published_as
     }
 
 
@@ -175,13 +176,13 @@ def _targets(
     preset = about.presets.get(number.system, about.preset)
     short = SHORT.get(number.dataset, number.dataset)
     preset = preset.format(data=short, resolution=number.resolution)
-    plugin = registry.plugin("model", model).load()
-    why = _no_preset(plugin, model, preset, number)
+    declared = registry.model(model)
+    why = _no_preset(declared, model, preset, number)
     if why is not None:
         yield Target(number, why_not=why)
         return
     # A preset says more than the name: which split the paper trained on.
-    data = getattr(plugin, "PRESET_DATA", {}).get(preset, DATA[number.dataset])
+    data = declared.presets[preset].data or DATA[number.dataset]
     evaluation = about.evaluation.get(number.dataset, name)
     job = Job(model, preset, data, number.resolution, evaluation, about.images)
     found = list(_metrics(evaluation, number))
@@ -209,18 +210,17 @@ def _why_not(about: Paper, number: Published, systems: Mapping[str, str]) -> str
     return None
 
 
-def _no_preset(plugin: Any, model: str, preset: str, number: Published) -> str | None:
-    if preset not in plugin.PRESETS:
+def _no_preset(declared: Model[Any], model: str, preset: str, number: Published) -> str | None:
+    if preset not in declared.presets:
         return (
             f"{model} has no published settings for {number.dataset} at "
             f"{number.resolution}x{number.resolution}"
         )
-    known = plugin.PRESET_RESOLUTION.get(preset)
-    if known != number.resolution:
-        return f"{model}'s preset {preset} is for {known}x{known}"
-    data = getattr(plugin, "PRESET_DATA", {}).get(preset)
-    if data is not None and data.partition(":")[0] != DATA[number.dataset]:
-        return f"{model}'s preset {preset} is for {data}, not for {number.dataset}"
+    about = declared.presets[preset]
+    if about.resolution != number.resolution:
+        return f"{model}'s preset {preset} is for {about.resolution}x{about.resolution}"
+    if about.data is not None and about.data.partition(":")[0] != DATA[number.dataset]:
+        return f"{model}'s preset {preset} is for {about.data}, not for {number.dataset}"
     return None
 
 

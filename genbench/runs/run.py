@@ -21,7 +21,7 @@ import torch
 from genbench import registry
 from genbench.data import Dataset, open_dataset
 from genbench.errors import BadInput
-from genbench.interfaces import Json, Learns, Prepares, Settles
+from genbench.interfaces import Averages, Json, Learns, Prepares, Settles
 from genbench.runs import checkpoints
 from genbench.runs.state import RunState, in_words, read_state
 from genbench.runtime import atomic, seeds
@@ -159,12 +159,21 @@ def data_of(run: Run) -> Dataset:
 
 def build(name: str, settings: Any, resolution: int, seed: int) -> Learns:
     """A fresh model of the registry, its weights a function of *seed* alone."""
-    plugin = registry.plugin("model", name).load()
+    declared = registry.model(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model: Learns = plugin(settings, resolution)
+        model = declared.build(settings, resolution)
     model.seen = 0
     return model
+
+
+def outline(name: str, settings: Any, resolution: int) -> Learns:
+    """The model without numbers in it, which costs neither time nor memory, where it can be."""
+    try:
+        with torch.device("meta"):
+            return registry.model(name).build(settings, resolution)
+    except (RuntimeError, NotImplementedError):  # a stranger's model that looks at its numbers
+        return build(name, settings, resolution, seed=0)
 
 
 def prepare(model: Learns, data: Dataset, seed: int) -> None:
@@ -177,9 +186,9 @@ def prepare(model: Learns, data: Dataset, seed: int) -> None:
 
 def rebuild(run: Run) -> Learns:
     """A fresh, untrained model with the settings of *run*."""
-    plugin = registry.plugin("model", run.model).load()
     values = {name: entry["value"] for name, entry in run.settings["model"].items()}
-    settings = resolve(plugin.Settings, [Layer(f"{run.name}/settings.json", values)], run.model)
+    schema = registry.model(run.model).settings
+    settings = resolve(schema, [Layer(f"{run.name}/settings.json", values)], run.model)
     return build(run.model, settings.values, run.resolution, int(run.value("training", "seed")))
 
 
@@ -227,9 +236,14 @@ def restore(model: Learns, checkpoint: checkpoints.Checkpoint, folder: Path) -> 
     model.seen = checkpoint.seen
 
 
+def averaged(model: Learns) -> Mapping[str, torch.nn.Module]:
+    """The networks of which a running average is kept; none where the model does not say."""
+    return model.averaged() if isinstance(model, Averages) else {}
+
+
 def use_average(model: Learns, average: Mapping[str, torch.Tensor]) -> None:
     """Replace the weights of the averaged networks by their averages."""
-    for name, network in model.averaged().items():
+    for name, network in averaged(model).items():
         prefix = f"{name}."
         own = {
             key.removeprefix(prefix): value

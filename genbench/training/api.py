@@ -12,11 +12,11 @@ import torch
 from genbench import registry, runs
 from genbench.data import Dataset, open_dataset, spec
 from genbench.distributed import group
-from genbench.errors import BadInput, BadSetting, nearest
+from genbench.errors import BadInput, BadSetting
 from genbench.interfaces import Continues, Learns
 from genbench.runs import Run, RunState
 from genbench.runtime import devices, provenance
-from genbench.settings import Layer, Resolved, read_layer, resolve
+from genbench.settings import Layer, Resolved, preset_layer, read_layer, resolve
 from genbench.training import determinism, parallel, session
 from genbench.training.loop import Trainer, total
 from genbench.training.settings import Training, check
@@ -52,14 +52,13 @@ def train(
     Raises:
         GenbenchError: anything the caller can put right.
     """
-    plugin = registry.plugin("model", model).load()
-    chosen, engine = layered(plugin, model, preset, config, settings, training)
+    chosen, engine = layered(model, preset, config, settings, training)
     check(engine.values)
     engine = anchored(engine)
     with parallel.processes(engine.values, devices.choose(engine.values.device)) as device:
         with group.agreed():
             built = runs.build(model, chosen.values, engine.values.resolution, engine.values.seed)
-            origin = _origin(plugin, model, start, Path(runs_dir))
+            origin = _origin(model, start, Path(runs_dir))
         data = parallel.in_turn(lambda: _data(engine.values))
         with group.agreed():
             _begin(built, origin, data, device, engine.values.seed)
@@ -96,14 +95,14 @@ def _facts(model: Learns, data: Dataset, engine: Training, device: torch.device)
     }
 
 
-def _origin(plugin: Any, model: str, start: str | Path | None, runs_dir: Path) -> Run | None:
+def _origin(model: str, start: str | Path | None, runs_dir: Path) -> Run | None:
     """The run to start from, if the model starts from one.
 
     Raises:
         BadSetting: none was given where one is needed, or one that is of no use.
         BadInput: what was given is not a run.
     """
-    wanted: str | None = getattr(plugin, "STARTS_FROM", None)
+    wanted = registry.model(model).starts_from
     if start is None:
         if wanted is not None:
             raise BadSetting(
@@ -156,7 +155,6 @@ def _data(engine: Training) -> Dataset:
 
 
 def layered(
-    plugin: Any,
     model: str,
     preset: str | None,
     config: Path | None,
@@ -164,16 +162,15 @@ def layered(
     training: Layer | Mapping[str, Any] | None,
 ) -> tuple[Resolved[Any], Resolved[Training]]:
     """Model and engine settings: defaults < preset < file < caller."""
+    declared = registry.model(model)
     mine: list[Layer] = []
     engine: list[Layer] = []
     if preset is not None:
-        if preset not in plugin.PRESETS:
-            raise BadSetting(
-                f"{model} has no preset {preset!r}.{nearest(preset, plugin.PRESETS)} "
-                f"Known: {', '.join(plugin.PRESETS)}"
-            )
-        mine.append(Layer(f"preset {preset}", plugin.PRESETS[preset]))
-        engine.append(Layer(f"preset {preset}", _preset_training(plugin, preset)))
+        mine.append(preset_layer(declared, preset, model))
+        about = declared.presets[preset]
+        images = {"data": about.data, "resolution": about.resolution}
+        known = {name: value for name, value in images.items() if value is not None}
+        engine.append(Layer(f"preset {preset}", known))
     if config is not None:
         values = dict(read_layer(config).values)
         inner = values.pop("training", {}) or {}
@@ -183,16 +180,7 @@ def layered(
         engine.append(Layer(f"file {config.name}", inner))
     mine.append(_layer(settings))
     engine.append(_layer(training))
-    return resolve(plugin.Settings, mine, model), resolve(Training, engine, "training")
-
-
-def _preset_training(plugin: Any, preset: str) -> dict[str, Any]:
-    """Data set and resolution that a published preset is for."""
-    values = {
-        "data": getattr(plugin, "PRESET_DATA", {}).get(preset),
-        "resolution": getattr(plugin, "PRESET_RESOLUTION", {}).get(preset),
-    }
-    return {name: value for name, value in values.items() if value is not None}
+    return resolve(declared.settings, mine, model), resolve(Training, engine, "training")
 
 
 def _layer(values: Layer | Mapping[str, Any] | None) -> Layer:

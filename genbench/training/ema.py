@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from genbench.interfaces import Learns, Settles
+from genbench import runs
+from genbench.interfaces import Averages, Learns, Settles
 
 STATISTICS = ("running_mean", "running_var")
 
 
-class Averages:
+class EMA:
     """average <- decay * average + (1 - decay) * weights, once a step.
 
     Parameters are averaged, and the running statistics of batch norms, which belong to them;
@@ -26,8 +27,8 @@ class Averages:
     def __init__(self, model: Learns) -> None:
         """Start from the present weights of *model*."""
         self.model = model
-        self.decay = model.average_decay()
-        networks = model.averaged().items()
+        self.decay = model.average_decay() if isinstance(model, Averages) else 0.0
+        networks = runs.averaged(model).items()
         self.weights: dict[str, Tensor] = {
             f"{name}.{key}": weight
             for name, net in networks

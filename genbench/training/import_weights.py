@@ -13,11 +13,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from genbench import registry, runs
-from genbench.errors import BadInput, BadSetting, nearest
+from genbench.errors import BadInput, BadSetting
 from genbench.interfaces import Adopts, Learns
 from genbench.runs import Run, RunState, checkpoints
 from genbench.runtime import atomic, provenance
-from genbench.settings import Layer, resolve
+from genbench.settings import Layer, preset_layer, resolve
 from genbench.training.settings import Training
 
 
@@ -52,18 +52,16 @@ def import_run(
         BadInput: a file cannot be read without running code in it, or its tensors do not fit.
         BadSetting: the model cannot take over weights, or the preset is unknown.
     """
-    plugin = registry.plugin("model", model).load()
-    if not hasattr(plugin, "ADOPTS"):
-        able = [
-            each for each, r in registry.plugins("model").items() if hasattr(r.load(), "ADOPTS")
-        ]
+    declared = registry.model(model)
+    if declared.adopts is None:
+        able = [name for name, each in registry.models().items() if each.adopts is not None]
         raise BadSetting(f"{model} takes over no foreign weights; these do: {', '.join(able)}")
-    if preset is not None and preset not in plugin.PRESETS:
-        raise BadSetting(f"{model} has no preset {preset!r}.{nearest(preset, plugin.PRESETS)}")
-    layers = [Layer(f"preset {preset}", plugin.PRESETS[preset])] if preset else []
+    layers, size = [], resolution
+    if preset is not None:
+        layers.append(preset_layer(declared, preset, model))
+        size = resolution or declared.presets[preset].resolution
     layers.append(settings if isinstance(settings, Layer) else Layer("caller", settings or {}))
-    chosen = resolve(plugin.Settings, layers, model)
-    size = resolution or getattr(plugin, "PRESET_RESOLUTION", {}).get(preset)
+    chosen = resolve(declared.settings, layers, model)
     if size is None:
         raise BadSetting(
             "the resolution of the weights is not known; give --preset or --resolution"
@@ -148,6 +146,6 @@ def _as_they_are(model: Learns) -> dict[str, Tensor]:
     """The weights in place of a running average that nobody has kept."""
     return {
         f"{name}.{key}": value
-        for name, network in model.averaged().items()
+        for name, network in runs.averaged(model).items()
         for key, value in network.state_dict().items()
     }

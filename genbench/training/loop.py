@@ -10,17 +10,18 @@ from dataclasses import dataclass
 
 import torch
 
+from genbench import registry
 from genbench.data import Dataset
 from genbench.distributed import group
 from genbench.errors import Diverged
-from genbench.interfaces import Alarm, Learns, Tensors, Warns
+from genbench.interfaces import Alarm, Learns, Tensors
 from genbench.runs import End, Run, RunState, checkpoints, restore
 from genbench.runtime import progress, seeds
 from genbench.training import grids, parallel
 from genbench.training.checkpointing import Keeper
 from genbench.training.determinism import enforce
 from genbench.training.divergence import Alarms
-from genbench.training.ema import Averages
+from genbench.training.ema import EMA
 from genbench.training.loader import Feed
 from genbench.training.log import Log, not_finite, to_numbers, where
 from genbench.training.precision import Pace
@@ -60,10 +61,11 @@ class Trainer:
             torch.set_num_threads(settings.threads)
         model.to(self.device)
         model.train()
-        flip = settings.flip and data.recipe.flip and model.FLIPS
+        self.declared = registry.model(run.model)
+        flip = settings.flip and data.recipe.flip and self.declared.flips
         self.feed = Feed(data.train, settings.seed, self.device, flip=flip)
-        self.averages = Averages(model)
-        self.pace = Pace(model, settings, self.device)
+        self.averages = EMA(model)
+        self.pace = Pace(model, settings, self.device, self.declared.eager)
         self.rng = seeds.generator(settings.seed, "training", device=self.device)
         self.total = total(model, data, settings)
         parallel.attach(model)
@@ -145,7 +147,7 @@ class Trainer:
     def _until_stopped(self, clock: Clock) -> End:
         model, total = self.model, self.total
         title = f"{self.run.model} on {self.data.name}"
-        self.alarms = Alarms(model.ALARMS if isinstance(model, Warns) else ())
+        self.alarms = Alarms(self.declared.alarms)
         self.validation.begin(model.seen)
         with (
             signals() as stop,

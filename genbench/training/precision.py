@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import nn
 
-from genbench.interfaces import Json, Learns, Stage, StaysEager
+from genbench.interfaces import Json, Learns, Stage
 from genbench.runtime.devices import bfloat16, full_float32, tensor_float32
 from genbench.training.settings import Training
 
@@ -31,10 +31,16 @@ from genbench.training.settings import Training
 class Pace:
     """Has steps of a model taken as the settings say."""
 
-    def __init__(self, model: Learns, settings: Training, device: torch.device) -> None:
-        """Nothing is compiled before the first step."""
+    def __init__(
+        self,
+        model: Learns,
+        settings: Training,
+        device: torch.device,
+        eager: Mapping[str, str] | None = None,
+    ) -> None:
+        """Nothing is compiled before the first step; *eager* ones (`Model.eager`) never are."""
         self.model, self.precision, self.device = model, settings.precision, device
-        self.compiler = Compiler(model, device) if settings.compile else None
+        self.compiler = Compiler(model, device, eager or {}) if settings.compile else None
 
     @contextlib.contextmanager
     def kept(self, shown: int) -> Iterator[None]:
@@ -65,15 +71,21 @@ class Pace:
 class Compiler:
     """Compiled forms of a model's networks, which stand in for them during steps.
 
-    Compiled are the parts of the model that have parameters, but for those that it names
-    (`StaysEager`): a part differentiated twice, for a gradient penalty, cannot be. Every stage and
+    Compiled are the parts of the model that have parameters, but for those that it declares
+    eager: a part differentiated twice, for a gradient penalty, cannot be. Every stage and
     batch size has its own graphs; those of the stage before are forgotten, since torch keeps
     only a few of each function and then silently stops compiling.
     """
 
-    def __init__(self, model: Learns, device: torch.device) -> None:
-        """Find the networks, and whether there is a compiler at all."""
-        self.eager = dict(model.EAGER) if isinstance(model, StaysEager) else {}
+    def __init__(self, model: Learns, device: torch.device, eager: Mapping[str, str]) -> None:
+        """Find the networks, and whether there is a compiler at all.
+
+        Args:
+            model: whose networks these are.
+            device: that they work on.
+            eager: networks to leave alone -> why.
+        """
+        self.eager = dict(eager)
         assert isinstance(model, nn.Module)
         self.networks = {
             name: part

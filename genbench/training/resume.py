@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genbench import registry, runs
+from genbench import runs
 from genbench.distributed import group
 from genbench.errors import BadInput, BadSetting
 from genbench.runs import Run, RunState, checkpoints
@@ -161,8 +161,7 @@ def train_or_resume(
     Raises:
         BadSetting: there is a run of that name, of another model or with other settings.
     """
-    plugin = registry.plugin("model", model).load()
-    chosen, engine = layered(plugin, model, preset, config, settings, training)
+    chosen, engine = layered(model, preset, config, settings, training)
     engine = anchored(engine)
     described = {"model": chosen.describe(), "training": engine.describe()}
     given = training.values if isinstance(training, Layer) else training or {}

@@ -7,15 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genbench.registry import plugin
+from genbench import registry
 
-IntroVAE: Any = plugin("model", "introvae").load()
+IntroVAE: Any = registry.model("introvae")
 SMALL = {"latent": 6, "channels": (8, 16), "batch": 8, "beta": 0.7, "margin": 20.0}
 
 
 def build(seen: int = 0, seed: int = 0, resolution: int = 16, **changes: Any) -> Any:
     torch.manual_seed(seed)
-    model = IntroVAE(IntroVAE.Settings(**{**SMALL, **changes}), resolution)
+    model = IntroVAE.build(IntroVAE.settings(**{**SMALL, **changes}), resolution)
     model.seen = seen
     return model.train()
 

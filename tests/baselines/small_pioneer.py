@@ -7,17 +7,17 @@ from typing import Any
 import small_parts
 import torch
 
+from genbench import registry
 from genbench.interfaces import Batch
-from genbench.registry import plugin
 
-Pioneer: Any = plugin("model", "pioneer").load()
+Pioneer: Any = registry.model("pioneer")
 S = 32  # images a phase, in these tests
 SMALL = {"latent": 16, "phase_images": S, "batches": (8,) * 9, "buffer": 12}
 
 
 def build(resolution: int = 8, seen: int = 0, seed: int = 0, **changes: Any) -> Any:
     torch.manual_seed(seed)
-    model = Pioneer(Pioneer.Settings(**{**SMALL, **changes}), resolution)
+    model = Pioneer.build(Pioneer.settings(**{**SMALL, **changes}), resolution)
     model.seen = seen
     return model.train()
 

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from genbench import registry
 from genbench.interfaces import Batch
-from genbench.registry import plugin
 
 proggan: Any = import_module("genbench.baselines.proggan")
-ProgGAN: Any = plugin("model", "proggan").load()
+ProgGAN: Any = registry.model("proggan")
 STABLE, FADE = 64, 64  # images, in these tests
 SMALL = {
     "latent": 8,
@@ -28,7 +28,7 @@ SMALL = {
 
 def build(resolution: int = 8, seen: int = 0, seed: int = 0, **changes: Any) -> Any:
     torch.manual_seed(seed)
-    model = ProgGAN(ProgGAN.Settings(**{**SMALL, **changes}), resolution)
+    model = ProgGAN.build(ProgGAN.settings(**{**SMALL, **changes}), resolution)
     model.seen = seen
     return model.train()
 

@@ -13,11 +13,11 @@ from small_parts import images, rng, same, weights
 from torch import Tensor, nn
 from waiting import Waits
 
+from genbench import registry
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch
-from genbench.registry import plugin
 
-AGE: Any = plugin("model", "age").load()
+AGE: Any = registry.model("age")
 losses: Any = import_module("genbench.baselines._parts.losses")
 
 SMALL: dict[str, Any] = {
@@ -34,7 +34,7 @@ SPECIFIED = {"lr": 2e-4, "cosine_weight": 1000.0, "l1_weights": (10.0,), "genera
 
 def build(resolution: int = 16, seed: int = 0, **changes: Any) -> Any:
     torch.manual_seed(seed)
-    return AGE(AGE.Settings(**{**SMALL, **changes}), resolution).train()
+    return AGE.build(AGE.settings(**{**SMALL, **changes}), resolution).train()
 
 
 # --- networks
@@ -57,7 +57,7 @@ def test_networks_have_the_published_parameters(
     resolution: int, options: dict[str, int], encoder: int, generator: int
 ) -> None:
     with torch.device("meta"):
-        model = AGE(AGE.Settings(**options), resolution)
+        model = AGE.build(AGE.settings(**options), resolution)
 
     assert sum(weight.numel() for weight in model.encoder.parameters()) == encoder
     assert sum(weight.numel() for weight in model.generator.parameters()) == generator
@@ -103,12 +103,12 @@ def test_small_encoder_averages_four_codes() -> None:
 )
 def test_settings_out_of_range_are_refused(values: dict[str, Any], words: str) -> None:
     with pytest.raises(BadSetting, match=words):
-        AGE(AGE.Settings(**values), 32)
+        AGE.build(AGE.settings(**values), 32)
 
 
 def test_a_resolution_that_is_no_power_of_two_is_refused() -> None:
     with pytest.raises(BadSetting, match="age doubles from 4x4 and has no resolution 48"):
-        AGE(AGE.Settings(), 48)
+        AGE.build(AGE.settings(), 48)
 
 
 # --- schedule
@@ -116,7 +116,8 @@ def test_a_resolution_that_is_no_power_of_two_is_refused() -> None:
 
 def published(preset: str, train_size: int) -> Any:
     with torch.device("meta"):
-        model = AGE(AGE.Settings(**AGE.PRESETS[preset]), AGE.PRESET_RESOLUTION[preset])
+        found = AGE.presets[preset]
+        model = AGE.build(AGE.settings(**found.settings), found.resolution)
     model.total(train_size)
     return model
 
@@ -363,7 +364,8 @@ def test_it_learns_to_reconstruct() -> None:
     One grey for all, the best that a code without meaning allows, would stay at 0.49.
     """
     torch.manual_seed(0)
-    model, draws = AGE(AGE.Settings(**{**AGE.PRESETS["tiny"], **SPECIFIED}), 16).train(), rng()
+    settings = AGE.settings(**{**AGE.presets["tiny"].settings, **SPECIFIED})
+    model, draws = AGE.build(settings, 16).train(), rng()
     first = float(model.step(squares(32, draws), draws)["l1"])
     for _ in itertools.repeat(None, 300):
         scores = model.step(squares(32, draws), draws)

@@ -12,28 +12,29 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from genbench import registry
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch, Prepares
-from genbench.registry import plugin
 from genbench.settings import Layer, resolve
 
 nets: Any = import_module("genbench.baselines._parts.ali_networks")
-ALI: Any = plugin("model", "ali").load()
+ALI: Any = registry.model("ali")
 LOG_2 = math.log(2)
 SMALL = {"latent": 32, "width": 0.25, "batch": 50, "weight_std": 0.05, "lr": 1e-3}
 
 
 def build(resolution: int = 16, seed: int = 0, preset: str | None = None, **changes: Any) -> Any:
     """Of a preset; without one, the specification's small configuration."""
-    layers = [Layer("base", ALI.PRESETS[preset] if preset else SMALL), Layer("test", changes)]
+    base = ALI.presets[preset].settings if preset else SMALL
+    layers = [Layer("base", base), Layer("test", changes)]
     torch.manual_seed(seed)
-    return ALI(resolve(ALI.Settings, layers, "ali").values, resolution).train()
+    return ALI.build(resolve(ALI.settings, layers, "ali").values, resolution).train()
 
 
 def published(preset: str, **changes: Any) -> Any:
     """Without memory."""
     with torch.device("meta"):
-        return build(ALI.PRESET_RESOLUTION[preset], preset=preset, **changes)
+        return build(ALI.presets[preset].resolution, preset=preset, **changes)
 
 
 def images(n: int = 6, resolution: int = 16, seed: int = 5) -> Batch:
@@ -407,7 +408,7 @@ def test_images_go_in_and_out_between_minus_one_and_one() -> None:
 
 def test_running_average_is_kept_only_where_asked_for() -> None:
     """The original has none."""
-    assert published("celeba-64").averaged() == {}
+    assert not published("celeba-64").averaged()
     assert set(build(average_decay=0.98).averaged()) == {"encoder", "decoder"}
     assert build(average_decay=0.98).average_decay() == 0.98
 

@@ -12,15 +12,14 @@ from small_parts import rng, same, weights
 from small_pioneer import images
 from torch import Tensor, nn
 
-from genbench import runs
+from genbench import registry, runs
 from genbench.errors import BadSetting
-from genbench.registry import plugin
 from genbench.settings import Layer, resolve
-from genbench.training.ema import Averages
+from genbench.training.ema import EMA
 
 layers: Any = import_module("genbench.baselines._parts.layers")
 batch_kl: Any = import_module("genbench.baselines._parts.losses").batch_kl
-Balanced: Any = plugin("model", "balanced_pioneer").load()
+Balanced: Any = registry.model("balanced_pioneer")
 
 ROWS = ((0, 4, 0.0, 1e-3), (32, 8, 0.0, 5e-4), (64, 8, 0.2, 1e-3))
 SMALL = {"latent": 16, "rows": ROWS, "fade_images": 16, "batches": (8,) * 9, "buffer": 12}
@@ -28,19 +27,19 @@ SMALL = {"latent": 16, "rows": ROWS, "fade_images": 16, "batches": (8,) * 9, "bu
 
 def build(resolution: int = 8, seen: int = 0, seed: int = 0, **changes: Any) -> Any:
     torch.manual_seed(seed)
-    model = Balanced(Balanced.Settings(**{**SMALL, **changes}), resolution)
+    model = Balanced.build(Balanced.settings(**{**SMALL, **changes}), resolution)
     model.seen = seen
     return model.train()
 
 
 def preset(name: str) -> Any:
     """A model of a published size, without memory."""
-    layer = Layer(f"preset {name}", Balanced.PRESETS[name])
-    settings = resolve(Balanced.Settings, [layer], "balanced_pioneer").values
+    layer = Layer(f"preset {name}", Balanced.presets[name].settings)
+    settings = resolve(Balanced.settings, [layer], "balanced_pioneer").values
     # Without numbers there is nothing to iterate on, and torch takes ten seconds to see that.
     norm = nn.utils.parametrizations._SpectralNorm
     with torch.device("meta"), mock.patch.object(norm, "_power_method"):
-        return Balanced(settings, Balanced.PRESET_RESOLUTION[name])
+        return Balanced.build(settings, Balanced.presets[name].resolution)
 
 
 def convolutions(network: nn.Module) -> list[nn.Conv2d]:
@@ -257,10 +256,10 @@ def test_published_models_have_the_size_of_pioneer() -> None:
 # --- the running average
 
 
-def trained() -> tuple[Any, Averages]:
+def trained() -> tuple[Any, EMA]:
     """A model and its running average, far apart: the rate is high, the decay too."""
     model = build(lr=0.05, average_decay=0.9)
-    averages = Averages(model)
+    averages = EMA(model)
     for seen in range(0, 96, 8):
         model.seen = seen
         model.step(images(seed=seen), rng(seen))
@@ -316,13 +315,12 @@ def test_weights_that_are_gone_are_left_to_the_engine() -> None:
 # --- settings
 
 
-@pytest.mark.parametrize("name", Balanced.PRESETS)
+@pytest.mark.parametrize("name", Balanced.presets)
 def test_presets_fit_their_resolution(name: str) -> None:
     model = preset(name)
     end = model.stage(model.total(1) - 1)
 
-    assert (end.resolution, end.alpha) == (Balanced.PRESET_RESOLUTION[name], 1.0)
-    assert set(Balanced.PRESET_DATA) <= set(Balanced.PRESETS)
+    assert (end.resolution, end.alpha) == (Balanced.presets[name].resolution, 1.0)
 
 
 def test_published_lengths_and_batches() -> None:
@@ -333,8 +331,8 @@ def test_published_lengths_and_batches() -> None:
     assert model.total(1) == 25_480_000
     assert preset("lsun-256").total(1) == 25_400_000
     assert [model.stage(s).batch for s in seen] == [256, 256, 256, 128, 64, 32, 32]
-    assert Balanced.Settings().batches[:7] == (128, 128, 128, 64, 32, 32, 32)
-    assert Balanced.Settings().betas == (0.0, 0.99)
+    assert Balanced.settings().batches[:7] == (128, 128, 128, 64, 32, 32, 32)
+    assert Balanced.settings().betas == (0.0, 0.99)
 
 
 @pytest.mark.parametrize(
@@ -355,15 +353,15 @@ def test_settings_out_of_range_are_refused(change: dict[str, Any], message: str)
 
 
 def test_a_table_that_ends_too_early_is_refused() -> None:
-    settings = Balanced.Settings(table="lsun")
+    settings = Balanced.settings(table="lsun")
 
     with (
         torch.device("meta"),
         pytest.raises(BadSetting, match="with rows that far, at 512x512, got lsun"),
     ):
-        Balanced(settings, 512)
+        Balanced.build(settings, 512)
     with pytest.raises(BadSetting, match="balanced_pioneer grows by doubling"):
-        Balanced(settings, 48)
+        Balanced.build(settings, 48)
 
 
 def test_scores_are_plain_numbers() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from genbench.contracts.model import CHECKS
-from genbench.registry import plugin, plugins
+from genbench.registry import model, plugins
 
 
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("name", plugins("model"))
 def test_model_keeps_its_promise(name: str, check: str) -> None:
-    CHECKS[check](name, plugin("model", name).load())
+    CHECKS[check](name, model(name))

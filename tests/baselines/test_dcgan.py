@@ -10,18 +10,18 @@ from small_parts import images, rng, same, weights
 from torch import Tensor, nn
 from waiting import Waits
 
+from genbench import registry
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch
-from genbench.registry import plugin
 
-DCGAN: Any = plugin("model", "dcgan").load()
+DCGAN: Any = registry.model("dcgan")
 
 SMALL: dict[str, Any] = {"latent": 8, "base": 4, "batch": 8, "epochs": 2, "search_steps": 20}
 
 
 def build(resolution: int = 16, seed: int = 0, **changes: Any) -> Any:
     torch.manual_seed(seed)
-    return DCGAN(DCGAN.Settings(**{**SMALL, **changes}), resolution).train()
+    return DCGAN.build(DCGAN.settings(**{**SMALL, **changes}), resolution).train()
 
 
 # --- networks and settings
@@ -41,7 +41,8 @@ def test_presets_have_the_published_parameters(
     preset: str, generator: int, discriminator: int
 ) -> None:
     with torch.device("meta"):
-        model = DCGAN(DCGAN.Settings(**DCGAN.PRESETS[preset]), DCGAN.PRESET_RESOLUTION[preset])
+        found = DCGAN.presets[preset]
+        model = DCGAN.build(DCGAN.settings(**found.settings), found.resolution)
 
     assert sum(weight.numel() for weight in model.generator.parameters()) == generator
     assert sum(weight.numel() for weight in model.discriminator.parameters()) == discriminator
@@ -71,13 +72,13 @@ def test_grey_model_takes_and_gives_three_equal_colours() -> None:
 )
 def test_settings_out_of_range_are_refused(values: dict[str, Any], words: str) -> None:
     with pytest.raises(BadSetting, match=words):
-        DCGAN(DCGAN.Settings(**values), 32)
+        DCGAN.build(DCGAN.settings(**values), 32)
 
 
 def test_training_lasts_the_published_epochs() -> None:
     """25 passes of 3 whole batches of 64 over 200 images."""
     with torch.device("meta"):
-        model = DCGAN(DCGAN.Settings(), 64)
+        model = DCGAN.build(DCGAN.settings(), 64)
 
     assert model.total(200) == 25 * 3 * 64
     assert [model.stage(seen).name for seen in (0, 191, 192)] == ["epoch 1", "epoch 1", "epoch 2"]

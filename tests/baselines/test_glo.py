@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from genbench import registry
 from genbench.errors import BadSetting
 from genbench.images import to_bytes, to_floats
 from genbench.interfaces import (
@@ -23,10 +24,9 @@ from genbench.interfaces import (
     Interpolates,
     Prepares,
 )
-from genbench.registry import plugin
 from genbench.settings import Layer, resolve
 
-GLO: Any = plugin("model", "glo").load()
+GLO: Any = registry.model("glo")
 SIDE = 16
 SMALL = {"latent": 6, "base": 4, "batch": 8, "search_steps": 30}
 
@@ -53,7 +53,7 @@ class Images:
 def built(seed: int = 0, **changes: Any) -> Any:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return GLO(GLO.Settings(**{**SMALL, **changes}), SIDE)
+        return GLO.build(GLO.settings(**{**SMALL, **changes}), SIDE)
 
 
 def prepared(**changes: Any) -> Any:
@@ -90,7 +90,7 @@ def test_generator_has_the_published_number_of_parameters(
     resolution: int, changes: dict[str, Any], expected: int
 ) -> None:
     with torch.device("meta"):
-        model = GLO(GLO.Settings(**changes), resolution)
+        model = GLO.build(GLO.settings(**changes), resolution)
 
     assert sum(weight.numel() for weight in model.parameters()) == expected
 
@@ -314,7 +314,7 @@ def test_it_learns() -> None:
 def test_it_has_every_capability() -> None:
     for capability in (Generates, Draws, Encodes, Decodes, Interpolates, Prepares):
         assert isinstance(built(), capability)
-    assert GLO.FLIPS is False
+    assert GLO.flips is False
     a, b = torch.zeros(1, 3), torch.ones(1, 3)
     assert torch.equal(built().interpolate(a, b, 0.25), torch.full((1, 3), 0.25))
 
@@ -326,11 +326,11 @@ def test_a_full_training_shows_every_image_so_many_times() -> None:
     assert (model.stage(0).batch, model.stage(0).resolution) == (8, SIDE)
 
 
-@pytest.mark.parametrize("preset", GLO.PRESETS)
+@pytest.mark.parametrize("preset", GLO.presets)
 def test_presets_resolve_and_fit_their_resolution(preset: str) -> None:
-    settings = resolve(GLO.Settings, [Layer(preset, GLO.PRESETS[preset])], "glo").values
+    settings = resolve(GLO.settings, [Layer(preset, GLO.presets[preset].settings)], "glo").values
     with torch.device("meta"):
-        GLO(settings, GLO.PRESET_RESOLUTION[preset])
+        GLO.build(settings, GLO.presets[preset].resolution)
 
 
 @pytest.mark.parametrize(
@@ -356,7 +356,7 @@ def test_settings_out_of_range_are_refused(change: dict[str, Any], message: str)
 
 def test_a_resolution_that_doubling_does_not_reach_is_refused() -> None:
     with pytest.raises(BadSetting, match="glo doubles from 4x4 and has no resolution 48"):
-        GLO(GLO.Settings(), 48)
+        GLO.build(GLO.settings(), 48)
 
 
 def test_more_principal_components_than_numbers_in_an_image_are_refused() -> None:

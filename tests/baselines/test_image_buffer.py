@@ -27,12 +27,12 @@ def one_by_one(capacity: int, batches: list[Tensor], rng: torch.Generator) -> li
     used = []
     for batch in batches:
         values = batch.flatten(1)[:, 0].tolist()
-        plugin = min(capacity - len(kept), len(values))
-        kept += values[:plugin]
-        rest = values[plugin:]
+        space = min(capacity - len(kept), len(values))
+        kept += values[:space]
+        rest = values[space:]
         coins = torch.rand(len(rest), generator=rng) < 0.5
         places = torch.randint(capacity, (len(rest),), generator=rng).tolist()
-        out = values[:plugin]
+        out = values[:space]
         for value, coin, place in zip(rest, coins, places, strict=True):
             if coin:
                 out.append(kept[place])

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from genbench.errors import BadSetting
 from genbench.interfaces import Decodes, Draws, Encodes, Generates, Interpolates, Stage
-from genbench.settings import Layer, resolve
+from genbench.settings import preset_layer, resolve
 
 
 def preset(name: str) -> Any:
-    return resolve(IntroVAE.Settings, [Layer("preset", IntroVAE.PRESETS[name])], "introvae").values
+    layers = [preset_layer(IntroVAE, name, "introvae")]
+    return resolve(IntroVAE.settings, layers, "introvae").values
 
 
 def test_it_has_every_capability() -> None:
@@ -125,16 +126,16 @@ def test_presets_have_the_published_coefficients(name: str) -> None:
 )
 def test_presets_have_the_published_sizes(name: str, encoder: int, generator: int) -> None:
     with torch.device("meta"):
-        model = IntroVAE(preset(name), IntroVAE.PRESET_RESOLUTION[name])
+        model = IntroVAE.build(preset(name), IntroVAE.presets[name].resolution)
 
     assert sum(w.numel() for w in model.encoder.parameters()) == encoder
     assert sum(w.numel() for w in model.generator.parameters()) == generator
 
 
 def test_released_shortcuts_are_a_setting() -> None:
-    settings = IntroVAE.Settings(**IntroVAE.PRESETS["code-1024"], released_shortcuts=True)
+    settings = IntroVAE.settings(**IntroVAE.presets["code-1024"].settings, released_shortcuts=True)
     with torch.device("meta"):
-        model = IntroVAE(settings, 1024)
+        model = IntroVAE.build(settings, 1024)
 
     assert sum(w.numel() for w in model.encoder.parameters()) == 27_969_616
     assert sum(w.numel() for w in model.generator.parameters()) == 21_428_147

@@ -302,9 +302,9 @@ def test_a_short_last_batch_does_no_harm() -> None:
 
 
 HINGE = """
-from genbench.registry import room
-IntroVAE = room("model", "introvae").load()
-model = IntroVAE(IntroVAE.Settings(latent=2, channels=(4,)), 8)
+from genbench import registry
+IntroVAE = registry.model("introvae")
+model = IntroVAE.build(IntroVAE.settings(latent=2, channels=(4,)), 8)
 w = torch.ones((), requires_grad=True)
 kl = w * torch.tensor([1.0, 2.0, 5.0, 6.0])[RANK * 4 // COUNT :][: 4 // COUNT]
 loss = model._hinge(torch.tensor(4.0), kl)

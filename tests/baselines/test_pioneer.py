@@ -59,7 +59,7 @@ def test_an_untrained_model_can_be_measured_at_full_resolution() -> None:
 def test_published_batches_and_lengths() -> None:
     """The released code on one GPU; S = 2.4 million, in all S (last phase + 2)."""
     with torch.device("meta"):
-        model = Pioneer(Pioneer.Settings(), 64)
+        model = Pioneer.build(Pioneer.settings(), 64)
     seen = [0, 2_400_000, 4_800_000, 7_200_000, 9_600_000, 14_000_000]
 
     assert [model.stage(s).batch for s in seen] == [128, 128, 128, 64, 32, 32]
@@ -72,7 +72,7 @@ def test_published_batches_and_lengths() -> None:
 def test_128_goes_on_from_64_where_the_paper_did() -> None:
     """64x64 until 26.28 million images, a fade of 1.2 million, 36.2 million in all."""
     with torch.device("meta"):
-        model = Pioneer(Pioneer.Settings(**Pioneer.PRESETS["celeba-128"]), 128)
+        model = Pioneer.build(Pioneer.settings(**Pioneer.presets["celeba-128"].settings), 128)
 
     assert model.stage(26_279_999).name == "64x64"
     assert model.stage(26_280_000).name == "128x128 fade"
@@ -81,16 +81,15 @@ def test_128_goes_on_from_64_where_the_paper_did() -> None:
     assert model.total(1) == 36_200_000
 
 
-@pytest.mark.parametrize("preset", Pioneer.PRESETS)
+@pytest.mark.parametrize("preset", Pioneer.presets)
 def test_presets_resolve_and_fit_their_resolution(preset: str) -> None:
-    layers = [Layer(f"preset {preset}", Pioneer.PRESETS[preset])]
-    settings = resolve(Pioneer.Settings, layers, "pioneer").values
+    layers = [Layer(f"preset {preset}", Pioneer.presets[preset].settings)]
+    settings = resolve(Pioneer.settings, layers, "pioneer").values
     with torch.device("meta"):
-        model = Pioneer(settings, Pioneer.PRESET_RESOLUTION[preset])
+        model = Pioneer.build(settings, Pioneer.presets[preset].resolution)
 
     end = model.stage(model.total(1) - 1)
-    assert (end.resolution, end.alpha) == (Pioneer.PRESET_RESOLUTION[preset], 1.0)
-    assert set(Pioneer.PRESET_DATA) <= set(Pioneer.PRESETS)
+    assert (end.resolution, end.alpha) == (Pioneer.presets[preset].resolution, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -121,13 +120,13 @@ def test_resolutions_between_are_refused() -> None:
 def test_narrow_latents_are_refused_where_layers_would_vanish() -> None:
     """d / 32 feature maps at 1024x1024."""
     with torch.device("meta"), pytest.raises(BadSetting, match="a multiple of 32 at 1024x1024"):
-        Pioneer(Pioneer.Settings(latent=48), 1024)
+        Pioneer.build(Pioneer.settings(latent=48), 1024)
 
 
 def test_buffer_holds_half_as_many_large_images() -> None:
     """200 up to 128x128 and 100 from 256x256 on."""
     with torch.device("meta"):
-        model = Pioneer(Pioneer.Settings(), 256)
+        model = Pioneer.build(Pioneer.settings(), 256)
 
     assert [model.buffer.capacities[phase] for phase in (0, 5, 6)] == [200, 200, 100]
     assert model.buffer.storage.numel() == 100 * 3 * 256 * 256

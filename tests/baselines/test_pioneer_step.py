@@ -171,10 +171,10 @@ def test_a_short_last_batch_does_no_harm() -> None:
 def test_it_learns_to_reconstruct_and_to_spread() -> None:
     """An independent trial at 4x4 on coloured blobs: L1 0.28 -> 0.10 within 40 000 images."""
     settings = dataclasses.replace(
-        Pioneer.Settings(**Pioneer.PRESETS["tiny"]), batches=(32,) * 9, growing=False
+        Pioneer.settings(**Pioneer.presets["tiny"].settings), batches=(32,) * 9, growing=False
     )
     torch.manual_seed(0)
-    model, draws = Pioneer(settings, 4).train(), rng()
+    model, draws = Pioneer.build(settings, 4).train(), rng()
     for _ in itertools.repeat(None, 40_000 // 32):
         scores = model.step(Batch(blobs(32, draws), torch.arange(32)), draws)
 

@@ -26,7 +26,7 @@ growing: Any = import_module("genbench.baselines._parts.progressive_schedule")
 
 def published(resolution: int = 128, preset: str = "celebahq-128") -> Any:
     with torch.device("meta"):
-        return ProgGAN(ProgGAN.Settings(**ProgGAN.PRESETS[preset]), resolution)
+        return ProgGAN.build(ProgGAN.settings(**ProgGAN.presets[preset].settings), resolution)
 
 
 @pytest.mark.parametrize(
@@ -149,19 +149,19 @@ def test_a_half_trained_model_works_at_its_present_resolution(seen: int, resolut
     assert build(16, seen).sample(2, rng()).shape == (2, 3, resolution, resolution)
 
 
-@pytest.mark.parametrize("preset", ProgGAN.PRESETS)
+@pytest.mark.parametrize("preset", ProgGAN.presets)
 def test_presets_resolve_and_reach_their_resolution(preset: str) -> None:
-    layers = [Layer(f"preset {preset}", ProgGAN.PRESETS[preset])]
-    settings = resolve(ProgGAN.Settings, layers, "proggan").values
+    layers = [Layer(f"preset {preset}", ProgGAN.presets[preset].settings)]
+    settings = resolve(ProgGAN.settings, layers, "proggan").values
     with torch.device("meta"):
-        model = ProgGAN(settings, ProgGAN.PRESET_RESOLUTION[preset])
+        model = ProgGAN.build(settings, ProgGAN.presets[preset].resolution)
 
     end = model.stage(model.total(1) - 1)
-    assert (end.resolution, end.alpha) == (ProgGAN.PRESET_RESOLUTION[preset], 1.0)
+    assert (end.resolution, end.alpha) == (ProgGAN.presets[preset].resolution, 1.0)
 
 
 def test_presets_are_the_published_ones() -> None:
-    at = {name: ProgGAN.Settings(**values) for name, values in ProgGAN.PRESETS.items()}
+    at = {name: ProgGAN.settings(**each.settings) for name, each in ProgGAN.presets.items()}
     hq, cifar, ablation = at["celebahq-1024"], at["cifar10-32"], at["ablation-128"]
 
     assert hq.batches[-4:] == (16, 14, 6, 3)
@@ -170,14 +170,12 @@ def test_presets_are_the_published_ones() -> None:
     assert cifar.simultaneous
     assert (ablation.fmap_base, ablation.images, ablation.ramp_images) == (2048, 10_000_000, 0)
     assert (at["lsun-256"].images, at["lsun-256"].fade_images) == (20_000_000, 800_000)
-    assert at["celeba-64"] == at["report-wasserstein"] == ProgGAN.Settings()
-    assert set(ProgGAN.PRESET_RESOLUTION) == set(ProgGAN.PRESETS)
-    assert set(ProgGAN.PRESET_DATA) <= set(ProgGAN.PRESETS)
+    assert at["celeba-64"] == at["report-wasserstein"] == ProgGAN.settings()
 
 
 def test_learning_rate_is_higher_at_1024_and_may_rise_at_the_start() -> None:
     """exp(-5 (1 - p)^2) during the first 40 000 images in the first version; none in the second."""
-    second, first = ProgGAN.Settings(), ProgGAN.Settings(ramp_images=40_000)
+    second, first = ProgGAN.settings(), ProgGAN.settings(ramp_images=40_000)
 
     assert proggan.learning_rate(second, 512, 0) == 1e-3
     assert proggan.learning_rate(second, 1024, 0) == 1.5e-3

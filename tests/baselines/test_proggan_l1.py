@@ -12,20 +12,28 @@ from small_parts import rng, same, weights
 from small_proggan import SMALL, build, images, size
 from waiting import Waits
 
+from genbench import registry
 from genbench.errors import BadInput, BadSetting
-from genbench.interfaces import Continues, Decodes, Draws, Encodes, Generates, Interpolates
-from genbench.registry import plugin
-from genbench.settings import Layer, resolve
+from genbench.interfaces import (
+    Averages,
+    Continues,
+    Decodes,
+    Draws,
+    Encodes,
+    Generates,
+    Interpolates,
+)
+from genbench.settings import preset_layer, resolve
 
-ProgGANL1: Any = plugin("model", "proggan_l1").load()
+ProgGANL1: Any = registry.model("proggan_l1")
 SHAPE = {name: SMALL[name] for name in ("latent", "fmap_base", "fmap_max")}
 GROWN = 320  # images after which the small ProgGAN stands at 8x8
 
 
 def encoder(resolution: int = 8, **changes: Any) -> Any:
     torch.manual_seed(1)
-    settings = ProgGANL1.Settings(**{**SHAPE, "batch": 8, "images": 64, **changes})
-    return ProgGANL1(settings, resolution).train()
+    settings = ProgGANL1.settings(**{**SHAPE, "batch": 8, "images": 64, **changes})
+    return ProgGANL1.build(settings, resolution).train()
 
 
 def started(**changes: Any) -> tuple[Any, Any]:
@@ -41,13 +49,13 @@ def test_it_has_every_capability_and_starts_from_proggan() -> None:
 
     for capability in (Generates, Draws, Encodes, Decodes, Interpolates, Continues):
         assert isinstance(model, capability)
-    assert model.STARTS_FROM == "proggan"
+    assert ProgGANL1.starts_from == "proggan"
 
 
 def test_the_encoder_is_the_discriminator_without_its_last_layer() -> None:
     """512 weights and a bias less at the published size; the same vectors at the start."""
     with torch.device("meta"):
-        assert size(ProgGANL1(ProgGANL1.Settings(), 64).encoder) == 22_498_049 - 513
+        assert size(ProgGANL1.build(ProgGANL1.settings(), 64).encoder) == 22_498_049 - 513
     model, other = started(mates="keep")
     x = images().images
     scores, activations = other.discriminator.judge(x, 1)
@@ -167,20 +175,20 @@ def test_settings_out_of_range_are_refused(change: dict[str, Any], message: str)
         encoder(**change)
 
 
-@pytest.mark.parametrize("preset", ProgGANL1.PRESETS)
+@pytest.mark.parametrize("preset", ProgGANL1.presets)
 def test_presets_fit_the_proggan_of_the_same_name(preset: str) -> None:
-    ProgGAN = plugin("model", "proggan").load()
-    resolution = ProgGANL1.PRESET_RESOLUTION[preset]
+    ProgGAN = registry.model("proggan")
+    resolution = ProgGANL1.presets[preset].resolution
     mine, theirs = (
-        resolve(model.Settings, [Layer("preset", model.PRESETS[preset])], "model").values
+        resolve(model.settings, [preset_layer(model, preset, "model")], "model").values
         for model in (ProgGANL1, ProgGAN)
     )
     with torch.device("meta"):
-        model, other = ProgGANL1(mine, resolution), ProgGAN(theirs, resolution)
+        model, other = ProgGANL1.build(mine, resolution), ProgGAN.build(theirs, resolution)
     other.seen = other.total(1)
     model._refuse_misfit(other)
 
-    assert ProgGAN.PRESET_RESOLUTION[preset] == resolution
+    assert ProgGAN.presets[preset].resolution == resolution
     assert model.total(1) == (500_000 if preset == "celeba-64" else mine.images)
     assert model.stage(0).batch == (32 if preset == "celeba-64" else 16)
 
@@ -189,7 +197,7 @@ def test_optimiser_has_the_settings_of_proggan() -> None:
     group = encoder(lr=1e-3).optimizers()["encoder"].param_groups[0]
 
     assert (group["lr"], group["betas"]) == (1e-3, (0.0, 0.99))
-    assert encoder().averaged() == {}
+    assert not isinstance(encoder(), Averages)
 
 
 def test_a_step_never_waits_for_the_device() -> None:

@@ -75,7 +75,7 @@ def test_networks_have_the_size_of_the_original(
     resolution: int, settings: dict[str, Any], generator: int, discriminator: int
 ) -> None:
     with torch.device("meta"):
-        model = ProgGAN(ProgGAN.Settings(**settings), resolution)
+        model = ProgGAN.build(ProgGAN.settings(**settings), resolution)
 
     assert (size(model.generator), size(model.discriminator)) == (generator, discriminator)
 
@@ -94,7 +94,7 @@ def test_networks_have_that_size_with_the_last_heads_only(
     resolution: int, generator: int, discriminator: int
 ) -> None:
     with torch.device("meta"):
-        model = ProgGAN(ProgGAN.Settings(), resolution)
+        model = ProgGAN.build(ProgGAN.settings(), resolution)
     g, d = model.generator, model.discriminator
 
     assert size(g) - size(*g.to_rgb[:-1]) == generator

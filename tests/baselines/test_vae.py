@@ -12,18 +12,18 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 from waiting import Waits
 
+from genbench import registry
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch, Decodes, Draws, Encodes, Generates, Interpolates
-from genbench.registry import plugin
 
-VAE: Any = plugin("model", "vae").load()
+VAE: Any = registry.model("vae")
 lap1: Any = import_module("genbench.baselines._parts.laplacian_loss").lap1
 SMALL = {"latent": 5, "base": 8, "batch": 6}
 
 
 def build(seed: int = 0, resolution: int = 16, **changes: Any) -> Any:
     torch.manual_seed(seed)
-    return VAE(VAE.Settings(**{**SMALL, **changes}), resolution).train()
+    return VAE.build(VAE.settings(**{**SMALL, **changes}), resolution).train()
 
 
 def images(n: int = 6, seed: int = 5) -> Batch:
@@ -85,9 +85,9 @@ def test_squared_error_alone_is_a_setting() -> None:
 )
 def test_sizes(preset: str, decoder: int, discriminator: int) -> None:
     """Published for generator and discriminator; the encoder has a head of 2 d for one of 1."""
-    settings = VAE.Settings(**VAE.PRESETS[preset])
+    settings = VAE.settings(**VAE.presets[preset].settings)
     with torch.device("meta"):
-        model = VAE(settings, VAE.PRESET_RESOLUTION[preset])
+        model = VAE.build(settings, VAE.presets[preset].resolution)
     head = model.encoder[-2].in_channels * 16
 
     assert sum(w.numel() for w in model.decoder.parameters()) == decoder
@@ -144,9 +144,9 @@ def test_length_is_epochs() -> None:
 
 def test_optimiser_has_dcgans_settings() -> None:
     """The presets of the paper: none of them changes these."""
-    for preset in VAE.PRESETS:
+    for preset in VAE.presets:
         if preset.startswith("glo-"):
-            settings = VAE.Settings(**VAE.PRESETS[preset])
+            settings = VAE.settings(**VAE.presets[preset].settings)
             assert (settings.lr, settings.betas, settings.batch) == (2e-4, (0.5, 0.999), 64)
     (adam,) = build().optimizers().values()
     group = adam.param_groups[0]

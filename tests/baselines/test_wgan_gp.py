@@ -11,18 +11,18 @@ from small_proggan import images
 from torch import Tensor, nn
 from waiting import Waits
 
+from genbench import registry
 from genbench.errors import BadSetting
 from genbench.interfaces import Encodes
-from genbench.registry import plugin
 from genbench.settings import Layer, resolve
 
-WGANGP: Any = plugin("model", "wgan_gp").load()
+WGANGP: Any = registry.model("wgan_gp")
 
 
 def build(**changes: Any) -> Any:
     torch.manual_seed(0)
     small = {"latent": 6, "base": 4, "batch": 4, "critic_steps": 2}
-    return WGANGP(WGANGP.Settings(**{**small, **changes}), 16).train()
+    return WGANGP.build(WGANGP.settings(**{**small, **changes}), 16).train()
 
 
 def test_critic_loss_is_the_published_one() -> None:
@@ -94,7 +94,7 @@ def test_critic_can_be_differentiated_twice() -> None:
 
 def test_published_settings() -> None:
     """Algorithm 1: lambda 10, 5 critic updates, lr 1e-4, betas 0 and 0.9."""
-    settings = WGANGP.Settings()
+    settings = WGANGP.settings()
 
     assert (settings.gp_weight, settings.critic_steps, settings.lr) == (10, 5, 1e-4)
     assert settings.betas == (0.0, 0.9)
@@ -102,12 +102,12 @@ def test_published_settings() -> None:
     assert not isinstance(build(), Encodes)
 
 
-@pytest.mark.parametrize("preset", WGANGP.PRESETS)
+@pytest.mark.parametrize("preset", WGANGP.presets)
 def test_presets_resolve_and_fit_their_resolution(preset: str) -> None:
-    layers = [Layer(f"preset {preset}", WGANGP.PRESETS[preset])]
-    settings = resolve(WGANGP.Settings, layers, "wgan_gp").values
+    layers = [Layer(f"preset {preset}", WGANGP.presets[preset].settings)]
+    settings = resolve(WGANGP.settings, layers, "wgan_gp").values
     with torch.device("meta"):
-        model = WGANGP(settings, WGANGP.PRESET_RESOLUTION[preset])
+        model = WGANGP.build(settings, WGANGP.presets[preset].resolution)
 
     assert model.stage(0).batch == settings.batch * settings.critic_steps
 
@@ -116,7 +116,7 @@ def test_settings_out_of_range_are_refused() -> None:
     with pytest.raises(BadSetting, match=r"wgan_gp.critic_steps wants at least 1, got 0; change"):
         build(critic_steps=0)
     with pytest.raises(BadSetting, match="wgan_gp doubles from 4x4 and has no resolution 4"):
-        WGANGP(WGANGP.Settings(), 4)
+        WGANGP.build(WGANGP.settings(), 4)
 
 
 def test_a_short_last_batch_does_no_harm() -> None:

@@ -12,37 +12,38 @@ import pytest
 
 from genbench import published
 from genbench.errors import BadInput
-from genbench.registry import plugin, plugins
+from genbench.registry import model, plugin, plugins
 from genbench.reporting.model_card import card, comments, parameters
 from genbench.runs import build
 
 FOREIGN = '''
 """A stranger's model."""
-from genbench.registry import room
+import dataclasses
+from genbench import registry
 
-class Mine(room("model", "pca").load()):
-    """PCA under another name."""
+MODEL = dataclasses.replace(registry.model("pca"), published_as=())
 
-class Broken(Mine):
+class Grey(MODEL.build):
     def sample(self, n, rng=None):
         return super().sample(n, rng)[:, :1]
+
+BROKEN = dataclasses.replace(MODEL, build=Grey)
 '''
 
 
 @pytest.mark.parametrize("name", plugins("model"))
 def test_every_preset_of_a_paper_says_its_source(name: str) -> None:
-    model = plugin("model", name).load()
-    ours = {"small", "tiny", "smoke", "quickstart"}
-
-    assert set(model.PRESET_SOURCE) == set(model.PRESETS) - ours
-    assert set(model.PRESET_RESOLUTION) == set(model.PRESETS)
+    ours = {"tiny", "smoke", "quickstart"}
+    for preset, about in model(name).presets.items():
+        assert (about.source is None) == (preset in ours), preset
+        assert about.resolution is not None, preset
 
 
 @pytest.mark.parametrize("name", plugins("model"))
 def test_published_names_are_those_of_the_papers(name: str) -> None:
     known = {row.system for row in published.rows()}
 
-    assert set(getattr(plugin("model", name).load(), "PUBLISHED_AS", ())) <= known
+    assert set(model(name).published_as) <= known
 
 
 def test_a_card_tells_paper_settings_parameters_and_published_numbers() -> None:
@@ -55,11 +56,11 @@ def test_a_card_tells_paper_settings_parameters_and_published_numbers() -> None:
 
 
 def test_parameters_are_those_of_the_specification() -> None:
-    model = build("pioneer", plugin("model", "pioneer").load().Settings(latent=64), 32, 0)
+    pioneer = build("pioneer", model("pioneer").settings(latent=64), 32, 0)
 
     # d = 64 at 32x32: the active ones of the specification, and the three older RGB layers.
-    assert parameters(model)["generator"] == 324_291 + 3 * (64 * 3 + 3)
-    assert parameters(model)["encoder"] == 324_352 + 3 * (3 * 64 + 64)
+    assert parameters(pioneer)["generator"] == 324_291 + 3 * (64 * 3 + 3)
+    assert parameters(pioneer)["encoder"] == 324_352 + 3 * (3 * 64 + 64)
 
 
 @dataclass
@@ -97,7 +98,7 @@ def elsewhere(tmp_path: Path) -> dict[str, str]:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: strange\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
-        "[genbench.models]\nmine = strange:Mine\nbroken = strange:Broken\n"
+        "[genbench.models]\nmine = strange:MODEL\nbroken = strange:BROKEN\n"
     )
     return os.environ | {"PYTHONPATH": str(tmp_path)}
 
@@ -126,10 +127,8 @@ def test_a_strangers_model_is_checked(
 @pytest.mark.parametrize("name", plugins("model"))
 def test_presets_name_data_sets_that_are_there(name: str) -> None:
     """Whatever a preset trains on is a source of the registry, and its options exist."""
-    model = plugin("model", name).load()
-    for preset, data in getattr(model, "PRESET_DATA", {}).items():
-        assert preset in model.PRESETS
-        source, _, argument = data.partition(":")
+    for preset in model(name).presets.values():
+        source, _, argument = (preset.data or "toyfaces").partition(":")
         opener = plugin("dataset", source).load().open
         if argument:
             with pytest.raises(BadInput, match="--data-dir"):  # only the files are missing

@@ -10,12 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 from made_up import recorded
 
-from genbench import runs
+from genbench import registry, runs
 from genbench.cli import main
 from genbench.errors import BadInput, BadSetting
 from genbench.evaluation.presets import PRESETS
 from genbench.published import Published, rows
-from genbench.registry import plugin
 from genbench.reproduction import (
     PAPERS,
     How,
@@ -67,10 +66,10 @@ def test_what_can_be_measured(name: str, able: int, trainings: int) -> None:
 
 @pytest.mark.parametrize("job", jobs_of(ALL), ids=lambda job: job.title)
 def test_every_training_has_a_preset_for_its_images(job: Job) -> None:
-    model = plugin("model", job.model).load()
+    preset = registry.model(job.model).presets[job.preset]
 
-    assert model.PRESET_RESOLUTION[job.preset] == job.resolution
-    assert model.PRESET_DATA.get(job.preset, job.data) == job.data
+    assert preset.resolution == job.resolution
+    assert preset.data in (job.data, None)
     assert job.evaluation in PRESETS
     assert jobs.hours(job, How()) > 0
 
@@ -122,9 +121,9 @@ def test_a_model_that_starts_from_another_trains_that_first() -> None:
 def test_the_estimate_counts_the_images_that_the_model_wants(
     model: str, preset: str, side: int
 ) -> None:
-    found = plugin("model", model).load()
+    found = registry.model(model)
     job = Job(model, preset, "celeba", side, "quick")
-    built = runs.build(model, found.Settings(**found.PRESETS[preset]), side, 0)
+    built = runs.build(model, found.settings(**found.presets[preset].settings), side, 0)
 
     assert jobs.images(job, How(), 162_770) == pytest.approx(built.total(162_770), rel=0.002)
 

@@ -20,8 +20,6 @@ SIDE = 4
 class Flat:
     """Codes are the pixels themselves, and ways are straight."""
 
-    GEOMETRY = "gaussian"
-
     def encode(self, images: Tensor) -> Tensor:
         return images.flatten(1)
 
@@ -37,8 +35,6 @@ class Flat:
 
 class Round(Flat):
     """Codes are unit vectors, and ways are arcs."""
-
-    GEOMETRY = "sphere"
 
     def encode(self, images: Tensor) -> Tensor:
         return F.normalize(images.flatten(1), dim=1)
@@ -70,4 +66,6 @@ def data(train: int = 40, test: int = 20, **attributes: Any) -> Dataset:
 
 
 def trained(model: object | None = None, name: str = "mirror", **labels: Any) -> TrainedModel:
-    return TrainedModel(name, model or Flat(), data(**labels), torch.device("cpu"), f"Run {name}")
+    on = torch.device("cpu")
+    sphere = isinstance(model, Round)
+    return TrainedModel(name, model or Flat(), data(**labels), on, f"Run {name}", sphere=sphere)

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from genbench import published
+from genbench import published, registry
 from genbench.published.measures import MEASURES
 from genbench.registry import metric, plugin, plugins
 from genbench.tables.footnotes import Footnote
@@ -129,7 +129,7 @@ def test_runs_of_one_model_have_its_number_each_and_its_system_no_row() -> None:
 
 def test_variants_of_one_model_have_rows_of_their_own() -> None:
     """Which of the eight rows of Balanced Pioneer's table 2 a run is, nobody can say from here."""
-    names = plugin("model", "balanced_pioneer").load().PUBLISHED_AS
+    names = registry.model("balanced_pioneer").published_as
     found = beside(table("folder:CelebA-HQ", 128), {"p": names})
     best = column(found, "published FID (10k), best")
 

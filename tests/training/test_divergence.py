@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 import torch
@@ -27,7 +28,7 @@ APART = [{"kl_real": 2.5 - k / 2, "kl_fake": 2.5 + k / 2, "variance": 0.3} for k
 
 def rung(rows: list[dict[str, float]], model: str = "pioneer") -> str:
     """The first alarm that a model's rows make ring, each row being a window."""
-    alarms = Alarms(registry.plugin("model", model).load().ALARMS)
+    alarms = Alarms(registry.model(model).alarms)
     for k, row in enumerate(row for row in rows for _ in range(ROWS)):
         alarm = alarms.see(row, k, 32)
         if alarm is not None:
@@ -59,7 +60,7 @@ def test_what_makes_an_alarm_ring(model: str, rows: list[dict[str, float]], name
 
 
 def test_a_new_resolution_begins_anew() -> None:
-    alarms = Alarms(registry.plugin("model", "pioneer").load().ALARMS)
+    alarms = Alarms(registry.model("pioneer").alarms)
     bad = HEALTHY | {"kl_fake": 9.0}
     for k in range(2 * ROWS):
         assert alarms.see(bad, k, 8 if k < ROWS else 16) is None
@@ -76,10 +77,7 @@ def test_samples_that_were_different_and_are_not_any_more_ring() -> None:
 class Drifts(torch.nn.Module):
     """A model whose scalar goes bad at an image and stays so, unless its noise has changed."""
 
-    ALARMS: ClassVar[tuple[Alarm, ...]] = (
-        Alarm("it drifts", "try something else", lambda w: w[-1]["drift"] > 0),
-    )
-    FLIPS, resolution, seen, settings = False, 8, 0, None
+    resolution, seen = 8, 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,12 +99,6 @@ class Drifts(torch.nn.Module):
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {}
-
-    def averaged(self) -> dict[str, torch.nn.Module]:
-        return {}
-
-    def average_decay(self) -> float:
-        return 0.0
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> torch.Tensor:
         return torch.rand(n, 3, 8, 8, generator=rng)
@@ -134,7 +126,10 @@ def trainer(folder: Path, **training: Any) -> loop.Trainer:
         device="cpu",
         **training,
     )
-    return loop.Trainer(run, Drifts(), data, settings)  # type: ignore[arg-type]
+    work = loop.Trainer(run, Drifts(), data, settings)
+    drifts = Alarm("it drifts", "try something else", lambda w: w[-1]["drift"] > 0)
+    work.declared = dataclasses.replace(work.declared, alarms=(drifts,))
+    return work
 
 
 def test_an_alarm_stops_at_the_last_good_checkpoint(tmp_path: Path) -> None:

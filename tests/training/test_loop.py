@@ -25,7 +25,7 @@ from genbench.data import open_dataset
 from genbench.errors import BadInput, BadSetting, Diverged
 from genbench.runs import RunState, checkpoints
 from genbench.training.determinism import describe, enforce
-from genbench.training.ema import Averages
+from genbench.training.ema import EMA
 from genbench.training.loader import Feed
 
 # 4x4 and 8x8 with a fade, images enough to fill and use the buffer: 24 steps of 8 images
@@ -265,7 +265,7 @@ def test_the_average_follows_its_formula() -> None:
 
     model: Any = Model()
     torch.nn.init.constant_(model.net.weight, 2.0)
-    averages = Averages(model)
+    averages = EMA(model)
     torch.nn.init.constant_(model.net.weight, 5.0)
     for _ in range(3):
         averages.update()
@@ -371,7 +371,7 @@ def test_running_statistics_are_averaged_with_the_weights() -> None:
             return 0.75
 
     model: Any = Model()
-    averages = Averages(model)
+    averages = EMA(model)
     model.net.running_mean.fill_(4.0)
     averages.update()
 

@@ -15,11 +15,10 @@ import torch
 from waiting import Waits
 
 import genbench
-from genbench import runs
+from genbench import registry, runs
 from genbench.contracts import model as contract
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch
-from genbench.registry import plugin
 from genbench.runtime import devices, seeds
 from genbench.training.precision import Compiler, Pace
 from genbench.training.settings import Training
@@ -33,7 +32,7 @@ TRAINING = {"data": "toyfaces:60", "resolution": 8, "grids": 0, "log_every": 4}
 
 
 def model(name: str) -> Any:
-    found = contract.fresh(name, plugin("model", name).load())
+    found = contract.fresh(name, registry.model(name))
     found.train()
     return found
 
@@ -47,7 +46,7 @@ def one_step(pace: Pace) -> dict[str, float]:
 def assert_compiled_is_eager(name: str) -> Compiler:
     """One step: scalars at 1e-4, since sums over a batch are added up in another order."""
     here, there = model(name), model(name)
-    compiled = Pace(here, Training(compile=True), CPU)
+    compiled = Pace(here, Training(compile=True), CPU, registry.model(name).eager)
     ours, theirs = one_step(compiled), one_step(Pace(there, Training(), CPU))
 
     assert compiled.compiler is not None
@@ -78,7 +77,7 @@ def test_a_model_of_each_kind_takes_the_same_step_compiled(name: str) -> None:
 
 
 def test_a_network_that_is_differentiated_twice_stays_eager() -> None:
-    compiler = Compiler(model("wgan_gp"), CPU)
+    compiler = Compiler(model("wgan_gp"), CPU, registry.model("wgan_gp").eager)
 
     assert list(compiler.networks) == ["generator"]
     assert "differentiated again" in compiler.facts()["eager"]["critic"]
@@ -86,7 +85,7 @@ def test_a_network_that_is_differentiated_twice_stays_eager() -> None:
 
 WITHOUT = """
 import torch
-from test_speed import CPU, Pace, Training, model, one_step
+from test_precision import CPU, Pace, Training, model, one_step
 pace, eager = (Pace(model("vae"), Training(compile=flag), CPU) for flag in (True, False))
 assert one_step(pace) == one_step(eager)
 assert pace.facts()["compiled"]["networks"] == []
@@ -114,8 +113,8 @@ def test_a_fade_is_compiled_once_and_a_new_phase_once_more(monkeypatch: pytest.M
     torch translates them into machine code is not of interest here, and takes long.
     """
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
-    offered = plugin("model", "pioneer").load()
-    pioneer = runs.build("pioneer", offered.Settings(**SETTINGS), 8, seed=0)
+    offered = registry.model("pioneer")
+    pioneer = runs.build("pioneer", offered.settings(**SETTINGS), 8, seed=0)
     pioneer.train()
     pace = Pace(pioneer, Training(compile=True), CPU)
     images = Batch(contract.batch().images[:8], torch.arange(8))

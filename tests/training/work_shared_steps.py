@@ -12,11 +12,11 @@ from torch import Tensor
 
 from genbench import registry, runs
 from genbench.data import Dataset, open_dataset
-from genbench.interfaces import Continues, Prepares
+from genbench.interfaces import Prepares
 from genbench.runtime import seeds
-from genbench.settings import Layer, resolve
+from genbench.settings import Layer, preset_layer, resolve
 from genbench.training import parallel
-from genbench.training.ema import Averages
+from genbench.training.ema import EMA
 from genbench.training.loader import Feed
 
 BATCH, RESOLUTION, STEPS = 12, 16, 4
@@ -61,11 +61,12 @@ STARTS = {"balanced_pioneer": 24, "pioneer": 24, "proggan": 24}  # in the middle
 
 def built(name: str, data: Dataset) -> Any:
     """A small model of the registry, ready for its first step."""
-    plugin: Any = registry.plugin("model", name).load()
-    layers = [Layer("tiny", plugin.PRESETS["tiny"]), Layer("test", SMALL.get(name, {}))]
-    model: Any = runs.build(name, resolve(plugin.Settings, layers, name).values, RESOLUTION, seed=0)
-    if isinstance(model, Continues):
-        origin = built(model.STARTS_FROM, data)
+    declared = registry.model(name)
+    layers = [preset_layer(declared, "tiny", name), Layer("test", SMALL.get(name, {}))]
+    settings = resolve(declared.settings, layers, name).values
+    model: Any = runs.build(name, settings, RESOLUTION, seed=0)
+    if declared.starts_from is not None:
+        origin = built(declared.starts_from, data)
         origin.seen = GROWN
         model.start_from(origin.eval())
     if isinstance(model, Prepares):
@@ -87,7 +88,7 @@ def learned(name: str, data: Dataset) -> dict[str, Any]:
 
     for optimizer in model.optimizers().values():
         optimizer.register_step_pre_hook(note)
-    averages, rng = Averages(model), seeds.generator(0, "training")
+    averages, rng = EMA(model), seeds.generator(0, "training")
     feed = Feed(data.train, 0, torch.device("cpu"), flip=True)
     scalars = {}
     for _ in range(STEPS):
