@@ -62,8 +62,20 @@ def spectral(conv: nn.Conv2d) -> nn.Conv2d:
     """
     nn.init.kaiming_normal_(conv.weight)
     _zero_bias(conv)
-    parametrizations.spectral_norm(conv, n_power_iterations=1)
+    parametrize.register_parametrization(conv, "weight", _SpectralNorm(conv.weight))
     return conv
+
+
+class _SpectralNorm(parametrizations._SpectralNorm):
+    """As torch's, but for a model without numbers in it: there is nothing to iterate on.
+
+    Torch takes half a minute to see that of all the layers of Balanced Pioneer.
+    """
+
+    @torch.no_grad()
+    def _power_method(self, weight_mat: Tensor, n_power_iterations: int) -> None:
+        if not weight_mat.is_meta:
+            super()._power_method(weight_mat, n_power_iterations)
 
 
 @torch.no_grad()
