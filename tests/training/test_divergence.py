@@ -148,7 +148,7 @@ def test_rolling_back_goes_on_with_other_noise(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     work = trainer(tmp_path, on_divergence="rollback")
-    assert work.train() == "finished"
+    assert work.train().state is runs.RunState.FINISHED
 
     (done,) = work.run.facts["rollbacks"]
     assert done["at"] == 440
@@ -169,7 +169,7 @@ def test_who_diverges_again_and_again_is_stopped(tmp_path: Path) -> None:
 
 def test_going_on_says_it_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     work = trainer(tmp_path, on_divergence="continue")
-    assert work.train() == "finished"
+    assert work.train().state is runs.RunState.FINISHED
     assert work.run.facts["alarms"] == [{"seen": 440, "alarm": "it drifts"}]
     assert capsys.readouterr().err.count("training goes on, as asked") == 1
 
