@@ -9,24 +9,20 @@ Checked against: Gaussians whose distance is known.
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from genbench.accumulators import feature_metric
 from genbench.accumulators.finite import SIDES
 from genbench.accumulators.moments import Sums, moments
-from genbench.accumulators.rows import (
-    COLLAPSED,
-    FeatureRows,
-    check_rows,
-    collapsed,
-)
+from genbench.accumulators.rows import check_rows
 from genbench.errors import NotEnoughData
 from genbench.images import Array, as_rows
-from genbench.interfaces import Column, Curve, Input, Measured, Metric, Stream, Tensors
+from genbench.interfaces import Column, Curve, Measured, Metric, Tensors
 from genbench.runtime.seeds import permutation
 
 from .fid import LAYER, OTHERS, frechet_distance
@@ -109,10 +105,9 @@ def _growing(rows: Tensor, shares: Tensor, seed: int, side: int) -> Iterator[Ten
         start = end
 
 
-def _compute(name: str, real: Tensors, generated: Tensors) -> Mapping[str, Measured]:
-    value, error = fid_inf(real["features"], generated["features"])
-    note = COLLAPSED if collapsed(generated["features"]) else None
-    return {name: Measured(value, error, f"standard error of a fit over {SIZES} sizes", note=note)}
+def _extrapolated(real: Tensor, generated: Tensor) -> Measured:
+    value, error = fid_inf(real, generated)
+    return Measured(value, error, f"standard error of a fit over {SIZES} sizes")
 
 
 def _curve(real: Tensors, generated: Tensors) -> Curve:
@@ -124,20 +119,18 @@ def _curve(real: Tensors, generated: Tensors) -> Curve:
     return Curve(images, distances.tolist(), limit, error)
 
 
-def _metric(layer: str, variants: Mapping[str, Metric]) -> Metric:
-    rows = FeatureRows("inception", layer)
+def _at(layer: str) -> Metric:
     name, title = (
         ("fid_inf", "FID-inf") if layer == LAYER else (f"fid_inf_{layer}", f"FID-inf-{layer}")
     )
-    return Metric(
-        version=1,
-        inputs={"real": Input(Stream.REAL, rows), "generated": Input(Stream.SAMPLES, rows)},
-        compute=functools.partial(_compute, name),
-        columns={name: Column(title, lower_is_better=True)},
+    metric = feature_metric(
+        _extrapolated,
+        "inception",
+        layer,
+        {name: Column(title, lower_is_better=True)},
         parameters={"fit": "a+b/n", "sizes": SIZES, "smallest": LEAST},
-        variants=variants,
-        curve=_curve,
     )
+    return replace(metric, curve=_curve, ordered=True)
 
 
-METRIC = _metric(LAYER, {layer: _metric(layer, {}) for layer in OTHERS})
+METRIC = replace(_at(LAYER), variants={layer: _at(layer) for layer in OTHERS})

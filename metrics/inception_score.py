@@ -172,4 +172,5 @@ METRIC = Metric(
     compute=_compute,
     columns={"inception_score": Column("IS", lower_is_better=False)},
     parameters={"splits": SPLITS},
+    ordered=True,
 )

@@ -11,23 +11,20 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from genbench.accumulators import feature_metric
 from genbench.accumulators.finite import SIDES
-from genbench.accumulators.rows import (
-    COLLAPSED,
-    FeatureRows,
-    check_rows,
-    collapsed,
-)
+from genbench.accumulators.rows import check_rows
 from genbench.errors import NotEnoughData
 from genbench.images import Array, as_rows
-from genbench.interfaces import Column, Input, Json, Measured, Metric, Stream, Tensors
+from genbench.interfaces import Column, Measured, Metric
 from genbench.runtime.devices import full_float32
 
 LAYER = "2048"  # the layer of the paper; a distance at another layer has another scale
@@ -205,61 +202,47 @@ def _without(within: Tensor) -> Tensor:
     return (within.sum() - 2 * within) / ((n - 1) * (n - 2))
 
 
-def _compute(name: str, real: Tensors, generated: Tensors) -> Mapping[str, Measured]:
-    a, b = real["features"], generated["features"]
-    note = COLLAPSED if collapsed(b) else None
-    if min(len(a), len(b)) < 3:  # nothing is left to leave out
-        return {name: Measured(kernel_distance(a, b), note=note)}
-    value, error = kernel_distance_with_error(a, b)
-    return {name: Measured(value, error, "jackknife standard error over images", note=note)}
+def _all_pairs(real: Tensor, generated: Tensor) -> float | Measured:
+    if min(len(real), len(generated)) < 3:  # nothing is left to leave out
+        return kernel_distance(real, generated)
+    value, error = kernel_distance_with_error(real, generated)
+    return Measured(value, error, "jackknife standard error over images")
 
 
-def _compute_subsets(real: Tensors, generated: Tensors) -> Mapping[str, Measured]:
-    found = subset_distances(real["features"], generated["features"])
+def _subsets(real: Tensor, generated: Tensor) -> Measured:
+    found = subset_distances(real, generated)
     over = f"std over {SUBSETS} subsets of {SIZE} images"
-    note = COLLAPSED if collapsed(generated["features"]) else None
-    spread = float(found.std(correction=0))
-    return {"kid_subsets": Measured(float(found.mean()), spread, over, note=note)}
-
-
-def _metric(
-    layer: str,
-    name: str,
-    title: str,
-    compute: Callable[..., Mapping[str, Measured]],
-    variants: Mapping[str, Metric],
-    estimator: Mapping[str, Json] | None = None,
-) -> Metric:
-    rows = FeatureRows("inception", layer)
-    return Metric(
-        version=1,
-        inputs={"real": Input(Stream.REAL, rows), "generated": Input(Stream.SAMPLES, rows)},
-        compute=compute,
-        columns={name: Column(title, lower_is_better=True, digits=4)},
-        parameters={"kernel": "poly3", **(estimator or {"estimator": "unbiased-all-pairs"})},
-        variants=variants,
-    )
+    return Measured(float(found.mean()), float(found.std(correction=0)), over)
 
 
 def _at(layer: str) -> Metric:
-    name = f"kid_{layer}"
-    return _metric(layer, name, f"KID-{layer}", functools.partial(_compute, name), {})
+    name, title = ("kid", "KID") if layer == LAYER else (f"kid_{layer}", f"KID-{layer}")
+    metric = feature_metric(
+        _all_pairs,
+        "inception",
+        layer,
+        {name: Column(title, lower_is_better=True, digits=4)},
+        parameters={"kernel": "poly3", "estimator": "unbiased-all-pairs"},
+    )
+    return replace(metric, symmetric=True)
 
 
-METRIC = _metric(
+IN_SUBSETS = feature_metric(
+    _subsets,
+    "inception",
     LAYER,
-    "kid",
-    "KID",
-    functools.partial(_compute, "kid"),
-    {
+    {"kid_subsets": Column("KID 100×1000", lower_is_better=True, digits=4)},
+    parameters={
+        "kernel": "poly3",
+        "estimator": "unbiased-subsets",
+        "subsets": SUBSETS,
+        "size": SIZE,
+    },
+)
+METRIC = replace(
+    _at(LAYER),
+    variants={
         **{layer: _at(layer) for layer in OTHERS},
-        "subsets": _metric(
-            LAYER,
-            "kid_subsets",
-            "KID 100×1000",
-            _compute_subsets,
-            {},
-            {"estimator": "unbiased-subsets", "subsets": SUBSETS, "size": SIZE},
-        ),
+        "subsets": replace(IN_SUBSETS, ordered=True),
     },
 )

@@ -56,9 +56,12 @@ def _metric(network: str, face: bool, variants: Mapping[str, Metric]) -> Metric:
         columns={
             score: Column(f"{title})", lower_is_better=True),
             f"{score}_median": Column(f"{title}, median)", lower_is_better=True, median=True),
-            f"{score}_std": Column(f"{title}, std over images)", lower_is_better=None),
+            f"{score}_std": Column(
+                f"{title}, std over images)", lower_is_better=None, optional=True
+            ),
         },
         variants=variants,
+        symmetric=True,
     )
 
 
@@ -75,6 +78,7 @@ def _layers(network: str) -> Metric:
             f"{network}_{name}": Column(f"{TITLES[network]}, layer {layer})", lower_is_better=True)
             for name, layer in names.items()
         },
+        symmetric=True,
     )
 
 

@@ -11,14 +11,14 @@ Checked against: a literal reading of the definition in numpy; pytorch-msssim on
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from genbench.accumulators import pair_metric
 from genbench.accumulators.pairs import (
-    PerPair,
     as_pairs,
     check_shapes,
     mean_over_images,
@@ -197,17 +197,17 @@ def _diversity(samples: Tensors) -> Mapping[str, Measured]:
     return {"ms_ssim_diversity": measured}
 
 
-# --- of reconstructions -----------------------------------------------------------------
-
-
-def _reconstruction(pairs: Tensors) -> Mapping[str, Measured]:
-    return {"ms_ssim_reconstruction": mean_over_images(pairs["ms_ssim"])}
-
-
 def _check(side: int) -> None:
     check_sides("MS-SSIM", (side, side), SMALLEST)
 
 
+RECONSTRUCTION = pair_metric(
+    ms_ssim_per_pair,
+    {"ms_ssim_reconstruction": Column("MS-SSIM of reconstructions", lower_is_better=False)},
+    code="ms-ssim",
+    parameters=DEFINITION,
+    check=_check,
+)
 # Better is low in one and high in the other, so neither is called by the bare name.
 METRIC = Metric(
     version=1,
@@ -216,18 +216,6 @@ METRIC = Metric(
     columns={"ms_ssim_diversity": Column("MS-SSIM between samples", lower_is_better=True)},
     parameters=DEFINITION,
     check=_check,
-    variants={
-        "reconstruction": Metric(
-            version=1,
-            inputs={"pairs": Input(Stream.PAIRS, PerPair("ms_ssim", ms_ssim_per_pair, "ms-ssim"))},
-            compute=_reconstruction,
-            parameters=DEFINITION,
-            check=_check,
-            columns={
-                "ms_ssim_reconstruction": Column(
-                    "MS-SSIM of reconstructions", lower_is_better=False
-                )
-            },
-        )
-    },
+    variants={"reconstruction": replace(RECONSTRUCTION, symmetric=True)},
+    ordered=True,
 )

@@ -12,20 +12,16 @@ Checked against: torch-fidelity 0.4, for the same features.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from genbench.accumulators.rows import (
-    COLLAPSED,
-    FeatureRows,
-    check_rows,
-    collapsed,
-)
+from genbench.accumulators import feature_metric
+from genbench.accumulators.rows import COLLAPSED, check_rows, collapsed
 from genbench.errors import NotEnoughData
 from genbench.images import Array, as_rows
-from genbench.interfaces import Column, Input, Measured, Metric, Stream, Tensors
+from genbench.interfaces import Column, Measured, Metric
 
 LAYER = "2048"
 OTHERS = ("768",)
@@ -128,28 +124,22 @@ def _share(of: Tensor) -> float:
     return float(of.double().mean())
 
 
-def _compute(suffix: str, real: Tensors, generated: Tensors) -> Mapping[str, Measured]:
-    found = precision_recall(real=real["features"], fake=generated["features"])
+def _scores(suffix: str, real: Tensor, generated: Tensor) -> dict[str, Measured]:
+    found = precision_recall(real=real, fake=generated)
     note = f"balls of {K} neighbours, in features of Inception, not of VGG16 as in the papers"
-    if collapsed(generated["features"]):
+    if collapsed(generated):
         note = COLLAPSED
     return {f"{name}{suffix}": Measured(value, note=note) for name, value in found.items()}
 
 
-def _metric(layer: str, variants: Mapping[str, Metric]) -> Metric:
-    rows = FeatureRows("inception", layer)
+def _at(layer: str) -> Metric:
     suffix, tail = ("", "") if layer == LAYER else (f"_{layer}", f"-{layer}")
-    return Metric(
-        version=1,
-        inputs={"real": Input(Stream.REAL, rows), "generated": Input(Stream.SAMPLES, rows)},
-        compute=functools.partial(_compute, suffix),
-        columns={
-            f"{name}{suffix}": Column(f"{name.title()}{tail}", lower_is_better=False)
-            for name in ("precision", "recall", "density", "coverage")
-        },
-        parameters={"neighbours": K},
-        variants=variants,
-    )
+    columns = {
+        f"{name}{suffix}": Column(f"{name.title()}{tail}", lower_is_better=False)
+        for name in ("precision", "recall", "density", "coverage")
+    }
+    function = functools.partial(_scores, suffix)
+    return feature_metric(function, "inception", layer, columns, parameters={"neighbours": K})
 
 
-METRIC = _metric(LAYER, {layer: _metric(layer, {}) for layer in OTHERS})
+METRIC = replace(_at(LAYER), variants={layer: _at(layer) for layer in OTHERS})

@@ -76,4 +76,5 @@ METRIC = Metric(
     inputs={"pairs": Input(Stream.PAIRS, SQUARED_ERRORS)},
     compute=_compute,
     columns={"psnr": Column("pSNR", lower_is_better=False, unit="dB", digits=2)},
+    symmetric=True,
 )

@@ -57,4 +57,5 @@ METRIC = Metric(
     inputs={"pairs": Input(Stream.PAIRS, SQUARED_ERRORS)},
     compute=_compute,
     columns={"rmse": Column("RMSE", lower_is_better=True, unit="grey levels of 255", digits=2)},
+    symmetric=True,
 )

@@ -8,15 +8,12 @@ Checked against: skimage.metrics.structural_similarity with the paper's settings
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from genbench.accumulators.pairs import (
-    PerPair,
-    as_pairs,
-    mean_over_images,
-)
-from genbench.interfaces import Column, Input, Measured, Metric, Stream, Tensors
+from genbench.accumulators import pair_metric
+from genbench.accumulators.pairs import as_pairs
+from genbench.interfaces import Column
 
 from ._parts.gaussian_window import K1, K2, SIGMA, WIDEST, check_sides
 from ._parts.structural_similarity import ssim_per_pair
@@ -49,15 +46,9 @@ def _check(side: int) -> None:
     check_sides("SSIM", (side, side), WIDEST)
 
 
-def _compute(pairs: Tensors) -> Mapping[str, Measured]:
-    return {"ssim": mean_over_images(pairs["ssim"])}
-
-
-METRIC = Metric(
-    version=1,
-    inputs={"pairs": Input(Stream.PAIRS, PerPair("ssim", ssim_per_pair, "ssim"))},
-    compute=_compute,
-    columns={"ssim": Column("SSIM", lower_is_better=False)},
+SSIM = pair_metric(
+    ssim_per_pair,
+    {"ssim": Column("SSIM", lower_is_better=False)},
     parameters={
         "window": "gaussian",
         "side": WIDEST,
@@ -70,3 +61,4 @@ METRIC = Metric(
     },
     check=_check,
 )
+METRIC = replace(SSIM, symmetric=True)

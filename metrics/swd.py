@@ -230,6 +230,7 @@ METRIC = Metric(
     compute=_compute,
     columns=COLUMNS,
     check=sides,
+    ordered=True,
     parameters={
         "patches": PER_IMAGE,
         "side": SIZE,

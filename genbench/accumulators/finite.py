@@ -1,4 +1,10 @@
-"""Finds the first image whose features are not finite, without making the device wait."""
+"""Finds the first image whose features are not finite, without making the device wait.
+
+>>> check = FiniteCheck(torch.device("cpu"))
+>>> check.watch(torch.tensor([[1.0], [torch.nan]]), torch.tensor([6, 7]))
+>>> int(check.state()["first bad"])  # `conclude` makes a sentence of it
+7
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,14 @@
-"""Every image of a stream, for what cannot be had batch by batch."""
+"""Every image of a stream, for what cannot be had batch by batch.
+
+>>> from genbench.accumulators.merge import finished
+>>> about = Pass(torch.device("cpu"), n=3, resolution=8, side=0, seed=5)
+>>> statistic = AllImages(most=2)
+>>> kept = statistic.start(about)
+>>> kept.update((torch.zeros(3, 3, 8, 8, dtype=torch.uint8),), torch.arange(3))
+>>> evidence = finished(statistic, about, kept)
+>>> tuple(evidence["images"].shape), evidence["index"].tolist(), int(evidence["seed"])
+((2, 3, 8, 8), [0, 1], 5)
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,13 @@
 
 Sums are added, rows are joined in the order of images: exact up to the order of float64
 additions. What has a row twice, or sums of a type that rounds, is a bug and is refused.
+
+>>> def state(total, rows, index):
+...     sums = {"total": torch.tensor(total).double()}
+...     return State(sums, rows={"x": torch.tensor(rows)}, index=torch.tensor(index))
+>>> merged = whole([state(1, [5, 6], [2, 3]), state(2, [7], [0])])
+>>> float(merged["total"]), merged["x"].tolist(), merged["index"].tolist()
+(3.0, [7, 5, 6], [0, 2, 3])
 """
 
 from __future__ import annotations

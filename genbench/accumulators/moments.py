@@ -1,4 +1,15 @@
-"""Mean and covariance of features, gathered in one pass over any number of images."""
+"""Mean and covariance of features, gathered in one pass over any number of images.
+
+>>> from genbench.accumulators.merge import finished
+>>> about = Pass(torch.device("cpu"), n=4, resolution=32, side=0, seed=0)
+>>> statistic = Moments("inception", "2048")
+>>> first, second = statistic.start(about), statistic.start(about)  # of two processes
+>>> first.update((torch.tensor([[0.0, 1.0], [2.0, 1.0]]),), torch.tensor([0, 1]))
+>>> second.update((torch.tensor([[4.0, 1.0], [6.0, 1.0]]),), torch.tensor([2, 3]))
+>>> evidence = finished(statistic, about, first, second)
+>>> int(evidence["n"]), evidence["mean"].tolist(), float(evidence["cov"][0, 0])
+(4, [3.0, 1.0], 6.666666666666667)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,14 @@
-"""Reconstructions against their images, pair by pair, in one pass."""
+"""Reconstructions against their images, pair by pair, in one pass.
+
+>>> from genbench.accumulators.merge import finished
+>>> about = Pass(torch.device("cpu"), n=2, resolution=8, side=1, seed=0)
+>>> kept = SQUARED_ERRORS.start(about)
+>>> images = torch.full((2, 3, 8, 8), 100, dtype=torch.uint8)
+>>> kept.update((images, images + 3), torch.arange(2))
+>>> errors = finished(SQUARED_ERRORS, about, kept)["mse"]
+>>> errors.tolist(), mean_over_images(errors.sqrt()).value
+([9.0, 9.0], 3.0)
+"""
 
 from __future__ import annotations
 
@@ -9,7 +19,7 @@ import torch
 from torch import Tensor
 
 from genbench.accumulators.row_buffer import KeptRows
-from genbench.errors import BadInput
+from genbench.errors import BadInput, BadPlugin
 from genbench.images import Array, Range, as_images
 from genbench.interfaces import Json, Measured, Pass, State, Tensors
 from genbench.statistics.bootstrap import (
@@ -27,7 +37,7 @@ class PerPair:
     """Keeps one number of each pair of images."""
 
     name: str  # of the numbers in the evidence
-    score: Callable[[Tensor, Tensor], Tensor]  # uint8 (n, 3, h, w) twice -> (n,) float64
+    score: Callable[[Tensor, Tensor], Tensor]  # uint8 (n, 3, h, w) twice -> (n,)
     code: str  # what it is, for the protocol
 
     @property
@@ -57,8 +67,18 @@ class Numbers:
         self.name, self.score, self.kept = name, score, KeptRows(about)
 
     def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
-        """Take images and their reconstructions, uint8 (n, 3, h, w)."""
-        self.kept.add(self.score(*rows), index)
+        """Take images and their reconstructions, uint8 (n, 3, h, w).
+
+        Raises:
+            BadPlugin: the function does not give one number a pair.
+        """
+        values = self.score(*rows)
+        if values.shape != index.shape:
+            raise BadPlugin(
+                f"{self.name} must give one number for each of {len(index)} pairs, "
+                f"got shape {tuple(values.shape)}; average over pixels and channels"
+            )
+        self.kept.add(values.double(), index)
 
     def state(self) -> State:
         """The numbers."""

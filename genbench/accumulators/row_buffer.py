@@ -2,6 +2,13 @@
 
 Room is taken once. Small results kept batch by batch would lie between the large blocks that
 come and go, and glibc's heap, torn by them, would grow by 25 MB a batch at 256x256.
+
+>>> about = Pass(torch.device("cpu"), n=50_000, resolution=32, side=0, seed=0)
+>>> kept = KeptRows(about)
+>>> kept.add(torch.tensor([[1.0], [2.0]]), torch.tensor([8, 9]))
+>>> rows, index = kept.parts()
+>>> rows.tolist(), index.tolist()
+([[1.0], [2.0]], [8, 9])
 """
 
 from __future__ import annotations

@@ -1,4 +1,16 @@
-"""Feature vectors of every image, for what cannot be had from sums."""
+"""Feature vectors of every image, for what cannot be had from sums.
+
+>>> import torch
+>>> from genbench.accumulators.merge import finished
+>>> from genbench.interfaces import Pass
+>>> about = Pass(torch.device("cpu"), n=3, resolution=32, side=0, seed=0)
+>>> statistic = FeatureRows("inception", "2048")
+>>> kept = statistic.start(about)
+>>> kept.update((torch.tensor([[1.0, 2.0], [3.0, 4.0]]),), torch.tensor([0, 1]))
+>>> kept.update((torch.tensor([[5.0, 6.0]]),), torch.tensor([2]))
+>>> finished(statistic, about, kept)["features"].tolist()
+[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+"""
 
 from __future__ import annotations
 

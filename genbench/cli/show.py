@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from pathlib import Path
 
 import click
+
+from genbench.contracts.outcome import Verdict
 
 
 @click.command()
@@ -23,22 +27,41 @@ def show_command(model: str) -> None:
 
 
 @click.command()
-@click.argument("model")
-def check_command(model: str) -> None:
-    """Run the contract of models on MODEL, one of yours or of genbench; exit code 1 if it breaks.
+@click.argument("name")
+@click.option(
+    "--kind",
+    type=click.Choice(["model", "metric", "feature"]),
+    help="What NAME is, where a model and a metric have one name.",
+)
+@click.option(
+    "--weights-dir",
+    type=click.Path(path_type=Path),
+    help="Where network weights lie.  [env: GENBENCH_WEIGHTS]",
+)
+def check_command(name: str, kind: str | None, weights_dir: Path | None) -> None:
+    """Run the contract on NAME, a model, metric or feature network, one of yours or of genbench.
+
+    Ends with 1 if a promise is broken, or none could be checked.
 
     \b
-    Example:
+    Examples:
       genbench check pca
+      genbench check rmse
       genbench check my-package/my-model
     """
-    from genbench import registry
-    from genbench.contracts.model import check_model
+    from genbench.contracts.check import check
 
-    outcome = check_model(model, registry.model(model))
-    for title, wrong in outcome.items():
-        click.echo(f"{'broken' if wrong else 'kept  '}  {title}" + (f": {wrong}" if wrong else ""))
-    broken = [title for title, wrong in outcome.items() if wrong]
+    broken = False
+    for each, outcomes in check(name, kind, weights_dir):
+        verdicts = Counter(outcome.verdict for outcome in outcomes)
+        click.echo(f"{each}: " + ", ".join(f"{n} {v.value}" for v, n in verdicts.items()))
+        if verdicts.keys() == {Verdict.NOT_CHECKED}:
+            click.echo(f"  {outcomes[0].why}")
+            outcomes = ()
+        for outcome in outcomes:
+            why = f": {outcome.why}" if outcome.why else ""
+            click.echo(f"  {outcome.verdict.value:<11}  {outcome.promise}{why}")
+        broken |= Verdict.BROKEN in verdicts or Verdict.KEPT not in verdicts
     if broken:
-        click.echo(f"genbench: {model} breaks {len(broken)} of {len(outcome)} promises", err=True)
+        click.echo(f"genbench: {name} breaks promises, or none could be checked", err=True)
         sys.exit(1)

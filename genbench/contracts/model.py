@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from genbench import registry, runs
+from genbench.contracts.outcome import ContractBroken
 from genbench.errors import GenbenchError
 from genbench.images import to_bytes
 from genbench.interfaces import (
@@ -30,10 +31,6 @@ from genbench.settings import preset_layer, resolve
 
 RESOLUTION = 16
 ROWS = 12
-
-
-class ContractBroken(GenbenchError):
-    """A model does not keep a promise; the message says which."""
 
 
 def check_model(name: str, declared: Model[Any]) -> dict[str, str]:

@@ -29,8 +29,7 @@ ONLY_PARSED = {
     "train pioneer": "trains for minutes; tests/core/test_cli.py trains a smaller one",
     "data prepare celeba": "wants images that are not here; tests/data has small ones",
     "train --resume": "goes on for minutes; tests/core/test_training.py resumes a smaller one",
-    "check my-package/my-model": "that package is a placeholder; tests/core/test_registry.py "
-    "finds one of an entry point",
+    "check my-package/my-model": "that package is a placeholder; tests/examples has one",
     "check package/name": "the same",
     "import": "wants weights that somebody has published; tests/baselines/test_adopting.py has "
     "small ones",

@@ -106,8 +106,12 @@ def elsewhere(tmp_path: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("name", "code", "words"),
     [
-        ("strange/mine", 0, "kept    state survives a round trip"),
-        ("strange/broken", 1, "broken  samples have the shape of images: strange/broken.sample(5)"),
+        ("strange/mine", 0, "kept         state survives a round trip"),
+        (
+            "strange/broken",
+            1,
+            "broken       samples have the shape of images: strange/broken.sample(5)",
+        ),
     ],
 )
 def test_a_strangers_model_is_checked(
