@@ -1,4 +1,6 @@
-"""What all tests share: no test touches the user's cache, and assets are found by environment."""
+"""What all tests share: no test touches the user's cache or what another one has drawn, and assets
+are found by environment.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,18 @@ import torch
 def _one_thread() -> None:
     """Small tensors on many threads are slower than on one, above all on a busy machine."""
     torch.set_num_threads(1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup() -> None:
+    """Layers that a fixture makes begin alike, whichever test has asked for it first."""
+    torch.manual_seed(0)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call() -> None:
+    """Layers that a test makes begin alike, whatever ran before."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)

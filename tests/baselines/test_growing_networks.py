@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from draws import rng
 from torch import Tensor, nn
 
 layers: Any = import_module("genbench.baselines._parts.layers")
@@ -109,7 +110,7 @@ def test_at_alpha_1_the_smaller_rgb_layers_have_no_say() -> None:
     z, x = noise(3, 16), noise(3, 3, 16, 16)
     before = generator(z, 2, 1.0), encoder(x, 2, 1.0)
     for layer in (generator.to_rgb[1], encoder.from_rgb[1]):
-        nn.init.normal_(layer.weight)
+        nn.init.normal_(layer.weight, generator=rng(1))
 
     assert torch.equal(generator(z, 2, 1.0), before[0])
     assert torch.equal(encoder(x, 2, 1.0), before[1])

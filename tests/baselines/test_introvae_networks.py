@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from draws import rng
 from torch import Tensor, nn
 
 nets: Any = import_module("genbench.baselines._parts.introvae_networks")
@@ -68,7 +69,7 @@ def test_encoder_is_the_release_layer_by_layer() -> None:
     """5x5 stem, pool, blocks with a pool between them, the last at 4x4, rows channel by channel."""
     torch.manual_seed(0)
     encoder = nets.Encoder((8, 16), 5, nets.batch_norm).to(memory_format=torch.channels_last)
-    x = torch.rand(3, 3, 16, 16)
+    x = torch.rand(3, 3, 16, 16, generator=rng(1))
     y = F.leaky_relu(encoder.norm(F.conv2d(x, encoder.first.weight, padding=2)), 0.2)
     y = encoder.blocks[0](F.avg_pool2d(y, 2))
     y = encoder.blocks[1](F.avg_pool2d(y, 2))
@@ -83,7 +84,7 @@ def test_generator_is_the_release_layer_by_layer() -> None:
     """Blocks work before each doubling; the first at 4x4, one more at the full size."""
     torch.manual_seed(0)
     generator = nets.Generator((8, 16), 5, nets.batch_norm)
-    z = torch.randn(3, 5)
+    z = torch.randn(3, 5, generator=rng(2))
     y = F.relu(F.linear(z, generator.first.weight, generator.first.bias)).view(3, 16, 4, 4)
     for block in (generator.blocks[0], generator.blocks[1]):
         y = block(y).repeat_interleave(2, 2).repeat_interleave(2, 3)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from draws import rng
 from torch import nn
 
 layers: Any = import_module("genbench.baselines._parts.layers")
@@ -19,15 +20,15 @@ def test_latent_conv_is_the_convolution_it_stands_for(layout: torch.memory_forma
     """Value and gradients against conv2d with padding 3 on a 1x1 image, in float64."""
     torch.manual_seed(0)
     conv = layers.equalised(layers.LatentConv(5, 7)).double().to(memory_format=layout)
-    nn.init.normal_(conv.bias)
-    z = torch.randn(3, 5, dtype=torch.float64, requires_grad=True)
+    nn.init.normal_(conv.bias, generator=rng(1))
+    z = torch.randn(3, 5, dtype=torch.float64, requires_grad=True, generator=rng(2))
 
     fast = conv(z)
     slow = F.conv2d(z[:, :, None, None], conv.weight, conv.bias, padding=3)
 
     assert fast.shape == (3, 7, 4, 4)
     assert torch.allclose(fast, slow, rtol=1e-12)
-    push = torch.randn_like(fast)
+    push = torch.randn(fast.shape, dtype=fast.dtype, generator=rng(3))
     wanted = [z, *conv.parameters()]
     ours, theirs = (torch.autograd.grad(y, wanted, push, retain_graph=True) for y in (fast, slow))
     for a, b in zip(ours, theirs, strict=True):
@@ -39,8 +40,8 @@ def test_doubling_conv_is_the_convolution_of_the_doubled_image(layout: torch.mem
     """Value and gradients, borders included, against nearest doubling and conv2d, in float64."""
     torch.manual_seed(0)
     conv = layers.equalised(layers.DoublingConv(5, 7)).double().to(memory_format=layout)
-    nn.init.normal_(conv.bias)
-    x = torch.randn(3, 5, 3, 4, dtype=torch.float64, requires_grad=True)
+    nn.init.normal_(conv.bias, generator=rng(4))
+    x = torch.randn(3, 5, 3, 4, dtype=torch.float64, requires_grad=True, generator=rng(5))
 
     fast = conv(x)
     slow = F.conv2d(F.interpolate(x, scale_factor=2.0), conv.weight, conv.bias, padding=1)
@@ -52,8 +53,12 @@ def test_doubling_conv_is_the_convolution_of_the_doubled_image(layout: torch.mem
 def test_whole_conv_is_the_convolution_it_stands_for(layout: torch.memory_format) -> None:
     torch.manual_seed(0)
     conv = layers.equalised(layers.WholeConv(5, 7, 4)).double().to(memory_format=layout)
-    nn.init.normal_(conv.bias)
-    x = torch.randn(3, 5, 4, 4, dtype=torch.float64).to(memory_format=layout).requires_grad_()
+    nn.init.normal_(conv.bias, generator=rng(6))
+    x = (
+        torch.randn(3, 5, 4, 4, dtype=torch.float64, generator=rng(7))
+        .to(memory_format=layout)
+        .requires_grad_()
+    )
 
     slow = F.conv2d(x, conv.weight, conv.bias)
 
@@ -66,8 +71,8 @@ def test_from_colours_is_both_convolutions_one_after_the_other(padding: int) -> 
     torch.manual_seed(0)
     colour = nn.Conv2d(3, 5, 1).double()
     conv = layers.equalised(nn.Conv2d(5, 7, 3, padding=padding)).double()
-    nn.init.normal_(conv.bias)
-    images = torch.randn(2, 3, 4, 6, dtype=torch.float64, requires_grad=True)
+    nn.init.normal_(conv.bias, generator=rng(8))
+    images = torch.randn(2, 3, 4, 6, dtype=torch.float64, requires_grad=True, generator=rng(9))
 
     fast, slow = layers.from_colours(images, colour, conv), conv(colour(images))
 
@@ -79,7 +84,7 @@ def assert_equal_with_gradients(
 ) -> None:
     assert fast.shape == slow.shape
     assert torch.allclose(fast, slow, rtol=1e-10, atol=1e-12)
-    push = torch.randn_like(fast)
+    push = torch.randn(fast.shape, dtype=fast.dtype, generator=rng(10))
     ours, theirs = (torch.autograd.grad(y, wanted, push, retain_graph=True) for y in (fast, slow))
     for a, b in zip(ours, theirs, strict=True):
         assert torch.allclose(a, b, rtol=1e-10, atol=1e-12)
@@ -132,7 +137,7 @@ def test_spectral_vectors_move_in_training_and_rest_in_evaluation() -> None:
 
 def test_pixel_norm_gives_every_pixel_mean_square_one() -> None:
     torch.manual_seed(0)
-    x = 7 * torch.randn(2, 5, 3, 3)
+    x = 7 * torch.randn(2, 5, 3, 3, generator=rng(11))
 
     assert torch.allclose(layers.PixelNorm()(x).square().mean(1), torch.ones(2, 3, 3), rtol=1e-5)
     assert not layers.PixelNorm()(torch.zeros(1, 5, 1, 1)).any()
@@ -142,7 +147,9 @@ def test_pixel_norm_can_be_differentiated_twice() -> None:
     """Against finite differences, near zero too, where the 1e-8 matters."""
     torch.manual_seed(0)
     for scale in (1.0, 1e-4):
-        x = (scale * torch.randn(2, 5, 2, 1, dtype=torch.float64)).requires_grad_()
+        x = (
+            scale * torch.randn(2, 5, 2, 1, dtype=torch.float64, generator=rng(12))
+        ).requires_grad_()
         step = 1e-6 * scale
         assert torch.autograd.gradcheck(layers.PixelNorm(), x, eps=step, rtol=1e-4)
         assert torch.autograd.gradgradcheck(layers.PixelNorm(), x, eps=step, rtol=1e-3)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from draws import rng
 from small_proggan import ProgGAN, build, size
 from torch import Tensor, nn
 
@@ -199,7 +200,7 @@ def test_a_fade_goes_from_the_smaller_networks_to_the_larger(settings: dict[str,
     assert torch.allclose(generator(z, 2, 0.3), 0.7 * old + 0.3 * new, atol=1e-6)
     assert torch.allclose(discriminator(x, 2, 0.0), scores_old, atol=1e-5)
     before = discriminator(x, 2, 1.0)
-    nn.init.normal_(discriminator.from_rgb[1][0].bias)
+    nn.init.normal_(discriminator.from_rgb[1][0].bias, generator=rng(1))
     assert torch.equal(discriminator(x, 2, 1.0), before)
     assert not torch.equal(discriminator(x, 2, 0.9), before)
 
@@ -211,7 +212,7 @@ def test_mean_of_pixels_comes_before_the_activation_or_after() -> None:
         inner, down = discriminator.blocks[0]
         x = noise(2, 8, 8, 8)
         conv = next(m for m in down.modules() if isinstance(m, nn.Conv2d))
-        nn.init.normal_(conv.bias)
+        nn.init.normal_(conv.bias, generator=rng(2))
         sums = conv(inner(x))
         other = F.leaky_relu(F.avg_pool2d(sums, 2), 0.2)
         if not first:

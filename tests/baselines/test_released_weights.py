@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from draws import rng
 from torch import Tensor, nn
 
 import genbench
@@ -128,7 +129,10 @@ def test_a_pioneer_checkpoint_gives_its_averaged_generator_and_its_encoder(
         model, [file], name="released", settings={"latent": D}, resolution=16, runs_dir=tmp_path
     )
     found: Any = genbench.load(run.folder)
-    z, images = F.normalize(torch.randn(3, D), dim=1), torch.rand(3, 3, 16, 16) * 2 - 1
+    z, images = (
+        F.normalize(torch.randn(3, D, generator=rng(1)), dim=1),
+        torch.rand(3, 3, 16, 16, generator=rng(2)) * 2 - 1,
+    )
 
     assert found.seen == run.facts["seen"] == 36_200_000
     close(found.decode(z), generated(average, z, 2, dress))
@@ -173,8 +177,8 @@ def age(latent: int) -> tuple[nn.Module, nn.Module]:
     )
     for part in [*encoder, *generator]:
         if isinstance(part, nn.BatchNorm2d):
-            nn.init.uniform_(part.running_mean, -0.1, 0.1)
-            nn.init.uniform_(part.running_var, 0.5, 1.5)
+            nn.init.uniform_(part.running_mean, -0.1, 0.1, generator=rng(3))
+            nn.init.uniform_(part.running_var, 0.5, 1.5, generator=rng(4))
     return encoder.eval(), generator.eval()
 
 
@@ -194,7 +198,10 @@ def test_an_age_checkpoint_gives_its_networks(tmp_path: Path) -> None:
         runs_dir=tmp_path,
     )
     found: Any = genbench.load(run.folder)
-    z, images = torch.randn(3, 16), torch.rand(3, 3, 32, 32) * 2 - 1
+    z, images = (
+        torch.randn(3, 16, generator=rng(5)),
+        torch.rand(3, 3, 32, 32, generator=rng(6)) * 2 - 1,
+    )
 
     close(found.decode(z), generator(z[:, :, None, None]))
     close(found.encode(images), F.normalize(encoder(images).flatten(1), dim=1))
@@ -287,7 +294,10 @@ def test_an_introvae_checkpoint_gives_its_networks(tmp_path: Path, *, released: 
         "introvae", [file], name="iv", settings=settings, resolution=32, runs_dir=tmp_path
     )
     found: Any = genbench.load(run.folder)
-    z, images = torch.randn(2, 6), torch.rand(2, 3, 32, 32) * 2 - 1
+    z, images = (
+        torch.randn(2, 6, generator=rng(7)),
+        torch.rand(2, 3, 32, 32, generator=rng(8)) * 2 - 1,
+    )
     codes, decoded = introvae_encoded(weights, (images + 1) / 2), introvae_decoded(weights, z, 32)
 
     scale = decoded.abs().max()
@@ -377,7 +387,10 @@ def test_a_gan_zoo_checkpoint_gives_its_networks(tmp_path: Path) -> None:
     )
     found: Any = genbench.load(run.folder)
     raw: Any = genbench.load(run.folder, average=False)
-    z, images = torch.randn(4, 8), torch.rand(4, 3, 8, 8) * 2 - 1
+    z, images = (
+        torch.randn(4, 8, generator=rng(9)),
+        torch.rand(4, 3, 8, 8, generator=rng(10)) * 2 - 1,
+    )
 
     close(found.decode(z), zoo_generated(average, z))
     close(raw.decode(z), zoo_generated(live, z))

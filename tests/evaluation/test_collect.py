@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
+from draws import rng
 from torch import Tensor
 
 from genbench.errors import NotMeasurable
@@ -77,7 +78,7 @@ class Network:
 
 
 WHITE = torch.full((10, 3, 4, 4), 255, dtype=torch.uint8)
-IMAGES = torch.randint(0, 256, (10, 3, 4, 4), dtype=torch.uint8)
+IMAGES = torch.randint(0, 256, (10, 3, 4, 4), dtype=torch.uint8, generator=rng(1))
 
 
 def producer(size: int) -> Producer:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from draws import rng
 from mirror import Flat, Round, trained
 from PIL import Image
 from torch import Tensor
@@ -51,7 +52,7 @@ def holds(picture: Tensor, image: Tensor, zoom: int) -> bool:
 
 
 def test_every_pixel_of_an_image_becomes_a_square_of_whole_pixels() -> None:
-    images = torch.randint(0, 256, (3, 3, 5, 5), dtype=torch.uint8)
+    images = torch.randint(0, 256, (3, 3, 5, 5), dtype=torch.uint8, generator=rng(1))
     tiles = [Tile(images[0], 0, 0), Tile(images[1], 0, 1.3, "12.5"), Tile(images[2], 1.2, 0.5)]
     sheet = Sheet(tiles, {0.0: "row"}, {0.0: "column"})
 
@@ -61,7 +62,7 @@ def test_every_pixel_of_an_image_becomes_a_square_of_whole_pixels() -> None:
 
 
 def test_a_caption_below_leaves_the_images_as_they_are() -> None:
-    image = torch.randint(0, 256, (3, 5, 5), dtype=torch.uint8)
+    image = torch.randint(0, 256, (3, 5, 5), dtype=torch.uint8, generator=rng(2))
     drawing = draw(Sheet([Tile(image, 0, i) for i in range(3)]), WORDS)
 
     bare = Image.open(io.BytesIO(drawing.render(".png")))

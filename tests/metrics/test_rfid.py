@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from draws import rng
 from torch import Tensor
 
 from genbench.accumulators.merge import finished
@@ -61,7 +62,7 @@ def test_few_images_and_equal_ones_have_a_remark() -> None:
 
 def test_one_pair_has_no_covariance() -> None:
     with pytest.raises(NotEnoughData, match=r"needs 2 generated images, got 1.*--pairs"):
-        gathered(torch.rand(1, 5), 1)
+        gathered(torch.rand(1, 5, generator=rng(1)), 1)
 
 
 def test_compares_reconstructions_with_the_images_they_are_of() -> None:
