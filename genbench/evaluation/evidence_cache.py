@@ -32,7 +32,7 @@ class Cache:
     """Evidence on disk, known by content: what was looked at, and through what."""
 
     def __init__(self, folder: Path, facts: Mapping[str, Json], limit: int = CACHE_LIMIT) -> None:
-        """*facts* must name everything the evidence depends on beside the look."""
+        """*facts* must name everything the evidence depends on beside the input."""
         self.folder, self.facts, self.limit = folder, dict(facts), limit
 
     def load(self, input_: Input, network: Extractor | None) -> Tensors | None:

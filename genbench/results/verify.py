@@ -100,4 +100,5 @@ def _plain(protocol: Protocol) -> bool:
         and all(isinstance(getattr(protocol, name), int) for name in counts)
         and all(isinstance(getattr(protocol, name), dict) for name in maps)
         and all(isinstance(n, int) for n in protocol.images.values())
+        and all(isinstance(codes, dict) for codes in protocol.inputs.values())
     )

@@ -29,7 +29,7 @@ class Distances:
 
     network: str
     layer: str = "all"
-    face: bool = False  # whether its look shows the face box only; for the size that is left
+    face: bool = False  # whether its input is the face box only; for the size that is left
 
     @property
     def features(self) -> tuple[str, str]:

@@ -139,6 +139,7 @@ def test_another_network_is_not_taken_for_the_face_network() -> None:
 def test_the_published_file_is_the_face_network_and_nothing_less(weights: Path) -> None:
     layers = dlib_file.read_layers((weights / PUBLISHED).read_bytes(), PUBLISHED)
     dlib_network.FaceNetwork(layers, PUBLISHED)
+    assert dlib_network.digest_of(layers) == dlib_network.DlibDescriptor().digest
 
     with pytest.raises(WrongWeights, match="is missing, wanted"):
         dlib_network.FaceNetwork(layers[:-1], PUBLISHED)

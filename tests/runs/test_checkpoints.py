@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,17 @@ def test_a_pickle_in_place_of_the_optimisers_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="cannot be read"):
         checkpoints.latest(tmp_path / "c", training=True)
     assert not (tmp_path / "exploded").exists()
+
+
+def test_the_rule_of_a_best_checkpoint_of_before_is_understood(tmp_path: Path) -> None:
+    """It was a sentence once, which a protocol hashed."""
+    rule = "best fid:768:2000 in training, measured every 500 images"
+    (tmp_path / "best").mkdir()
+    about = {"rule": rule, "value": 1.5, "seen": 1000}
+    (tmp_path / "best" / "best.json").write_text(json.dumps(about))
+
+    folder, found = checkpoints.best(tmp_path)
+
+    assert folder == tmp_path / "best" / "0000001000"
+    assert found == {**about, "rule": checkpoints.best_rule("fid:768:2000", 500)}
+    assert checkpoints.best_metric(found["rule"]) == "fid:768:2000"
