@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from genbench.interfaces import Json
@@ -98,6 +98,8 @@ def reasons(before: Record, after: Record) -> list[str]:
 
 
 def _value_text(value: Json) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_value_text(inner)}" for name, inner in value.items())
     return "not recorded" if value is None else str(value)
 
 

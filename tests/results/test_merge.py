@@ -64,6 +64,17 @@ def odd() -> list[Record]:
             ],
         ),
         ({"run": "second"}, ["another run: run-a -> second"]),
+        (
+            {
+                "provenance": {
+                    "seed": 0,
+                    "git": "abc",
+                    "weights": "w0",
+                    "networks": {"a": {"f": "1"}},
+                }
+            },
+            ["another file of a feature network: not recorded -> a f 1"],
+        ),
         ({"provenance": {"seed": 1, "git": "abc", "weights": "w0"}}, ["another seed: 0 -> 1"]),
         (
             {"provenance": {"seed": 0, "git": "def+", "weights": "w0"}},
