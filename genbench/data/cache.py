@@ -35,7 +35,7 @@ class Stored:
     """An entry of the cache, opened."""
 
     fingerprint: str
-    before: str  # the fingerprint that schema 1 gave the same images
+    old_fingerprint: str  # the fingerprint that schema 1 gave the same images
     images: Mapping[str, Bytes]  # split -> memory map
     attributes: Mapping[str, Mapping[str, NDArray[np.generic]]]  # split -> name -> rows
     left_out: int
@@ -123,8 +123,8 @@ def _open(folder: Path, key: str, codes: Mapping[str, Json]) -> Stored:
         split: _map(folder / f"{split}.npy", counts[split], about["resolution"]) for split in SPLITS
     }
     attributes = _attributes(folder / "attributes.npz", about["attributes"], counts)
-    now, before = (fingerprint(about, recipe) for recipe in (codes, schema1.recipe(codes)))
-    return Stored(now, before, images, attributes, len(about["left_out"]))
+    now, old = (fingerprint(about, recipe) for recipe in (codes, schema1.recipe(codes)))
+    return Stored(now, old, images, attributes, len(about["left_out"]))
 
 
 def _map(file: Path, n: int, resolution: int) -> Bytes:

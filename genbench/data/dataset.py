@@ -67,11 +67,13 @@ class Dataset:
     train: Split
     test: Split
     left_out: int = 0  # images that could not be used, under on_bad="skip"
-    before: str = ""  # the fingerprint of the same images under schema 1, which hashed sentences
+    old_fingerprint: str = (
+        ""  # the fingerprint of the same images under schema 1, which hashed sentences
+    )
 
     def known_as(self, fingerprint: str | None) -> bool:
         """Whether a fingerprint, of this schema or of the first, is that of these images."""
-        return fingerprint in {self.fingerprint, self.before} - {""}
+        return fingerprint in {self.fingerprint, self.old_fingerprint} - {""}
 
 
 def open_dataset(
@@ -118,7 +120,7 @@ def open_dataset(
         source.licence,
         **splits,
         left_out=stored.left_out,
-        before=stored.before,
+        old_fingerprint=stored.old_fingerprint,
     )
 
 
@@ -134,7 +136,7 @@ def open_source(spec: str, data_dir: Path | None = None) -> ImageSource:
 
 
 def _streamed(source: Streams, resolution: int, on_bad: str) -> Dataset:
-    images, fingerprint, before = stream(source, resolution, on_bad)
+    images, fingerprint, old_fingerprint = stream(source, resolution, on_bad)
     columns = source.attributes()
     held_out = source.is_test()
     splits = {
@@ -149,5 +151,5 @@ def _streamed(source: Streams, resolution: int, on_bad: str) -> Dataset:
         source.licence,
         splits["train"],
         splits["test"],
-        before=before,
+        old_fingerprint=old_fingerprint,
     )

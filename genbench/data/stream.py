@@ -98,11 +98,11 @@ def stream(source: Streams, resolution: int, on_bad: str) -> tuple[dict[str, Laz
         "resolution": resolution,
     }
     codes = recipe(source).describe()
-    now, before = (
+    now, old = (
         hashlib.sha256(json.dumps({**content, "recipe": each}, sort_keys=True).encode()).hexdigest()
         for each in (codes, schema1.recipe(codes))
     )
-    return splits, now, before
+    return splits, now, old
 
 
 def recipe(source: ImageSource) -> Recipe:

@@ -162,10 +162,10 @@ def clauses(codes: Mapping[str, Json], owner: str = "") -> Iterator[tuple[str, J
 
     A "name" is called by what it names: "network": {"name": "inception"} is "network inception".
     """
-    said = {name for field, value in codes.items() for name in _told_by(field, value, codes)}
+    inside = {name for field, value in codes.items() for name in _inside(field, value, codes)}
     for field in sorted(codes, key=lambda field: field != "name"):
         value = codes[field]
-        if value is None or field in said:
+        if value is None or field in inside:
             continue
         if isinstance(value, Mapping):
             yield from clauses(value, field)
@@ -174,13 +174,13 @@ def clauses(codes: Mapping[str, Json], owner: str = "") -> Iterator[tuple[str, J
             yield label, words(field, value, codes)
 
 
-def known(field: str, code: str) -> bool:
+def has_words(field: str, code: str) -> bool:
     """Whether somebody has put a code into words."""
     return _template(field, code)[0] is not None
 
 
-def _told_by(field: str, value: Json, codes: Mapping[str, Json]) -> set[str]:
-    """Fields beside *field* that its words tell."""
+def _inside(field: str, value: Json, codes: Mapping[str, Json]) -> set[str]:
+    """Fields beside *field* that stand in its words."""
     if isinstance(value, Mapping | list):
         return set()
     template, own = _template(field, value)

@@ -47,21 +47,21 @@ class Footnote:
 def words(protocol: Protocol) -> tuple[str, ...]:
     """The recipe in clauses, digests shortened."""
     side = protocol.resolution
-    recipe = _said(protocol.recipe)
-    said = dict(fields(protocol))
+    recipe = _in_words(protocol.recipe)
+    text = dict(fields(protocol))
     clauses = (
         f"metric {protocol.metric} version {protocol.version}, protocol {protocol.id}",
         _images(protocol),
         *_inputs(protocol.inputs),
-        _said(protocol.parameters),
+        _in_words(protocol.parameters),
         f"{protocol.repeats} sets of samples" if protocol.repeats > 1 else "",
         f"data {protocol.dataset} at {side}×{side}, fingerprint {short(protocol.fingerprint)}",
         recipe and f"images: {recipe}",
-        f"pixels: {said['quantise']}",
-        f"precision: {said['precision']}",
-        f"weights: {said['weights']}",
-        f"checkpoint: {said['checkpoint']}",
-        f"seeds: {said['seeds']}",
+        f"pixels: {text['quantise']}",
+        f"precision: {text['precision']}",
+        f"weights: {text['weights']}",
+        f"checkpoint: {text['checkpoint']}",
+        f"seeds: {text['seeds']}",
         f"schema {protocol.schema}" if protocol.schema < SCHEMA else "",
     )
     return tuple(filter(None, clauses))
@@ -120,13 +120,13 @@ def _inputs(inputs: Mapping[str, Json]) -> Iterator[str]:
     ways: dict[str, list[str]] = {}
     for name, codes in inputs.items():
         # "view" stood there in schema 1, whose inputs went by other names.
-        way = _said({field: value for field, value in codes.items() if field != "view"})
+        way = _in_words({field: value for field, value in codes.items() if field != "view"})
         ways.setdefault(way, []).append(wording.stream(name))
     for way, streams in ways.items():
         if way:
             yield f"{' and '.join(streams)}: {way}"
 
 
-def _said(codes: Mapping[str, Json]) -> str:
+def _in_words(codes: Mapping[str, Json]) -> str:
     """Nested codes in words, digests shortened."""
     return ", ".join(f"{label} {short(words)}" for label, words in wording.clauses(codes))

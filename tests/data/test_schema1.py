@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from spoken import unspoken
+from without_words import without_words
 
 from genbench.data import cache, inventory, open_dataset, schema1, stream
 from genbench.data.prepare import fingerprint
@@ -30,7 +30,7 @@ def test_a_data_set_of_before_is_known_again(tmp_path: Path) -> None:
     """Golden."""
     data = open_dataset("toyfaces:600", 32, cache_dir=tmp_path)
 
-    assert data.before == TOYFACES
+    assert data.old_fingerprint == TOYFACES
     assert data.fingerprint != TOYFACES
     assert data.known_as(TOYFACES)
     assert data.known_as(data.fingerprint)
@@ -55,8 +55,8 @@ def test_what_was_decoded_before_is_not_decoded_again(
 
     old = open_dataset("toyfaces:60", 8, cache_dir=tmp_path)
 
-    assert (old.fingerprint, old.before) == (new.fingerprint, new.before)
-    assert about["fingerprint"] == new.before
+    assert (old.fingerprint, old.old_fingerprint) == (new.fingerprint, new.old_fingerprint)
+    assert about["fingerprint"] == new.old_fingerprint
     assert old.train.take(slice(None)).equal(new.train.take(slice(None)))
     assert [inventory.verify(entry) for entry in inventory.entries(tmp_path / "data")] == [None]
 
@@ -77,7 +77,7 @@ RECIPES = [
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.crop} {recipe.split}")
 def test_recipes_are_codes_and_every_code_has_words(recipe: Recipe) -> None:
-    assert not list(unspoken(recipe.describe()))
+    assert not list(without_words(recipe.describe()))
 
 
 def test_no_two_codes_of_a_field_said_the_same() -> None:

@@ -31,7 +31,7 @@ def folder(tmp_path: Path, data: Dataset) -> Path:
             name=name,
             training={"data": "toyfaces:60", "resolution": 8, "grids": 0},
         )
-    _know(tmp_path / OLD, data.before)
+    _know(tmp_path / OLD, data.old_fingerprint)
     return tmp_path
 
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from spoken import unspoken
+from without_words import without_words
 
 from genbench import registry
 from genbench.evaluation.passes import Passes
@@ -106,7 +106,7 @@ def test_no_metric_is_lost_from_the_list() -> None:
 
 @pytest.mark.parametrize("name", NOW)
 def test_a_protocol_holds_codes_and_every_code_has_words(name: str) -> None:
-    assert not list(unspoken(NOW[name].describe()))
+    assert not list(without_words(NOW[name].describe()))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_protocol_holds_codes_and_every_code_has_words(name: str) -> None:
 def test_ways_to_measure_are_codes_too(how: dict[str, Any]) -> None:
     protocol = describe("rmse", metrics()["rmse"], passes(**how), "best-fid:768:5000-every-1000")
 
-    assert not list(unspoken(protocol.describe()))
+    assert not list(without_words(protocol.describe()))
     assert protocol.id != NOW["rmse"].id
 
 

@@ -12,11 +12,11 @@ from genbench.results.protocol import flat
 NAMES = {"metric", "dataset", "fingerprint", "name", "layer", "digest", "landmarks_sha256"}
 
 
-def unspoken(plain: Json) -> Iterator[str]:
+def without_words(plain: Json) -> Iterator[str]:
     """Every code of nested mappings that nobody has put into words, or that is no code."""
     for name, value in flat(plain):
         field = name.rpartition(".")[2]
         blank = " " in name or (isinstance(value, str) and " " in value)
         named = field in NAMES or name.startswith("splits.")
-        if blank or (isinstance(value, str) and not named and not wording.known(field, value)):
+        if blank or (isinstance(value, str) and not named and not wording.has_words(field, value)):
             yield f"{name} is {value!r}"
