@@ -67,9 +67,7 @@ class Dataset:
     train: Split
     test: Split
     left_out: int = 0  # images that could not be used, under on_bad="skip"
-    old_fingerprint: str = (
-        ""  # the fingerprint of the same images under schema 1, which hashed sentences
-    )
+    old_fingerprint: str = ""  # of the same images under schema 1, which hashed sentences
 
     def known_as(self, fingerprint: str | None) -> bool:
         """Whether a fingerprint, of this schema or of the first, is that of these images."""
