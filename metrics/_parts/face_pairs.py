@@ -30,7 +30,7 @@ class Descriptor(Protocol):
         """The network. Raises `NotMeasurable` or `WrongWeights` if it cannot be had."""
 
     def describe(self) -> dict[str, Json]:
-        """Name and sha256 of its weights: what the protocol must say."""
+        """Name and digest of its weights, as codes: what the protocol must say."""
 
 
 @dataclass(frozen=True)

@@ -286,7 +286,7 @@ def test_protocol_names_every_step_and_both_files() -> None:
         '"padding": 0.25',
         '"jitter": 0',
         '"box": "first-image-nearest-centre"',
-        "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+        "19c913a4d1a4ddd76cb9a4da7fb45ffc8bd1f6be0a1fde07d6e6b246cc703a82",
         "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
     ):
         assert part in said
