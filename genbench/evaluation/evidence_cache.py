@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import struct
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import BinaryIO
 import torch
 from safetensors import SafetensorError, safe_open
 
-from genbench.interfaces import Extractor, Input, Json, Tensors
+from genbench.interfaces import Extractor, Input, Json, Statistic, Tensors
 from genbench.runtime.atomic import new_file
 
 # Names of the types that evidence has, in files of safetensors.
@@ -57,9 +58,20 @@ class Cache:
             _write(stream, tensors, {"key": key})
 
     def _place(self, input_: Input, network: Extractor | None) -> tuple[str, Path]:
-        facts = {**self.facts, "input": describe(input_, network)}
+        code = _code(input_.statistic)
+        facts = {**self.facts, "input": describe(input_, network), "code of statistic": code}
         key = json.dumps(facts, sort_keys=True)
         return key, self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.safetensors"
+
+
+def _code(statistic: Statistic) -> list[str]:
+    """Where the code of a statistic stands: two packages may call two things by one word."""
+    kind = type(statistic)
+    functions = [value for value in vars(statistic).values() if inspect.isfunction(value)]
+    return [
+        f"{kind.__module__}.{kind.__qualname__}",
+        *(f"{each.__module__}.{each.__qualname__}" for each in functions),
+    ]
 
 
 def _write(stream: BinaryIO, tensors: Tensors, metadata: Mapping[str, str]) -> None:

@@ -10,15 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from genbench import registry
 from genbench.accumulators.row_buffer import KeptRows
 from genbench.errors import BadInput, GenbenchError, NotMeasurable
 from genbench.interfaces import Json, Pass, State, Tensors
 
-LEAST = {
-    "lpips_alex": 31,
-    "lpips_squeeze": 17,
-    "lpips_vgg": 16,
-}  # pixels, smallest side of the network
 LARGEST = 256  # pixels, beyond which layer "all-256" averages down
 AT_ONCE = 1 << 16  # numbers taken to float64 together: half a MB, which stays in the cache
 
@@ -51,9 +47,10 @@ class Distances:
                 )
             side //= 2
         what = "the face box has" if self.face else "the images have"
-        if side < LEAST[self.network]:
+        smallest = registry.network(self.network).smallest
+        if side < smallest:
             raise NotMeasurable(
-                f"{self.network} needs sides of {LEAST[self.network]} pixels or more, {what} "
+                f"{self.network} needs sides of {smallest} pixels or more, {what} "
                 f"{side}; measure at a higher resolution"
             )
         factor = max(1, side // LARGEST)
