@@ -26,7 +26,7 @@ from torch import Tensor
 from genbench.errors import GenbenchError
 from genbench.evaluation.collect import Producer, collect
 from genbench.evaluation.plan import find_metrics
-from genbench.interfaces import Input, Pass, Stream
+from genbench.interfaces import STREAMS, Input, Pass, Stream
 from genbench.runtime import spill
 
 WANTED = 50_000
@@ -74,9 +74,9 @@ def evidence(
     stream: Stream, inputs: list[Input], n: int, side: int, meter: Meter
 ) -> dict[str, Any]:
     """One pass, and how memory grows meanwhile."""
-    about = Pass(torch.device("cpu"), n, side, side=0 if stream is Stream.REAL else 1, seed=0)
+    about = Pass(torch.device("cpu"), n, side, side=int(STREAMS[stream].generated), seed=0)
     rng = torch.Generator().manual_seed(0)
-    rows = 2 if stream in (Stream.PAIRS, Stream.PATHS) else 1
+    rows = len(STREAMS[stream].rows)
     marks: dict[int, int] = {}
 
     def produce(start: int, stop: int) -> tuple[Tensor, ...]:
@@ -84,7 +84,7 @@ def evidence(
         images = [
             torch.randint(0, 256, shape, generator=rng, dtype=torch.uint8) for _ in range(rows)
         ]
-        return tuple(i / 127.5 - 1 if stream is Stream.PATHS else i for i in images)
+        return tuple(i if STREAMS[stream].quantised else i / 127.5 - 1 for i in images)
 
     def advance(shown: int) -> None:
         done = max(marks, default=0) + shown

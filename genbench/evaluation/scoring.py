@@ -43,7 +43,7 @@ def score(
     name: str,
     metric: Metric,
     references: References,
-    gathered: SubjectEvidence,
+    evidence: SubjectEvidence,
     passes: Passes,
     missing: Mapping[str, str],
     common: Mapping[str, Any],
@@ -54,19 +54,20 @@ def score(
     Args:
         name: of the metric as it was asked for.
         references: evidence of the data's own images, shared by all subjects.
+        evidence: what the subject's own passes brought.
         missing: feature networks that could not be had, with reasons.
         common: fields that all records of this subject share.
         checkpoint: the rule by which its weights were chosen.
     """
     try:
-        measured = _measure(metric, references, gathered, passes, missing)
+        measured = _measure(metric, references, evidence, passes, missing)
     except GenbenchError as error:
         return not_measured(name, metric, str(error), common)
     protocol = describe(name, metric, passes, checkpoint)
     if files := _files(metric, passes):
         common = {**common, "provenance": {**common["provenance"], "networks": files}}
     size = passes.sizes[_main_stream(metric)]
-    remarks = _remarks(metric, gathered)
+    remarks = _remarks(metric, evidence)
     return [
         Record(metric=name, score=score, value=None, reason=_no_number(score, number), **common)
         if not math.isfinite(number.value)
@@ -100,10 +101,10 @@ def _no_number(score: str, number: Measured) -> str:
     return f"{why}; {number.note}" if number.note else f"{why}, on images that are finite"
 
 
-def _remarks(metric: Metric, gathered: SubjectEvidence) -> list[str]:
+def _remarks(metric: Metric, evidence: SubjectEvidence) -> list[str]:
     """What is to be said of the subject and of the images that *metric* takes."""
-    found = [gathered.note] if gathered.note else []
-    for part in (*gathered.samples, gathered.once):
+    found = [evidence.note] if evidence.note else []
+    for part in (*evidence.samples, evidence.once):
         for input_ in metric.inputs.values():
             remark = part.remarks.get(input_.stream)
             if remark is not None and remark not in found:
@@ -179,20 +180,20 @@ def _files(metric: Metric, passes: Passes) -> dict[str, Json]:
 def _measure(
     metric: Metric,
     references: References,
-    gathered: SubjectEvidence,
+    evidence: SubjectEvidence,
     passes: Passes,
     missing: Mapping[str, str],
 ) -> dict[str, Measured]:
     """Call the metric once, or once for each set of samples."""
-    check(metric, gathered, passes, missing)
-    known, shared = references.real | gathered.once, references.of(metric)
+    check(metric, evidence, passes, missing)
+    known, shared = references.real | evidence.once, references.of(metric)
     if not _sampled(metric):
         found = dict(metric.compute(**arguments(metric, known), **shared))
         paired = any(STREAMS[each.stream].paired for each in metric.inputs.values())
         return found if paired else _without_values(found)
     each = [
         metric.compute(**arguments(metric, known | samples), **shared)
-        for samples in gathered.samples
+        for samples in evidence.samples
     ]
     if len(each) == 1:
         return _without_values(each[0])
@@ -221,12 +222,12 @@ def _over_repeats(numbers: Sequence[Measured]) -> Measured:
 
 
 def check(
-    metric: Metric, gathered: SubjectEvidence, passes: Passes, missing: Mapping[str, str]
+    metric: Metric, evidence: SubjectEvidence, passes: Passes, missing: Mapping[str, str]
 ) -> None:
     """Raise the reason, if there is one, why this subject cannot have this metric."""
     for input_ in metric.inputs.values():
-        if input_.stream in gathered.missing:
-            raise GenbenchError(gathered.missing[input_.stream])
+        if input_.stream in evidence.missing:
+            raise GenbenchError(evidence.missing[input_.stream])
         if input_.statistic.features is None:
             continue
         network, layer = input_.statistic.features

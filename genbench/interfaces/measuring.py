@@ -102,7 +102,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Input:
-    """One thing a metric looks at. Equal ones of several metrics are gathered once."""
+    """One thing a metric needs of a stream. Equal ones of several metrics are kept once."""
 
     stream: Stream
     statistic: Statistic
