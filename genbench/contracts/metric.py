@@ -14,7 +14,7 @@ from genbench import registry
 from genbench.contracts.outcome import ContractBroken, NotChecked, Outcome, Verdict
 from genbench.contracts.trial import MANY, Bad, Generated, Trial, Way
 from genbench.errors import GenbenchError, NotEnoughData, NotMeasurable
-from genbench.interfaces import STREAMS, Input, Measured, Metric, Stream
+from genbench.interfaces import STREAMS, Input, Maker, Measured, Metric, Stream
 
 STRAIGHT = Way()
 EXACT = 1e-9  # relative: float64 sums in another order
@@ -83,7 +83,7 @@ def _is_declared(trial: Trial) -> None:
         hash(input_)  # equal inputs of several metrics are kept once
         if json.dumps(input_.statistic.describe()) != json.dumps(input_.statistic.describe()):
             raise ContractBroken(f"the statistic of {name} describes itself in two ways")
-        if (input_.stream is Stream.PATHS) != (input_.step is not None):
+        if (STREAMS[input_.stream].maker is Maker.WALKER) != (input_.step is not None):
             raise ContractBroken(f"{name}: an input of paths has a step, and no other has")
         _network_gives(name, input_)
 
@@ -97,7 +97,7 @@ def _network_gives(name: str, input_: Input) -> None:
         raise ContractBroken(
             f"{name}: {network} has no layer {layer!r}; it gives {', '.join(declared.layers)}"
         )
-    if input_.stream is Stream.PATHS and not declared.floats:
+    if not STREAMS[input_.stream].quantised and not declared.floats:
         raise ContractBroken(f"{name}: paths are floats, and {network} takes bytes alone")
 
 

@@ -27,7 +27,6 @@ BATCH = 50
 # A pass is cut between whole blocks, as processes cut it; the last is not whole.
 FEW, MANY = 3 * seeds.BLOCK + 7, 19 * seeds.BLOCK + 7
 SIDE = 32  # pixels; twice as many where only the face box is looked at
-BESIDE = {Stream.PAIRS: Stream.HELD_OUT, Stream.TRAINING_PAIRS: Stream.REAL}  # of which images
 
 
 class Generated(enum.Enum):
@@ -137,9 +136,10 @@ class Trial:
         if stream is Stream.PATHS:
             start = to_floats(self._generated(stream, way.generated))
             return [start, start * 0.99]
-        if stream not in BESIDE:
+        originals = _originals(stream)
+        if originals is None:
             return [self._generated(stream, way.generated)]
-        inputs = _blurred(self.n, self.side, BESIDE[stream])
+        inputs = _blurred(self.n, self.side, originals)
         outputs = self._reconstructed(inputs, way.generated)
         return [outputs, inputs] if way.swapped else [inputs, outputs]
 
@@ -172,6 +172,16 @@ def _shards(n: int, count: int) -> Sequence[Tensor]:
     blocks = n // seeds.BLOCK
     ends = [i * blocks // count * seeds.BLOCK for i in range(count)] + [n]
     return [torch.arange(start, stop) for start, stop in itertools.pairwise(ends)]
+
+
+def _originals(stream: Stream) -> Stream | None:
+    """The data's own images, where a stream shows them beside what is made of them."""
+    info = STREAMS[stream]
+    if info.split is None or len(info.rows) < 2:
+        return None
+    return next(
+        each for each, other in STREAMS.items() if not other.generated and other.split == info.split
+    )
 
 
 def _blurred(n: int, side: int, name: object) -> Tensor:
