@@ -202,7 +202,7 @@ def _remarks(producer: Producer) -> dict[Stream, str]:
     return {} if said is None else dict.fromkeys(producer.streams, said)
 
 
-Place = tuple[str, int, bool]  # (network, row of the batch, face box only)
+FeatureKey = tuple[str, int, bool]  # (network, row of the batch, face box only)
 
 
 class _Batch:
@@ -212,10 +212,10 @@ class _Batch:
         self,
         rows: Rows,
         networks: Mapping[str, Extractor],
-        wanted: Mapping[Place, tuple[str, ...]],
+        wanted: Mapping[FeatureKey, tuple[str, ...]],
     ) -> None:
         self.rows, self.networks, self.wanted = rows, networks, wanted
-        self.features: dict[Place, dict[str, Tensor]] = {}
+        self.features: dict[FeatureKey, dict[str, Tensor]] = {}
 
     def through(self, input_: Input, numbers: tuple[int, ...]) -> Rows:
         """The rows *numbers* as *input_* takes them."""
@@ -225,7 +225,7 @@ class _Batch:
         places = [(network, number, input_.face) for number in numbers]
         return tuple(self._features(place)[layer] for place in places)
 
-    def _features(self, place: Place) -> dict[str, Tensor]:
+    def _features(self, place: FeatureKey) -> dict[str, Tensor]:
         if place not in self.features:
             network, number, face = place
             images = self._image(number, face)
@@ -270,9 +270,9 @@ def _start(
 
 def _layers(
     inputs: Iterable[Input], streams: Mapping[Stream, tuple[int, ...]]
-) -> dict[Place, tuple[str, ...]]:
+) -> dict[FeatureKey, tuple[str, ...]]:
     """Layers wanted of each network at each row, so that one forward pass gives them all."""
-    wanted: dict[Place, set[str]] = {}
+    wanted: dict[FeatureKey, set[str]] = {}
     for input_ in inputs:
         if input_.statistic.features is not None:
             network, layer = input_.statistic.features
