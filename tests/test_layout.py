@@ -34,8 +34,8 @@ tables
 runs
 baselines | metrics | reports
 evaluation
-contracts
 training
+contracts
 figures
 reporting
 reproduction

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import inspect
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import FrozenInstanceError, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,9 +15,14 @@ from torch import Tensor
 
 from genbench import registry, runs
 from genbench.contracts.outcome import ContractBroken
+from genbench.data import open_dataset
 from genbench.errors import GenbenchError
+from genbench.evaluation.api import Request, measure
+from genbench.evaluation.settings import Evaluation
 from genbench.images import to_bytes
 from genbench.interfaces import (
+    Adopts,
+    Averages,
     Batch,
     Continues,
     Decodes,
@@ -26,26 +34,36 @@ from genbench.interfaces import (
     Model,
     Prepares,
 )
-from genbench.runtime import devices, seeds
+from genbench.runs import Run, checkpoints
+from genbench.runtime import devices, progress, seeds
 from genbench.settings import preset_layer, resolve
+from genbench.training.api import train
+from genbench.training.ema import EMA
+from genbench.training.resume import resume
 
 RESOLUTION = 16
 ROWS = 12
+DATA, TRAINING = "toyfaces:60", 50  # of which the engine trains on so many
+MEASURED = ("swd",)  # a metric that needs no network and no encoder
+SET_BY_ENGINE = ("seen",)  # before anything is asked of the model
 
 
 def check_model(name: str, declared: Model[Any]) -> dict[str, str]:
-    """Run every check on a model room.
+    """Run every check on a model; what passes them all trains.
 
     Returns:
-        check -> "" where the promise is kept, else what went wrong.
+        check -> "" where the promise is kept, else what went wrong. A model that lacks what the
+        engine calls is not looked at any further.
     """
-    outcome = {}
+    outcome: dict[str, str] = {}
     for title, check in CHECKS.items():
         try:
             check(name, declared)
             outcome[title] = ""
         except ContractBroken as error:
             outcome[title] = str(error)
+            if check is _has_every_member:
+                break
     return outcome
 
 
@@ -75,11 +93,16 @@ def fresh(name: str, declared: Model[Any], seed: int = 0) -> Learns:
 
 def built(name: str, declared: Model[Any], seed: int = 0) -> Learns:
     """A small new model as its constructor leaves it, counter at the end."""
-    layers = [preset_layer(declared, "tiny", name)] if "tiny" in declared.presets else []
-    settings = resolve(declared.settings, layers, name).values
-    model = runs.build(name, settings, RESOLUTION, seed)
+    model = _as_built(name, declared, seed)
     model.seen = model.total(ROWS)
     return model
+
+
+def _as_built(name: str, declared: Model[Any], seed: int = 0) -> Learns:
+    """A small new model of which nothing has been asked yet."""
+    layers = [preset_layer(declared, "tiny", name)] if "tiny" in declared.presets else []
+    settings = resolve(declared.settings, layers, name).values
+    return runs.build(name, settings, RESOLUTION, seed)
 
 
 def batch(seed: int = 0) -> Batch:
@@ -109,6 +132,112 @@ def _presets_fit(name: str, declared: Model[Any]) -> None:
             raise ContractBroken(str(error)) from error
     if "tiny" not in declared.presets:
         raise ContractBroken(f"{name} has no preset tiny, so nobody can try it on a CPU")
+
+
+def _has_every_member(name: str, declared: Model[Any]) -> None:
+    """All that `Learns` lists, and whole capabilities: half of one would be passed over."""
+    model = _as_built(name, declared)
+    if not isinstance(model, torch.nn.Module):
+        raise ContractBroken(f"{name} builds a {type(model).__name__}, no torch.nn.Module")
+    lacking = [each for each in members(Learns) if not hasattr(model, each)]
+    if lacking:
+        raise ContractBroken(f"{name} has no {', '.join(lacking)}; see genbench.interfaces.Learns")
+    for capability in (Averages, Decodes, Encodes):
+        names = members(capability)
+        there = [each for each in names if hasattr(model, each)]
+        if there and len(there) < len(names):
+            lost = ", ".join(each for each in names if each not in there)
+            raise ContractBroken(f"{name} has {', '.join(there)} but no {lost}")
+
+
+def members(promise: type) -> list[str]:
+    """Names of everything that a protocol of `genbench.interfaces` lists."""
+    methods = [each for each, value in vars(promise).items() if inspect.isfunction(value)]
+    own = [each for each in methods if not each.startswith("_")]
+    return [*own, *(each for each in promise.__annotations__ if each not in SET_BY_ENGINE)]
+
+
+def _declaration_fits_the_model(name: str, declared: Model[Any]) -> None:
+    model = built(name, declared)
+    for said, able, what in (
+        (declared.starts_from, isinstance(model, Continues), "starts_from, start_from"),
+        (declared.adopts, isinstance(model, Adopts), "adopts, adopt"),
+    ):
+        if able != (said is not None):
+            raise ContractBroken(f"{name} has one of {what}; it wants both or none")
+    known = {field.name for field in fields(declared.settings)}
+    if lost := [each for each in declared.image_counts if each not in known]:
+        raise ContractBroken(f"{name} declares image_counts {lost[0]!r}, which is no setting")
+    assert isinstance(model, torch.nn.Module)
+    networks = dict(model.named_children())
+    if lost := [each for each in declared.eager if each not in networks]:
+        raise ContractBroken(f"{name} declares {lost[0]!r} eager, which is no network of it")
+
+
+def _trains_resumes_and_is_measured(name: str, declared: Model[Any]) -> None:
+    """Two steps of the engine are one, a kill, and another; then samples are measured."""
+    with tempfile.TemporaryDirectory() as place, progress.silent():
+        folder = Path(place)
+        start = None if declared.starts_from is None else _origin(declared.starts_from, folder)
+        first = _first_batch(name, declared)
+        whole = _trained_run(name, folder / "whole", 2 * first, start)
+        half = _trained_run(name, folder / "half", first, start)
+        half, _ = resume(half.folder, {"images": 2 * first})
+        left, right = (checkpoints.latest(r.checkpoints, training=True)[0] for r in (whole, half))
+        for kind, mine, theirs in (
+            ("weights", left.model, right.model),
+            ("running average", left.average, right.average),
+        ):
+            for key, value in mine.items():
+                if not torch.equal(value, theirs[key]):
+                    raise ContractBroken(
+                        f"{name}: {key} ({kind}) of a resumed run is not that of an uninterrupted "
+                        "one; is all that a step changes in state_dict or an optimiser?"
+                    )
+        _grow_up(whole)
+        how = Evaluation(metrics=MEASURED, images=ROWS, repeats=1, fewer=True, device="cpu")
+        data = open_dataset(DATA, RESOLUTION)
+        for record in measure(Request(models=[str(whole.folder)], how=how, data=data)).records:
+            if record.value is None:
+                raise ContractBroken(f"{name}: {record.metric} is not measured: {record.reason}")
+
+
+def _trained_run(name: str, folder: Path, images: int, start: Path | None) -> Run:
+    """So many images of the preset tiny, by the engine."""
+    engine = {"data": DATA, "resolution": RESOLUTION, "images": images, "device": "cpu"}
+    try:
+        return train(
+            name,
+            preset="tiny",
+            training={**engine, "grids": 0},
+            runs_dir=folder.parent,
+            name=folder.name,
+            start=start,
+        )
+    except GenbenchError as error:
+        raise ContractBroken(f"{name} does not train: {error}") from error
+
+
+def _first_batch(name: str, declared: Model[Any]) -> int:
+    model = built(name, declared)
+    model.total(TRAINING)
+    return model.stage(0).batch
+
+
+def _origin(name: str, folder: Path) -> Path:
+    """A run of the model *name* that counts as trained to its end, to start another from."""
+    declared = registry.model(name)
+    start = None if declared.starts_from is None else _origin(declared.starts_from, folder)
+    run = _trained_run(name, folder / f"origin-{name}", _first_batch(name, declared), start)
+    _grow_up(run)
+    return run.folder
+
+
+def _grow_up(run: Run) -> None:
+    """Let a run count as trained to its end, where a growing model has its full size."""
+    model = runs.load(run.folder, device="cpu", average=False)
+    end = checkpoints.Checkpoint(model.total(TRAINING), model.state_dict(), EMA(model).state())
+    checkpoints.write(run.checkpoints, end, keep=1)
 
 
 def _samples_have_the_shape(name: str, declared: Model[Any]) -> None:
@@ -274,6 +403,8 @@ def _close(a: Tensor, b: Tensor, who: str) -> None:
 CHECKS: Mapping[str, Callable[[str, Any], None]] = {
     "settings are frozen": _settings_are_frozen,
     "presets fit the settings": _presets_fit,
+    "every member is there": _has_every_member,
+    "the declaration fits the model": _declaration_fits_the_model,
     "samples have the shape of images": _samples_have_the_shape,
     "samples depend on the seed alone": _samples_depend_on_the_seed_alone,
     "sample is decode of draw": _sample_is_decode_of_draw,
@@ -286,4 +417,5 @@ CHECKS: Mapping[str, Callable[[str, Any], None]] = {
     "a step is finite under autocast": _works_under_autocast,
     "a step leaves its images alone": _training_images_are_left_alone,
     "the stage is a function of images seen": _stage_is_a_function_of_seen,
+    "it trains, resumes and is measured": _trains_resumes_and_is_measured,
 }
