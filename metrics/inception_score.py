@@ -126,7 +126,6 @@ class Scores:
         return {"scores": split_scores(whole), "n": whole["images"]}
 
     def describe(self) -> dict[str, Json]:
-        """What the protocol must say."""
         return {"layer": self.features[1], "statistic": "class-scores", "splits": self.splits}
 
 
@@ -134,7 +133,6 @@ class Predictions:
     """Class probabilities summed as they come."""
 
     def __init__(self, sums: ClassSums, about: Pass) -> None:
-        """Fill *sums*."""
         self.sums, self.check = sums, FiniteCheck(about.device)
 
     def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
@@ -143,7 +141,6 @@ class Predictions:
         self.check.watch(rows[0], index)
 
     def state(self) -> State:
-        """The sums of each split."""
         return State(sums=self.sums.sums(), least=self.check.state())
 
 

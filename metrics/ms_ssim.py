@@ -130,7 +130,6 @@ class Neighbours:
 
     @property
     def features(self) -> None:
-        """Looks at pixels."""
         return
 
     def start(self, about: Pass) -> Couples:
@@ -151,7 +150,6 @@ class Neighbours:
         return {"ms_ssim": whole["ms_ssim"], "left_out": whole["left_out"]}
 
     def describe(self) -> dict[str, Json]:
-        """What the protocol must say."""
         return {"statistic": "ms-ssim-couples"}
 
 
@@ -159,7 +157,6 @@ class Couples:
     """One number for each two rows, wherever batches begin and end."""
 
     def __init__(self, about: Pass) -> None:
-        """Empty."""
         self.kept = KeptRows(about)
         self.images: Tensor | None = None  # rows whose neighbour has not come yet
         self.index = torch.empty(0, dtype=torch.int64)

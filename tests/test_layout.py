@@ -168,3 +168,18 @@ def test_nothing_unpickles_or_loads_unsafely() -> None:
                 assert "weights_only=True" in words, f"{file}: {words}"
             if call == "np.load":
                 assert "allow_pickle=True" not in words, f"{file}: {words}"
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_prose_stays_within_100_columns(name: str) -> None:
+    lines = (TREE / name).read_text(encoding="utf-8").splitlines()
+
+    assert [number for number, line in enumerate(lines, 1) if len(line) > 100] == []
+
+
+def test_the_formatter_has_the_last_word() -> None:
+    """Not one line is kept from it: whoever edits code need not think of its shape."""
+    kept = "fmt: " + "skip", "fmt: " + "off"  # in two pieces, since this file is read too
+    for file in (*files(), *(TREE / "tests").rglob("*.py")):
+        text = file.read_text(encoding="utf-8")
+        assert not any(words in text for words in kept), file

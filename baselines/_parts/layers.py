@@ -23,12 +23,10 @@ class Scale(nn.Module):
     """Multiplies a stored weight by a constant, as a parametrisation."""
 
     def __init__(self, factor: float) -> None:
-        """Remember *factor*."""
         super().__init__()
         self.factor = factor
 
     def forward(self, weight: Tensor) -> Tensor:
-        """The weight in use."""
         return weight * self.factor
 
 

@@ -22,7 +22,6 @@ class FiniteCheck:
     """Watches the features of one pass."""
 
     def __init__(self, device: torch.device) -> None:
-        """Nothing seen."""
         self.first_bad = torch.tensor(NEVER, device=device)
 
     def watch(self, features: Tensor, index: Tensor) -> None:
@@ -33,7 +32,6 @@ class FiniteCheck:
         self.first_bad = torch.minimum(self.first_bad, place.masked_fill(sound, NEVER).min())
 
     def state(self) -> Tensors:
-        """For `State.least`."""
         return {"first bad": self.first_bad}
 
 

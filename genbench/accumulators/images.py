@@ -30,11 +30,9 @@ class AllImages:
 
     @property
     def features(self) -> None:
-        """Looks at pixels."""
         return
 
     def start(self, about: Pass) -> Kept:
-        """Room for the images."""
         return Kept(about, self.most)
 
     def finish(self, whole: Tensors, about: Pass) -> Tensors:
@@ -42,7 +40,6 @@ class AllImages:
         return {**whole, "seed": torch.tensor(about.seed)}
 
     def describe(self) -> dict[str, Json]:
-        """What the protocol must say."""
         if self.most is None:
             return {"statistic": "images"}
         return {"statistic": "first-images", "first": self.most}
@@ -67,7 +64,6 @@ class Kept:
             self.kept.add(images, index)
 
     def state(self) -> State:
-        """The images."""
         if self.kept.rows is None:  # another process has the first ones
             side = self.about.resolution
             none = torch.empty((0, 3, side, side), dtype=torch.uint8)

@@ -32,7 +32,6 @@ class Moments:
 
     @property
     def features(self) -> tuple[str, str]:
-        """What it looks through."""
         return self.network, self.layer
 
     def start(self, about: Pass) -> Sums:
@@ -58,7 +57,6 @@ class Moments:
         return moments(whole)
 
     def describe(self) -> dict[str, Json]:
-        """What the protocol must say."""
         return {"layer": self.layer, "statistic": "moments", "divisor": "n-1"}
 
 
@@ -71,7 +69,6 @@ class Sums:
     """
 
     def __init__(self, device: torch.device) -> None:
-        """Empty."""
         self.n = 0
         self.total = torch.zeros((), dtype=torch.float64, device=device)
         self.products = torch.zeros((), dtype=torch.float64, device=device)

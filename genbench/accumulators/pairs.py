@@ -42,11 +42,9 @@ class PerPair:
 
     @property
     def features(self) -> None:
-        """Looks at pixels."""
         return
 
     def start(self, about: Pass) -> Numbers:
-        """Nothing yet."""
         return Numbers(self.name, self.score, about)
 
     def finish(self, whole: Tensors, about: Pass) -> Tensors:
@@ -55,7 +53,6 @@ class PerPair:
         return {self.name: whole[self.name]}
 
     def describe(self) -> dict[str, Json]:
-        """What the protocol must say."""
         return {"statistic": self.code}
 
 
@@ -63,7 +60,6 @@ class Numbers:
     """One number a pair."""
 
     def __init__(self, name: str, score: Callable[[Tensor, Tensor], Tensor], about: Pass) -> None:
-        """Empty."""
         self.name, self.score, self.kept = name, score, KeptRows(about)
 
     def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
@@ -81,7 +77,6 @@ class Numbers:
         self.kept.add(values.double(), index)
 
     def state(self) -> State:
-        """The numbers."""
         values, index = self.kept.parts()
         return State(rows={self.name: values}, index=index)
 

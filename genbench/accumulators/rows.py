@@ -36,11 +36,9 @@ class FeatureRows:
 
     @property
     def features(self) -> tuple[str, str]:
-        """What it looks through."""
         return self.network, self.layer
 
     def start(self, about: Pass) -> Kept:
-        """Nothing yet."""
         return Kept(about, "features")
 
     def finish(self, whole: Tensors, about: Pass) -> Tensors:
@@ -53,7 +51,6 @@ class FeatureRows:
         return {"features": whole["features"]}
 
     def describe(self) -> dict[str, Json]:
-        """What the protocol must say."""
         return {"layer": self.layer, "statistic": "features"}
 
 
@@ -74,7 +71,6 @@ class Kept:
         self.check.watch(made, index)
 
     def state(self) -> State:
-        """The rows."""
         rows, index = self.kept.parts()
         return State(least=self.check.state(), rows={self.name: rows}, index=index)
 

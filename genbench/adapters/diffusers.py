@@ -29,7 +29,6 @@ class DiffusersAutoencoder(nn.Module):
     """Encodes to the mean of the posterior; no prior of its own, so nothing to sample from."""
 
     def __init__(self, model: Any, shape: tuple[int, int, int] | None = None) -> None:
-        """See `wrap_diffusers`."""
         super().__init__()
         for method in ("encode", "decode"):
             if not callable(getattr(model, method, None)):

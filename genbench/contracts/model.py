@@ -71,7 +71,6 @@ class Images:
     """A training split of a few images."""
 
     def __len__(self) -> int:
-        """As many as a batch has."""
         return ROWS
 
     def take(self, rows: Tensor) -> Tensor:

@@ -45,7 +45,6 @@ class SplitWriter:
             self._note(line)
 
     def __enter__(self) -> SplitWriter:
-        """Itself."""
         return self
 
     def __exit__(

@@ -61,7 +61,6 @@ class Evidence:
         return self.found[input_]
 
     def __or__(self, other: Evidence) -> Evidence:
-        """Both together."""
         return Evidence(
             {**self.found, **other.found},
             {**self.failed, **other.failed},

@@ -165,7 +165,6 @@ class Branches(nn.Module):
     """A fork as a module."""
 
     def __init__(self, branches: Sequence[nn.Module]) -> None:
-        """Branches over one input."""
         super().__init__()
         self.branches = nn.ModuleList(branches)
 

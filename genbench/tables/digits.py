@@ -16,7 +16,6 @@ class Number(NamedTuple):
     exponent: str = ""  # "e-05"
 
     def __str__(self) -> str:
-        """On one line."""
         if not self.spread:
             return self.value + self.exponent
         both = f"{self.value} ± {self.spread}"

@@ -15,7 +15,6 @@ class Alarms:
     """Takes the rows of a log and says which alarm rings, each at most once a window."""
 
     def __init__(self, alarms: Sequence[Alarm]) -> None:
-        """Nothing seen."""
         self.alarms = alarms
         self.windows: list[Mapping[str, float]] = []
         self.starts: list[int] = []  # images seen when each window began

@@ -36,7 +36,6 @@ class Log:
         self._last = (seen, time.monotonic())
 
     def close(self) -> None:
-        """Close the file of events."""
         if self._writer is not None:
             self._writer.close()
 

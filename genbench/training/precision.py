@@ -63,7 +63,6 @@ class Pace:
         return self.compiler.note if self.compiler else ""
 
     def facts(self) -> dict[str, Json]:
-        """For run.json."""
         compiled = None if self.compiler is None else self.compiler.facts()
         return {"precision": self.precision, "compiled": compiled}
 

@@ -49,7 +49,6 @@ class Clock:
     """The time that training may take, counted from here."""
 
     def __init__(self, settings: Training) -> None:
-        """Start both clocks."""
         self._limits = (
             (settings.minutes, time.monotonic, time.monotonic(), "minutes"),
             (

@@ -37,7 +37,6 @@ class Wish:
 
     @property
     def score(self) -> str:
-        """Its main score."""
         return next(iter(registry.metric(self.metric).columns))
 
     @property

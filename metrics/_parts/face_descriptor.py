@@ -67,7 +67,6 @@ class DlibDescriptor:
         return network.to(device)
 
     def describe(self) -> dict[str, Json]:
-        """What the protocol must say."""
         return {
             "name": "dlib_face",
             "layer": "128",

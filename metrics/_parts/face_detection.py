@@ -101,7 +101,6 @@ class Finders:
         return [self.pool.submit(self._pair, *each) for each in pictures]
 
     def close(self) -> None:
-        """Let the processes go."""
         self.pool.shutdown()
         self.end()
 

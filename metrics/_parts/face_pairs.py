@@ -63,7 +63,6 @@ class FacePairs:
         return {"distance": whole["distance"], "found": whole["found"]}
 
     def describe(self) -> dict[str, Json]:
-        """What the protocol must say."""
         return {
             "statistic": "face-distance",
             "faces": face_detection.describe(),
@@ -78,7 +77,6 @@ class Distances:
     """
 
     def __init__(self, network: Network, device: torch.device, finders: Finders) -> None:
-        """Empty."""
         self.network, self.device, self.finders = network, device, finders
         self.index: list[Tensor] = []
         self.found: list[bool] = []  # a face, of each pair

@@ -44,7 +44,6 @@ class FaceRows:
         return {"descriptors": whole["descriptors"], "found": whole["found"]}
 
     def describe(self) -> dict[str, Json]:
-        """What the protocol must say."""
         return {
             "statistic": "face-descriptor",
             "faces": face_detection.describe(),
@@ -56,7 +55,6 @@ class Descriptors:
     """Descriptors as images come; a batch waits for its faces while the next one is made."""
 
     def __init__(self, network: Network, about: Pass, finders: Finders) -> None:
-        """Empty."""
         self.network, self.device, self.finders = network, about.device, finders
         self.index: list[Tensor] = []
         self.rows: list[Tensor] = []
@@ -71,7 +69,6 @@ class Descriptors:
         self.index.append(index)
 
     def state(self) -> State:
-        """All descriptors."""
         self._take(self.waiting)
         self.finders.close()
         found = torch.cat(self.found)

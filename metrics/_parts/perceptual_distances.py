@@ -29,7 +29,6 @@ class Distances:
 
     @property
     def features(self) -> tuple[str, str]:
-        """What it looks through."""
         return self.network, self.layer
 
     def start(self, about: Pass) -> Pairs:
@@ -77,7 +76,6 @@ class Distances:
         return {"distance": whole["distance"]}
 
     def describe(self) -> dict[str, Json]:
-        """What the protocol must say."""
         return {"layer": self.layer, "statistic": "squared-distance"}
 
 
@@ -85,7 +83,6 @@ class Pairs:
     """One number a pair."""
 
     def __init__(self, about: Pass) -> None:
-        """Empty."""
         self.kept = KeptRows(about)
 
     def update(self, rows: tuple[Tensor, ...], index: Tensor) -> None:
@@ -93,7 +90,6 @@ class Pairs:
         self.kept.add(squared_distance(*rows), index)
 
     def state(self) -> State:
-        """The distances."""
         distances, index = self.kept.parts()
         return State(rows={"distance": distances}, index=index)
 

@@ -32,11 +32,9 @@ class Sketches:
 
     @property
     def features(self) -> tuple[str, str]:
-        """What it looks through."""
         return self.network, self.layer
 
     def start(self, about: Pass) -> Kept:
-        """Nothing yet."""
         return Kept(about, "sketches", sketch)
 
     def finish(self, whole: Tensors, about: Pass) -> Tensors:
@@ -49,7 +47,6 @@ class Sketches:
         return {"sketches": whole["sketches"]}
 
     def describe(self) -> dict[str, Json]:
-        """What the protocol must say."""
         return {"layer": self.layer, "statistic": "signed-sums", "sums": SUMS}
 
 

@@ -50,7 +50,6 @@ class Archive:
         self._check(entries)
 
     def read(self, name: str) -> bytes:
-        """See `Files`."""
         entry = self._entries[name]
         if entry.file_size > MAX_FILE:
             raise BadInput(f"states {entry.file_size} bytes; {MAX_FILE} are the most that are read")
@@ -65,7 +64,6 @@ class Archive:
         return content
 
     def find(self, name: str) -> bytes | None:
-        """See `Files`."""
         return self.read(name) if name in self._entries else None
 
     def stamp(self) -> str:

@@ -50,7 +50,6 @@ class Folder:
             raise no_images(where)
 
     def read(self, name: str) -> bytes:
-        """See `Files`."""
         try:
             with (self.where / name).open("rb") as stream:
                 content = stream.read(MAX_FILE + 1)
@@ -61,7 +60,6 @@ class Folder:
         return content
 
     def find(self, name: str) -> bytes | None:
-        """See `Files`."""
         return self.read(name) if (self.where / name).is_file() else None
 
     def stamp(self) -> str:

@@ -79,11 +79,9 @@ class Lmdb:
         self._head = self._read_head()
 
     def __len__(self) -> int:
-        """Keys."""
         return self._head.entries
 
     def __del__(self) -> None:
-        """Close the file."""
         if hasattr(self, "_stream"):
             self._stream.close()
 

@@ -55,7 +55,6 @@ class Shards:
         self._lock = threading.Lock()
 
     def read(self, name: str) -> bytes:
-        """See `Files`."""
         row = int(name)
         number = int(np.searchsorted(self._ends, row, side="right"))
         column = self._group(number)

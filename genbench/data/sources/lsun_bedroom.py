@@ -45,11 +45,9 @@ class Numbers(Sequence[str]):
         self._count = count
 
     def __len__(self) -> int:
-        """How many."""
         return self._count
 
     def __getitem__(self, row: int) -> str:  # type: ignore[override]  # slices are not needed
-        """The number as text."""
         return str(row)
 
 
@@ -103,7 +101,6 @@ class Bedrooms:
         return decode.read_rows(Numbers(len(self)), start, stop, resolution, load)
 
     def attributes(self) -> Mapping[str, NDArray[np.generic]]:
-        """Nothing is known of them."""
         return {}
 
 
