@@ -131,17 +131,17 @@ class AGE(LatentModel):
 
     def stage(self, seen: int) -> Stage:
         """Epoch and batch size after *seen* images."""
-        place = self.epochs.place(seen)
-        batch = self.settings.batches[place.stage]
-        return Stage(f"epoch {place.epoch + 1}", self.resolution, 1.0, batch)
+        now = self.epochs.epoch_stage(seen)
+        batch = self.settings.batches[now.stage]
+        return Stage(f"epoch {now.epoch + 1}", self.resolution, 1.0, batch)
 
     def rate(self, seen: int) -> float:
         """Learning rate after *seen* images."""
-        place, every = self.epochs.place(seen), self.settings.halving
+        now, every = self.epochs.epoch_stage(seen), self.settings.halving
         if not every:
             return self.settings.lr
         # Halved as epochs every - 1, 2 every - 1, ... begin; those of earlier stages are forgotten.
-        halved = (place.epoch + 1) // every - sum(self.settings.epochs[: place.stage]) // every
+        halved = (now.epoch + 1) // every - sum(self.settings.epochs[: now.stage]) // every
         return self.settings.lr / 2.0**halved
 
     # --- use
@@ -178,14 +178,14 @@ class AGE(LatentModel):
 
     def step(self, batch: Batch, rng: torch.Generator) -> Tensors:
         """One update of the encoder, then some of the generator, each against the other frozen."""
-        place = self.epochs.place(self.seen)
+        now = self.epochs.epoch_stage(self.seen)
         for adam in self._optimizers.values():
-            if place.begins and place.stage > 0:
+            if now.begins and now.stage > 0:
                 adam.state.clear()
             adam.param_groups[0]["lr"] = self.rate(self.seen)
         n = len(batch.images)  # never short, since an epoch is a number of whole batches
         with frozen(self.generator):
-            scores = self._encoder_step(batch.images, n, self.settings.l1_weights[place.stage], rng)
+            scores = self._encoder_step(batch.images, n, self.settings.l1_weights[now.stage], rng)
         with frozen(self.encoder):
             for _ in range(self.settings.generator_steps):
                 scores |= self._generator_step(n, rng)

@@ -42,13 +42,13 @@ from ._parts.layers import (
     settle,
     spectral,
 )
-from ._parts.progressive_schedule import Place, last_phase
+from ._parts.progressive_schedule import Growth, last_phase
 from ._parts.schedule_table import (
     PHASE,
     TABLES,
     Row,
+    RowGrowth,
     Table,
-    TablePlace,
     grows_evenly,
 )
 
@@ -148,17 +148,17 @@ class BalancedPioneer(GrowingAutoencoder):
         images = self.settings.images
         return self.schedule.rows[-1].start + 2 * PHASE if images is None else images
 
-    def encoder_loss(self, kl_real: Tensor, kl_fake: Tensor, l1: Tensor, place: Place) -> Tensor:
+    def encoder_loss(self, kl_real: Tensor, kl_fake: Tensor, l1: Tensor, growth: Growth) -> Tensor:
         """max(-M, 0.1 K(E(x)) - 0.1 K(E(G(z)))) + lambda_X |x - G(E(x))|.
 
         Once the encoder leads by the margin, neither KL has a gradient.
         """
-        assert isinstance(place, TablePlace)
+        assert isinstance(growth, RowGrowth)
         settings = self.settings
         gap = kl_real - kl_fake
-        if place.margin:
-            gap = gap.clamp(min=-place.margin)
-        weight = settings.l1_late if place.settled else settings.l1_weight
+        if growth.margin:
+            gap = gap.clamp(min=-growth.margin)
+        weight = settings.l1_late if growth.settled else settings.l1_weight
         return settings.kl_weight * gap + weight * l1
 
     def generator_loss(self, kl: Tensor, cosine: Tensor) -> Tensor:
@@ -168,7 +168,7 @@ class BalancedPioneer(GrowingAutoencoder):
 
     def step(self, batch: Batch, rng: torch.Generator) -> Tensors:
         """As `GrowingAutoencoder.step`, at the learning rate of the table."""
-        lr = self.schedule.place(self.seen).lr
+        lr = self.schedule.growth(self.seen).lr
         for adam in self.optimizers().values():
             for group in adam.param_groups:
                 group["lr"] = lr

@@ -108,7 +108,7 @@ class DCGAN(LatentModel):
 
     def stage(self, seen: int) -> Stage:
         """Epoch after *seen* images."""
-        epoch = self.epochs.place(seen).epoch
+        epoch = self.epochs.epoch_stage(seen).epoch
         return Stage(f"epoch {epoch + 1}", self.resolution, 1.0, self.settings.batch)
 
     # --- use

@@ -30,7 +30,7 @@ from ._parts.divergence_rules import ADVERSARIAL_CODES
 from ._parts.growing_autoencoder import RELEASED, GrowingAutoencoder, check
 from ._parts.growing_networks import Encoder, Generator
 from ._parts.layers import PixelNorm, equalised, spectral
-from ._parts.progressive_schedule import Place, Schedule, last_phase
+from ._parts.progressive_schedule import Growth, Schedule, last_phase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,10 +91,10 @@ class Pioneer(GrowingAutoencoder):
         images = self.settings.images
         return self.settings.phase_images * (self.last + 2) if images is None else images
 
-    def encoder_loss(self, kl_real: Tensor, kl_fake: Tensor, l1: Tensor, place: Place) -> Tensor:
+    def encoder_loss(self, kl_real: Tensor, kl_fake: Tensor, l1: Tensor, growth: Growth) -> Tensor:
         """0.1 K(E(x)) - 0.1 K(E(G(z))) + lambda_X |x - G(E(x))|."""
         settings = self.settings
-        weight = settings.l1_late if place.settled else settings.l1_weight
+        weight = settings.l1_late if growth.settled else settings.l1_weight
         return settings.kl_weight * (kl_real - kl_fake) + weight * l1
 
     def generator_loss(self, kl: Tensor, cosine: Tensor) -> Tensor:

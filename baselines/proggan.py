@@ -47,7 +47,7 @@ from ._parts.proggan_presets import PRESETS, PUBLISHED
 from ._parts.proggan_released import adopt_discriminator, adopt_generator
 from ._parts.progressive_schedule import (
     Glances,
-    Place,
+    Growth,
     Schedule,
     box,
     double,
@@ -124,14 +124,14 @@ class ProgGAN(LatentModel):
 
     def stage(self, seen: int) -> Stage:
         """Phase, resolution, fade and batch size after *seen* images."""
-        place = self.schedule.place(seen)
-        alpha = place.alpha if place.fading else 1.0
-        return Stage(place.name, place.resolution, alpha, self.settings.batches[place.phase])
+        growth = self.schedule.growth(seen)
+        alpha = growth.alpha if growth.fading else 1.0
+        return Stage(growth.name, growth.resolution, alpha, self.settings.batches[growth.phase])
 
     def lod(self, seen: int) -> float:
         """The original's level of detail: halvings of the full resolution still to undo."""
-        place = self.schedule.place(seen)
-        return self.last - place.phase + (1 - place.alpha if place.fading else 0)
+        growth = self.schedule.growth(seen)
+        return self.last - growth.phase + (1 - growth.alpha if growth.fading else 0)
 
     # --- use
 
@@ -145,7 +145,7 @@ class ProgGAN(LatentModel):
 
     def decode(self, latents: Tensor) -> Tensor:
         """(n, d) -> (n, 3, r, r), r the resolution of the present phase."""
-        return self._generate(latents, self.schedule.place(self.seen))
+        return self._generate(latents, self.schedule.growth(self.seen))
 
     # --- weights of others
 
@@ -174,24 +174,24 @@ class ProgGAN(LatentModel):
 
     def step(self, batch: Batch, rng: torch.Generator) -> Tensors:
         """One update of the discriminator, then one of the generator."""
-        place = self.schedule.place(self.seen)
-        self._ready_optimizers(place)
+        growth = self.schedule.growth(self.seen)
+        self._ready_optimizers(growth)
         discriminator, generator = self._optimizers["discriminator"], self._optimizers["generator"]
-        reals = shown(_whole_groups(batch.images, self.settings.stddev_group), place)
-        scores = self._discriminator_loss(reals, place, rng)
+        reals = shown(_whole_groups(batch.images, self.settings.stddev_group), growth)
+        scores = self._discriminator_loss(reals, growth, rng)
         _slope(discriminator, scores["discriminator_loss"])
         if not self.settings.simultaneous:
             discriminator.step()
         with frozen(self.discriminator):
-            scores |= self._generator_loss(len(reals), place, rng)
+            scores |= self._generator_loss(len(reals), growth, rng)
             _slope(generator, scores["generator_loss"])
         if self.settings.simultaneous:
             discriminator.step()
         generator.step()
-        alpha = torch.full((), place.alpha, device=self.lods.device)
+        alpha = torch.full((), growth.alpha, device=self.lods.device)
         return {name: score.detach() for name, score in scores.items()} | {"alpha": alpha}
 
-    def _ready_optimizers(self, place: Place) -> None:
+    def _ready_optimizers(self, growth: Growth) -> None:
         """Set the learning rate; forget all moments if a fade began or ended since the last step.
 
         The layers that come in have no moments yet, those that go out keep stale ones, and
@@ -201,14 +201,14 @@ class ProgGAN(LatentModel):
         lods = math.floor(lod) + math.ceil(lod)
         for adam in self._optimizers.values():
             for group in adam.param_groups:
-                group["lr"] = learning_rate(self.settings, place.resolution, self.seen)
+                group["lr"] = learning_rate(self.settings, growth.resolution, self.seen)
             if lods != self._lods:
                 adam.state.clear()
         self._lods = lods
         self.lods.fill_(lods)
 
     def _discriminator_loss(
-        self, reals: Tensor, place: Place, rng: torch.Generator
+        self, reals: Tensor, growth: Growth, rng: torch.Generator
     ) -> dict[str, Tensor]:
         """E[D(G(z)) - D(x)] + lambda E[(n - T)^2] / T^2 + epsilon E[D(x)^2], or least squares.
 
@@ -217,14 +217,14 @@ class ProgGAN(LatentModel):
         """
         settings = self.settings
         with torch.no_grad():
-            fakes = self._generate(self.draw(len(reals), rng), place)
-        real, fake = self._judge(reals, place)[0], self._judge(fakes, place)[0]
+            fakes = self._generate(self.draw(len(reals), rng), growth)
+        real, fake = self._judge(reals, growth)[0], self._judge(fakes, growth)[0]
         scores = {"wasserstein": real.mean() - fake.mean()}
         if settings.loss == "least_squares":
             loss = ((real - 1).square() + fake.square()).mean() / 2
             return scores | {"discriminator_loss": loss}
-        norms = gradient_norms(lambda x: self._judge(x, place)[0], reals, fakes, rng)
-        norms = norms / gradient_scale(settings.gp_scale, self.resolution, place)
+        norms = gradient_norms(lambda x: self._judge(x, growth)[0], reals, fakes, rng)
+        norms = norms / gradient_scale(settings.gp_scale, self.resolution, growth)
         loss = (
             -scores["wasserstein"]
             + settings.gp_weight * penalty(norms, settings.gp_target)
@@ -232,11 +232,11 @@ class ProgGAN(LatentModel):
         )
         return scores | {"gradient_norm": norms.mean(), "discriminator_loss": loss}
 
-    def _generator_loss(self, n: int, place: Place, rng: torch.Generator) -> dict[str, Tensor]:
+    def _generator_loss(self, n: int, growth: Growth, rng: torch.Generator) -> dict[str, Tensor]:
         """-E[D(G(z))], or E[(D(G(z)) - 1)^2] / 2, and the repelling regulariser."""
         settings = self.settings
         z = self.draw(n, rng).to(self.lods.device)
-        fake, activations = self._judge(self._generate(z, place), place)
+        fake, activations = self._judge(self._generate(z, growth), growth)
         squares = settings.loss == "least_squares"
         loss = (fake - 1).square().mean() / 2 if squares else -fake.mean()
         scores = {}
@@ -246,32 +246,32 @@ class ProgGAN(LatentModel):
             loss = loss + settings.rr_weight * scores["repelling"]
         return scores | {"generator_loss": loss}
 
-    def _generate(self, z: Tensor, place: Place) -> Tensor:
-        alpha = share(place, self.lods.device)
-        images: Tensor = self.generator(z.to(self.lods.device), place.phase, alpha)
+    def _generate(self, z: Tensor, growth: Growth) -> Tensor:
+        alpha = share(growth, self.lods.device)
+        images: Tensor = self.generator(z.to(self.lods.device), growth.phase, alpha)
         return images
 
-    def _judge(self, images: Tensor, place: Place) -> tuple[Tensor, Tensor]:
-        return self.discriminator.judge(images, place.phase, place.alpha)
+    def _judge(self, images: Tensor, growth: Growth) -> tuple[Tensor, Tensor]:
+        return self.discriminator.judge(images, growth.phase, growth.alpha)
 
 
-def shown(images: Tensor, place: Place) -> Tensor:
-    """Images as a model at *place* is to see them: (n, 3, h, w) -> (n, 3, r, r).
+def shown(images: Tensor, growth: Growth) -> Tensor:
+    """Images as a model at *growth* is to see them: (n, 3, h, w) -> (n, 3, r, r).
 
     Smaller images were stored as bytes; the blend of a fade is not rounded.
     """
-    small = box(images, place.resolution)
-    if not place.fading:
+    small = box(images, growth.resolution)
+    if not growth.fading:
         return small
-    return torch.lerp(double(F.avg_pool2d(small, 2)), small, place.alpha)
+    return torch.lerp(double(F.avg_pool2d(small, 2)), small, growth.alpha)
 
 
-def gradient_scale(gp_scale: str, resolution: int, place: Place) -> float:
+def gradient_scale(gp_scale: str, resolution: int, growth: Growth) -> float:
     """f: an image enlarged f times in each direction has f^2 pixels for one, each 1/f^2 as strong.
 
     The norm of the gradient is then 1/f of what it is for the small image.
     """
-    return resolution / place.resolution if gp_scale == "full_resolution" else 1.0
+    return resolution / growth.resolution if gp_scale == "full_resolution" else 1.0
 
 
 def learning_rate(settings: Settings, resolution: int, seen: int) -> float:

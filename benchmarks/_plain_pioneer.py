@@ -130,7 +130,7 @@ class PlainPioneer:
         ):
             copy_weights(mine, theirs)
             mine.to(self.device)
-        lr = getattr(settings, "lr", None) or model.schedule.place(model.seen).lr
+        lr = getattr(settings, "lr", None) or model.schedule.growth(model.seen).lr
         self.adam_g = torch.optim.Adam(self.generator.parameters(), lr, settings.betas)
         self.adam_e = torch.optim.Adam(self.encoder.parameters(), lr, settings.betas)
         self.pool: list[Tensor] = []
@@ -141,8 +141,8 @@ class PlainPioneer:
 
     def step(self, images: Tensor, rng: torch.Generator) -> dict[str, float]:
         """As `GrowingAutoencoder.step` and the running average after it."""
-        settings, place = self.settings, self.ours.schedule.place(self.ours.seen)
-        phase, alpha, late = place.phase, place.alpha, place.alpha >= 1
+        settings, growth = self.settings, self.ours.schedule.growth(self.ours.seen)
+        phase, alpha, late = growth.phase, growth.alpha, growth.alpha >= 1
         x = at_resolution(images, 4 << phase, alpha if phase > 0 else 1.0)
         # the encoder
         self.adam_e.zero_grad()
@@ -152,11 +152,11 @@ class PlainPioneer:
         kl_real = self.kl(codes)
         fakes = self.generator(self.noise(phase, rng), phase, alpha).detach()
         if late:
-            fakes = self.from_pool(fakes, place.era, rng)
+            fakes = self.from_pool(fakes, growth.era, rng)
         kl_fake = self.kl(self.encoder(fakes, phase, alpha))
         gap = kl_real - kl_fake
-        if getattr(place, "margin", 0):
-            gap = torch.clamp(gap, min=-place.margin)
+        if getattr(growth, "margin", 0):
+            gap = torch.clamp(gap, min=-growth.margin)
         weight = settings.l1_late if late else settings.l1_weight
         encoder_loss = settings.kl_weight * gap + weight * l1
         encoder_loss.backward()

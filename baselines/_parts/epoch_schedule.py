@@ -8,7 +8,7 @@ from itertools import accumulate
 
 
 @dataclass(frozen=True)
-class Place:
+class EpochStage:
     """Where in the epochs a training stands."""
 
     stage: int
@@ -42,11 +42,11 @@ class Epochs:
         """Images shown in all stages."""
         return sum(n * length for n, length in zip(self.epochs, self.lengths, strict=True))
 
-    def place(self, seen: int) -> Place:
+    def epoch_stage(self, seen: int) -> EpochStage:
         """Stage and epoch after *seen* images; the last ones from the end on."""
         spans = [n * length for n, length in zip(self.epochs, self.lengths, strict=True)]
         starts = [0, *accumulate(spans)][:-1]
         stage = max(k for k, start in enumerate(starts) if start <= seen)
         inside = (seen - starts[stage]) // self.lengths[stage]
         epoch = sum(self.epochs[:stage]) + min(inside, self.epochs[stage] - 1)
-        return Place(stage, epoch, seen == starts[stage])
+        return EpochStage(stage, epoch, seen == starts[stage])

@@ -26,7 +26,7 @@ from .layers import frozen, settle
 from .losses import batch_kl, mean_cosine, moments
 from .progressive_schedule import (
     RESOLUTIONS,
-    Place,
+    Growth,
     last_phase,
     share,
     show,
@@ -35,14 +35,14 @@ from .released_weights import adopt, layers, part
 from .setting_rules import Rules, check_rules
 
 
-class Places(Protocol):
+class GrowthSchedule(Protocol):
     """A schedule: where training stands, by the number of images shown."""
 
     @property
     def eras(self) -> tuple[int, ...]:
         """Resolution of each era; images of different eras do not mix in the buffer."""
 
-    def place(self, seen: int) -> Place:
+    def growth(self, seen: int) -> Growth:
         """Phase and alpha after *seen* images."""
 
 
@@ -60,7 +60,11 @@ class GrowingAutoencoder(LatentModel):
     settings: Any
 
     def __init__(
-        self, settings: Any, schedule: Places, networks: tuple[Generator, Encoder], lr: float
+        self,
+        settings: Any,
+        schedule: GrowthSchedule,
+        networks: tuple[Generator, Encoder],
+        lr: float,
     ) -> None:
         """Take both networks, one block for each phase, and give each of them an Adam."""
         super().__init__()
@@ -79,7 +83,7 @@ class GrowingAutoencoder(LatentModel):
     # --- what a model adds
 
     @abstractmethod
-    def encoder_loss(self, kl_real: Tensor, kl_fake: Tensor, l1: Tensor, place: Place) -> Tensor:
+    def encoder_loss(self, kl_real: Tensor, kl_fake: Tensor, l1: Tensor, growth: Growth) -> Tensor:
         """What the encoder goes down: scalars K(E(x)), K(E(G(z))), |x - G(E(x))| -> scalar."""
 
     @abstractmethod
@@ -90,21 +94,21 @@ class GrowingAutoencoder(LatentModel):
 
     def stage(self, seen: int) -> Stage:
         """Phase, resolution, fade and batch size after *seen* images."""
-        place = self.schedule.place(seen)
-        alpha = place.alpha if place.fading else 1.0
-        return Stage(place.name, place.resolution, alpha, self.settings.batches[place.phase])
+        growth = self.schedule.growth(seen)
+        alpha = growth.alpha if growth.fading else 1.0
+        return Stage(growth.name, growth.resolution, alpha, self.settings.batches[growth.phase])
 
     # --- use
 
     def decode(self, latents: Tensor) -> Tensor:
         """(n, d) -> (n, 3, r, r), r the resolution of the present phase."""
-        place = self.schedule.place(self.seen)
-        return self._generate(latents.to(self._device), place)
+        growth = self.schedule.growth(self.seen)
+        return self._generate(latents.to(self._device), growth)
 
     def encode(self, images: Tensor) -> Tensor:
         """(n, 3, h, w) in [-1, 1] -> (n, d) of norm 1; shrunk to the present phase first."""
-        place = self.schedule.place(self.seen)
-        return self._encode(show(images.to(self._device), place), place)
+        growth = self.schedule.growth(self.seen)
+        return self._encode(show(images.to(self._device), growth), growth)
 
     # --- weights of the released code
 
@@ -152,28 +156,28 @@ class GrowingAutoencoder(LatentModel):
 
     def step(self, batch: Batch, rng: torch.Generator) -> Tensors:
         """One update of the encoder, then some of the generator, each against the other frozen."""
-        place = self.schedule.place(self.seen)
+        growth = self.schedule.growth(self.seen)
         with frozen(self.generator):
-            scores = self._encoder_step(show(batch.images, place), place, rng)
+            scores = self._encoder_step(show(batch.images, growth), growth, rng)
         with frozen(self.encoder):
             for _ in range(self.settings.generator_steps):
-                scores |= self._generator_step(place, rng)
-        alpha = torch.full((), place.alpha, device=self._device)
+                scores |= self._generator_step(growth, rng)
+        alpha = torch.full((), growth.alpha, device=self._device)
         return {name: score.detach() for name, score in scores.items()} | {"alpha": alpha}
 
     def _encoder_step(
-        self, images: Tensor, place: Place, rng: torch.Generator
+        self, images: Tensor, growth: Growth, rng: torch.Generator
     ) -> dict[str, Tensor]:
         """Moments of real and of generated images, and the way of real ones there and back."""
-        codes = self._encode(images, place)
-        l1 = F.l1_loss(self._generate(codes, place), images)
+        codes = self._encode(images, growth)
+        l1 = F.l1_loss(self._generate(codes, growth), images)
         kl_real = batch_kl(codes)
         with torch.no_grad():
-            fakes = self._generate(self._latents(place, rng), place)
-            if place.settled:
-                fakes = self.buffer.mix(fakes, place.era, rng)
-        kl_fake = batch_kl(self._encode(fakes, place))
-        loss = self.encoder_loss(kl_real, kl_fake, l1, place)
+            fakes = self._generate(self._latents(growth, rng), growth)
+            if growth.settled:
+                fakes = self.buffer.mix(fakes, growth.era, rng)
+        kl_fake = batch_kl(self._encode(fakes, growth))
+        loss = self.encoder_loss(kl_real, kl_fake, l1, growth)
         self.descend("encoder", loss)
         variance = moments(codes.detach())[0].sum()
         return {
@@ -184,28 +188,28 @@ class GrowingAutoencoder(LatentModel):
             "encoder_loss": loss,
         }
 
-    def _generator_step(self, place: Place, rng: torch.Generator) -> dict[str, Tensor]:
+    def _generator_step(self, growth: Growth, rng: torch.Generator) -> dict[str, Tensor]:
         """Moments of generated images, and the way of latents there and back."""
-        z = self._latents(place, rng)
-        codes = self._encode(self._generate(z, place), place)
+        z = self._latents(growth, rng)
+        codes = self._encode(self._generate(z, growth), growth)
         kl, cosine = batch_kl(codes), mean_cosine(z, codes)
         loss = self.generator_loss(kl, cosine)
         self.descend("generator", loss)
         return {"kl_generator": kl, "cosine": cosine, "generator_loss": loss}
 
-    def _latents(self, place: Place, rng: torch.Generator) -> Tensor:
+    def _latents(self, growth: Growth, rng: torch.Generator) -> Tensor:
         """New ones, in the nominal number even if the last real batch is shorter."""
-        n = self.settings.batches[place.phase] // processes()
+        n = self.settings.batches[growth.phase] // processes()
         return self.draw(n, rng).to(self._device)
 
-    def _generate(self, z: Tensor, place: Place) -> Tensor:
-        images: Tensor = self.generator(z, place.phase, share(place, self._device))
+    def _generate(self, z: Tensor, growth: Growth) -> Tensor:
+        images: Tensor = self.generator(z, growth.phase, share(growth, self._device))
         return images
 
-    def _encode(self, images: Tensor, place: Place) -> Tensor:
+    def _encode(self, images: Tensor, growth: Growth) -> Tensor:
         # One layout, wherever images come from: compiled networks have a form for each.
         images = images.contiguous(memory_format=torch.channels_last)
-        codes: Tensor = self.encoder(images, place.phase, share(place, self._device))
+        codes: Tensor = self.encoder(images, growth.phase, share(growth, self._device))
         return codes
 
     @property

@@ -19,7 +19,7 @@ RESOLUTIONS = tuple(4 << phase for phase in range(9))  # 4 .. 1024
 
 
 @dataclass(frozen=True)
-class Place:
+class Growth:
     """Where in the schedule a training stands."""
 
     phase: int
@@ -64,11 +64,11 @@ class Schedule:
         """Resolution of each phase."""
         return RESOLUTIONS[: len(self.starts)]
 
-    def place(self, seen: int) -> Place:
+    def growth(self, seen: int) -> Growth:
         """Phase and alpha after *seen* images."""
         phase = bisect_right(self.starts, seen) - 1
         inside = seen - self.starts[phase]
-        return Place(phase, min(1.0, inside / self.fade) if self.fade else 1.0)
+        return Growth(phase, min(1.0, inside / self.fade) if self.fade else 1.0)
 
 
 @dataclass(frozen=True)
@@ -83,15 +83,15 @@ class Glances:
     batches: tuple[int, ...]  # images a step shows in phase 0, 1, ...
     steps: int  # from one look to the next
 
-    def place(self, seen: int) -> Place:
+    def growth(self, seen: int) -> Growth:
         """Phase and alpha after *seen* images, as they were at the last look."""
-        return self.schedule.place(self.last_look(seen))
+        return self.schedule.growth(self.last_look(seen))
 
     def last_look(self, seen: int) -> int:
         """Images shown when the schedule was last looked at."""
         input_, starts = 0, self.schedule.starts
         while True:
-            phase = self.schedule.place(input_).phase
+            phase = self.schedule.growth(input_).phase
             stride = self.steps * self.batches[phase]
             if phase + 1 < len(starts):
                 # ceil: the first look at or after the start of the next phase
@@ -150,20 +150,20 @@ def fade(images: Tensor, alpha: float) -> Tensor:
     return eight_bits(torch.lerp(double(half), images, alpha))
 
 
-def show(images: Tensor, place: Place) -> Tensor:
-    """Images as a model at *place* is to see them: (n, 3, h, w) -> (n, 3, r, r)."""
-    small = shrink(images, place.resolution)
-    return fade(small, place.alpha) if place.fading else small
+def show(images: Tensor, growth: Growth) -> Tensor:
+    """Images as a model at *growth* is to see them: (n, 3, h, w) -> (n, 3, r, r)."""
+    small = shrink(images, growth.resolution)
+    return fade(small, growth.alpha) if growth.fading else small
 
 
-def share(place: Place, device: torch.device) -> float | Tensor:
+def share(growth: Growth, device: torch.device) -> float | Tensor:
     """Alpha as networks take it, 1.0 where nothing fades.
 
     A tensor while it rises: compiled networks would be compiled anew for every plain number.
     """
-    if not place.fading:
+    if not growth.fading:
         return 1.0
-    return torch.full((), place.alpha, dtype=torch.float64, device=device)
+    return torch.full((), growth.alpha, dtype=torch.float64, device=device)
 
 
 def blend(old: Tensor, new: Tensor, alpha: float | Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from .progressive_schedule import RESOLUTIONS, Place, Schedule
+from .progressive_schedule import RESOLUTIONS, Growth, Schedule
 
 
 class Row(NamedTuple):
@@ -24,7 +24,7 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TablePlace(Place):
+class RowGrowth(Growth):
     """Where in the table a training stands."""
 
     row: int  # number of the row that holds
@@ -49,14 +49,14 @@ class Table:
         """Resolution of each row."""
         return tuple(row.resolution for row in self.rows)
 
-    def place(self, seen: int) -> TablePlace:
+    def growth(self, seen: int) -> RowGrowth:
         """Phase, alpha and row after *seen* images."""
         number = bisect_right([row.start for row in self.rows], seen) - 1
         row = self.rows[number]
         starts = {row.resolution: row.start for row in reversed(self.rows)}
         phases = Schedule(tuple(starts[size] for size in sorted(starts)), self.fade)
-        here = phases.place(seen)
-        return TablePlace(here.phase, here.alpha, number, row.margin, row.lr)
+        growth = phases.growth(seen)
+        return RowGrowth(growth.phase, growth.alpha, number, row.margin, row.lr)
 
 
 def grows_evenly(rows: tuple[Row, ...]) -> bool:

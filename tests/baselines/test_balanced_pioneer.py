@@ -72,8 +72,8 @@ def test_encoder_goes_down_the_gap_as_far_as_the_margin(
 ) -> None:
     """max(-0.02, 0.1 gap) + 1.5 L_X in the released code's units, for the paper's 0.2."""
     model = build(seen=64, margin=margin)
-    place = model.schedule.place(64)
-    loss = model.encoder_loss(torch.tensor(3 + gap), torch.tensor(3.0), torch.tensor(0.4), place)
+    growth = model.schedule.growth(64)
+    loss = model.encoder_loss(torch.tensor(3 + gap), torch.tensor(3.0), torch.tensor(0.4), growth)
 
     assert float(loss) == pytest.approx(expected + 1.5 * 0.4, abs=1e-6)
 
@@ -88,7 +88,7 @@ def test_beyond_the_margin_neither_kl_has_a_gradient(spread: float, fake_spread:
     codes = [nn.functional.normalize(leaf, dim=1) for leaf in leaves]
     kl_real, kl_fake = (batch_kl(code) for code in codes)
     beyond = bool(kl_real - kl_fake < -0.2)
-    loss = model.encoder_loss(kl_real, kl_fake, l1, model.schedule.place(64))
+    loss = model.encoder_loss(kl_real, kl_fake, l1, model.schedule.growth(64))
     pushes = torch.autograd.grad(loss, [*leaves, l1])
 
     assert beyond is (spread > fake_spread)
@@ -125,7 +125,7 @@ def test_reconstruction_weighs_more_once_the_fade_is_over() -> None:
     model = build()
     zero, one = torch.zeros(()), torch.ones(())
     found = [
-        float(model.encoder_loss(zero, zero, one, model.schedule.place(seen)))
+        float(model.encoder_loss(zero, zero, one, model.schedule.growth(seen)))
         for seen in (0, 15, 16, 32, 47, 48, 64, 70)
     ]
 
@@ -146,7 +146,7 @@ def test_a_rate_or_a_margin_of_ones_own_holds_in_every_row() -> None:
     model = build(lr=2e-4, margin=0.7)
 
     assert {(row.margin, row.lr) for row in model.schedule.rows} == {(0.7, 2e-4)}
-    assert build(margin=0.0).schedule.place(64).margin == 0
+    assert build(margin=0.0).schedule.growth(64).margin == 0
 
 
 def test_another_margin_empties_the_buffer() -> None:
@@ -221,7 +221,7 @@ def test_ablation_changes_the_norm_of_the_generator_alone(
 ) -> None:
     """The eight rows of table 2: same schedule, 20 million images, up to 128x128."""
     model = preset(f"ablation-{row}{end}")
-    margins = [model.schedule.place(seen).margin for seen in (9_600_000, 13_000_000, 19_000_000)]
+    margins = [model.schedule.growth(seen).margin for seen in (9_600_000, 13_000_000, 19_000_000)]
 
     assert kinds(model.generator) == norms
     assert kinds(model.encoder) == {"_SpectralNorm"}

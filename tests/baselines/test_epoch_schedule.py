@@ -15,9 +15,9 @@ def test_place_is_what_counting_steps_gives() -> None:
     for stage, (epochs, batch, steps) in enumerate([(range(3), 4, 5), (range(3, 5), 8, 2)]):
         for epoch in epochs:
             for step in range(steps):
-                place = schedule.place(seen)
+                now = schedule.epoch_stage(seen)
                 first = epoch == epochs[0] and step == 0
-                assert (place.stage, place.epoch, place.begins) == (stage, epoch, first)
+                assert (now.stage, now.epoch, now.begins) == (stage, epoch, first)
                 seen += batch
 
     assert seen == schedule.total == 3 * 20 + 2 * 16
@@ -27,7 +27,7 @@ def test_the_end_and_beyond_belong_to_the_last_epoch() -> None:
     schedule = Epochs((3, 2), (4, 8)).over(21)
 
     for seen in (schedule.total, schedule.total + 100):
-        assert (schedule.place(seen).stage, schedule.place(seen).epoch) == (1, 4)
+        assert (schedule.epoch_stage(seen).stage, schedule.epoch_stage(seen).epoch) == (1, 4)
 
 
 def test_fewer_images_than_a_batch_make_an_epoch_of_one_batch() -> None:

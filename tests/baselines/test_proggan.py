@@ -38,7 +38,7 @@ def test_level_of_detail_falls_as_published(kimg: int, lod: float) -> None:
 
     assert model.lod(1000 * kimg) == pytest.approx(lod, abs=0.001)
     model.schedule = growing.Glances(model.schedule.schedule, model.settings.batches, steps=1)
-    exact = model.schedule.schedule.place(1000 * kimg)
+    exact = model.schedule.schedule.growth(1000 * kimg)
     assert 5 - exact.phase + (1 - exact.alpha if exact.fading else 0) == lod
 
 
@@ -85,7 +85,7 @@ def test_between_two_looks_nothing_changes() -> None:
     assert schedule.last_look(512) == 512
     assert schedule.last_look(600_063) == 599_552
     assert schedule.last_look(600_064) == 600_064
-    assert {schedule.place(600_064 + i).alpha for i in (0, 128, 511)} == {64 / 600_000}
+    assert {schedule.growth(600_064 + i).alpha for i in (0, 128, 511)} == {64 / 600_000}
     inputs = {schedule.last_look(seen) for seen in range(2_990_000, 3_010_000)}
     steps = [b - a for a, b in zip(sorted(inputs), sorted(inputs)[1:], strict=False)]
     assert set(steps) == {512, 256}  # batches of 128, then of 64
@@ -96,7 +96,7 @@ def test_phases_follow_each_other_whatever_the_batch() -> None:
     """Larger than a phase: a look may jump over one."""
     schedule = growing.Glances(growing.Schedule((0, 10, 20, 30), 5), (16,) * 4, 4)
 
-    assert [schedule.place(seen).phase for seen in (0, 63, 64, 1000)] == [0, 0, 3, 3]
+    assert [schedule.growth(seen).phase for seen in (0, 63, 64, 1000)] == [0, 0, 3, 3]
 
 
 def test_smaller_images_are_means_of_squares_rounded_once() -> None:
@@ -116,11 +116,11 @@ def test_real_images_fade_with_the_networks() -> None:
     x = images(4, 16).images
     small = growing.box(x, 8)
     doubled = F.interpolate(F.avg_pool2d(small, 2), scale_factor=2, mode="nearest")
-    fading = proggan.shown(x, growing.Place(1, 0.3))
+    fading = proggan.shown(x, growing.Growth(1, 0.3))
 
     assert torch.allclose(fading, 0.3 * small + 0.7 * doubled, atol=1e-6)
-    assert torch.equal(proggan.shown(x, growing.Place(1, 1.0)), small)
-    assert torch.equal(proggan.shown(x, growing.Place(0, 0.3)), growing.box(x, 4))
+    assert torch.equal(proggan.shown(x, growing.Growth(1, 1.0)), small)
+    assert torch.equal(proggan.shown(x, growing.Growth(0, 0.3)), growing.box(x, 4))
 
 
 def test_it_generates_and_does_not_encode() -> None:

@@ -72,11 +72,11 @@ def test_a_flat_critic_has_a_finite_penalty_and_gradient() -> None:
 def test_norms_are_those_of_enlarged_images(seen: int, f: int) -> None:
     """The original's discriminator is given images of the full size and shrinks them itself."""
     model = build(16, seen)
-    place = model.schedule.place(seen)
+    growth = model.schedule.growth(seen)
     x, y = torch.randn(2, 4, 3, 16 // f, 16 // f, generator=rng())
 
     def judge(points: Tensor) -> Any:
-        return model.discriminator.judge(points, place.phase, place.alpha)[0]
+        return model.discriminator.judge(points, growth.phase, growth.alpha)[0]
 
     def judge_large(points: Tensor) -> Any:
         return judge(F.avg_pool2d(points, f))
@@ -85,8 +85,8 @@ def test_norms_are_those_of_enlarged_images(seen: int, f: int) -> None:
     large = (F.interpolate(image, scale_factor=f, mode="nearest") for image in (x, y))
     enlarged = wgan.gradient_norms(judge_large, *large, rng())
 
-    assert proggan.gradient_scale("full_resolution", 16, place) == f
-    assert proggan.gradient_scale("native", 16, place) == 1
+    assert proggan.gradient_scale("full_resolution", 16, growth) == f
+    assert proggan.gradient_scale("native", 16, growth) == 1
     assert torch.allclose(native / f, enlarged, rtol=1e-4)
 
 
@@ -98,7 +98,7 @@ def test_discriminator_loss_is_the_published_one(gp_scale: str, f: int) -> None:
     """E[D(G(z)) - D(x)] + 10 E[(n / (f T) - 1)^2] + 0.001 E[D(x)^2], T = 3, drawn again."""
     model = build(16, MIDDLE, gp_scale=gp_scale, gp_target=3.0, lr=0.0)
     batch, draws = images(8, 16), rng()
-    real = proggan.shown(batch.images, growing.Place(1, 0.5))
+    real = proggan.shown(batch.images, growing.Growth(1, 0.5))
     z = model.draw(8, draws)
     fake = model.generator(z, 1, 0.5).detach()
     u = torch.rand(8, 1, 1, 1, generator=draws)

@@ -37,23 +37,23 @@ def test_alpha_rises_over_the_first_half_of_every_phase(
     seen: int, phase: int, alpha: float
 ) -> None:
     """alpha = min(1, 2 s / S) with S = 100; the last phase goes on for ever."""
-    place = EVEN.place(seen)
+    growth = EVEN.growth(seen)
 
-    assert (place.phase, place.alpha) == (phase, pytest.approx(alpha))
+    assert (growth.phase, growth.alpha) == (phase, pytest.approx(alpha))
 
 
 def test_without_growing_the_last_phase_is_settled_from_the_start() -> None:
-    place = growing.Schedule(starts=(0, 0, 0, 0), fade=0).place(0)
+    growth = growing.Schedule(starts=(0, 0, 0, 0), fade=0).growth(0)
 
-    assert place == growing.Place(3, 1.0)
-    assert place.settled
-    assert place.name == "32x32"
+    assert growth == growing.Growth(3, 1.0)
+    assert growth.settled
+    assert growth.name == "32x32"
 
 
 def test_nothing_fades_in_the_first_phase() -> None:
-    assert EVEN.place(10).name == "4x4"
-    assert EVEN.place(110).name == "8x8 fade"
-    assert EVEN.place(160).name == "8x8"
+    assert EVEN.growth(10).name == "4x4"
+    assert EVEN.growth(110).name == "8x8 fade"
+    assert EVEN.growth(160).name == "8x8"
 
 
 @pytest.mark.parametrize("resolution", [0, 2, 5, 48, 2048])
@@ -89,18 +89,18 @@ def test_fading_goes_from_doubled_halves_to_the_image() -> None:
 
 def test_shown_images_have_the_resolution_of_the_phase_and_fit_a_byte() -> None:
     x = to_floats(torch.randint(256, (2, 3, 16, 16), generator=torch.Generator().manual_seed(0)))
-    for place in (
-        growing.Place(0, 0.3),
-        growing.Place(1, 0.3),
-        growing.Place(1, 1.0),
-        growing.Place(2, 0.7),
+    for growth in (
+        growing.Growth(0, 0.3),
+        growing.Growth(1, 0.3),
+        growing.Growth(1, 1.0),
+        growing.Growth(2, 0.7),
     ):
-        shown = growing.show(x, place)
+        shown = growing.show(x, growth)
         levels = (shown + 1) * 127.5
 
-        assert shown.shape == (2, 3, place.resolution, place.resolution)
+        assert shown.shape == (2, 3, growth.resolution, growth.resolution)
         assert torch.allclose(levels, levels.round(), atol=1e-4)
-    assert growing.show(x, growing.Place(2, 1.0)) is x  # nothing to do at the end of the road
+    assert growing.show(x, growing.Growth(2, 1.0)) is x  # nothing to do at the end of the road
 
 
 def test_what_is_shown_fades_with_the_networks() -> None:
@@ -108,5 +108,5 @@ def test_what_is_shown_fades_with_the_networks() -> None:
     x = to_floats(torch.randint(256, (2, 3, 16, 16), generator=torch.Generator().manual_seed(0)))
     small = growing.shrink(x, 8)
 
-    assert torch.equal(growing.show(x, growing.Place(1, 0.3)), growing.fade(small, 0.3))
-    assert torch.equal(growing.show(x, growing.Place(0, 0.3)), growing.shrink(x, 4))
+    assert torch.equal(growing.show(x, growing.Growth(1, 0.3)), growing.fade(small, 0.3))
+    assert torch.equal(growing.show(x, growing.Growth(0, 0.3)), growing.shrink(x, 4))

@@ -12,8 +12,8 @@ Row = table.Row
 
 
 def at(data: str, schedule: str, seen: int) -> tuple[int, float, float]:
-    place = table.Table(table.TABLES[data, schedule], 1_200_000).place(seen)
-    return place.resolution, place.margin, place.lr
+    growth = table.Table(table.TABLES[data, schedule], 1_200_000).growth(seen)
+    return growth.resolution, growth.margin, growth.lr
 
 
 @pytest.mark.parametrize(
@@ -92,18 +92,18 @@ def test_other_data_grow_evenly_without_margin() -> None:
 )
 def test_every_fade_lasts_as_long(seen: int, alpha: float) -> None:
     """1.2 million images, whatever the length of the phase."""
-    place = table.Table(table.TABLES["celebahq", "paper"], 1_200_000).place(seen)
+    growth = table.Table(table.TABLES["celebahq", "paper"], 1_200_000).growth(seen)
 
-    assert place.alpha == pytest.approx(alpha)
+    assert growth.alpha == pytest.approx(alpha)
 
 
 def test_eras_are_rows() -> None:
     """A margin change ends an era, within a phase."""
     rows = table.Table(table.TABLES["celebahq", "paper"], 1_200_000)
-    places = [rows.place(seen) for seen in (9_600_000, 12_999_999, 13_000_000, 16_520_000)]
+    growths = [rows.growth(seen) for seen in (9_600_000, 12_999_999, 13_000_000, 16_520_000)]
 
-    assert [place.era for place in places] == [4, 4, 5, 6]
-    assert [place.phase for place in places] == [4, 4, 4, 5]
+    assert [growth.era for growth in growths] == [4, 4, 5, 6]
+    assert [growth.phase for growth in growths] == [4, 4, 4, 5]
     assert rows.eras == (4, 8, 16, 32, 64, 64, 128, 256)
 
 
