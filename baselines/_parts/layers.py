@@ -54,13 +54,14 @@ def spectral(conv: nn.Conv2d) -> nn.Conv2d:
     """Draw Kaiming-normal weights (gain sqrt 2), and divide them by their largest singular value.
 
     One power iteration at every forward pass in training mode, none in evaluation mode; its
-    vectors are buffers, so a checkpoint holds them.
+    vectors begin converged and are buffers, so a checkpoint holds them.
 
     Source: T. Miyato et al., "Spectral Normalization for GANs", ICLR 2018.
     """
     nn.init.kaiming_normal_(conv.weight)
     _zero_bias(conv)
     parametrize.register_parametrization(conv, "weight", _SpectralNorm(conv.weight))
+    settle(conv)  # torch iterates 15 times, which leaves the largest singular value up to 4 % off
     return conv
 
 
@@ -82,19 +83,35 @@ def settle(network: nn.Module) -> None:
 
     They follow the weights that are trained, a power iteration at a time. A running average
     of weights has others: left as they are, its largest singular value would not be 1.
-    Exact, by the eigenvectors of W W^T in double precision.
+    By the eigenvector of W W^T in double precision, exact to the precision of the buffers.
     """
     for norm in network.modules():
         if not isinstance(norm, parametrize.ParametrizationList):
             continue
         for part in norm:
-            if isinstance(part, parametrizations._SpectralNorm):
-                weight = norm.original.detach().flatten(1).double().cpu()
-                if not weight.isfinite().all():
-                    continue  # nothing to save; the engine finds such weights and says so
-                left = torch.linalg.eigh(weight @ weight.T).eigenvectors[:, -1]
-                part.get_buffer("_u").copy_(left)
-                part.get_buffer("_v").copy_(F.normalize(weight.T @ left, dim=0))
+            if not isinstance(part, parametrizations._SpectralNorm) or norm.original.is_meta:
+                continue
+            weight = norm.original.detach().flatten(1).double().cpu()
+            if not weight.isfinite().all() or not weight.any():
+                continue  # nothing to save; the engine finds such weights and says so
+            left = _leading_eigenvector(weight @ weight.T)
+            part.get_buffer("_u").copy_(left)
+            part.get_buffer("_v").copy_(F.normalize(weight.T @ left, dim=0))
+
+
+def _leading_eigenvector(gram: Tensor) -> Tensor:
+    """That of the largest eigenvalue: (n, n) symmetric, none below 0, not all 0 -> (n), norm 1.
+
+    Squares the matrix until nothing is left of the other eigenvalues, or they equal the
+    largest. An eigenvalue solver stalls for seconds where other processes want the cores.
+    """
+    power = gram / gram.norm()
+    for _ in range(30):  # to the power of 1e9: what is left then differs by 1e-8 at most
+        power = power @ power
+        power = power / power.norm()
+        if power.trace() < 1 + 1e-12:  # sum of all eigenvalues, in units of their norm
+            break
+    return F.normalize(power[:, power.diagonal().argmax()], dim=0)
 
 
 def fan_in(layer: nn.Conv2d | nn.Linear) -> int:
