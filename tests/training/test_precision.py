@@ -174,7 +174,7 @@ def test_a_run_says_how_it_was_stepped_and_keeps_it(tmp_path: Path) -> None:
 
 def test_the_engines_step_never_waits_for_the_device(tmp_path: Path) -> None:
     """Feed with flips, step, running average: in a fade, and where the buffer is full."""
-    from genbench.training import api, loop
+    from genbench.training import loop, session
 
     made: list[loop.Trainer] = []
 
@@ -183,7 +183,7 @@ def test_the_engines_step_never_waits_for_the_device(tmp_path: Path) -> None:
         return trainer.run
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(api, "_work", keep)
+        patch.setattr(session, "carry_out", keep)
         genbench.train("pioneer", settings=SETTINGS, training=TRAINING, runs_dir=tmp_path)
     (trainer,) = made
     for seen in (72, 104, 112):
