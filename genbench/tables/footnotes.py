@@ -23,6 +23,7 @@ class Footnote:
     clauses: tuple[str, ...]  # the recipe in words, without what all protocols of the table share
     differs: tuple[str, ...] = ()  # from other columns of the same scores, a clause a field
     fields: tuple[tuple[str, str], ...] = ()  # all of it: (dotted name, value)
+    bars: tuple[str, ...] = ()  # those of the clauses that say what "±" is
 
     @property
     def text(self) -> str:
@@ -40,8 +41,7 @@ class Footnote:
             for name, n in known.items()
             if name.startswith("images.")
         )
-        bars = (clause for clause in self.clauses if clause.startswith("±"))
-        return "; ".join([", ".join(images), *bars, f"protocol {self.protocol_id}"])
+        return "; ".join([", ".join(images), *self.bars, f"protocol {self.protocol_id}"])
 
 
 def words(protocol: Protocol) -> tuple[str, ...]:
@@ -96,8 +96,9 @@ def apart(a: Protocol, b: Protocol) -> dict[str, tuple[str, str]]:
 
 
 def fields(protocol: Protocol) -> tuple[tuple[str, str], ...]:
-    """Every field in full: (dotted name, value in words)."""
-    plain = protocol.describe()
+    """The schema, then every other field in full: (dotted name, value in words)."""
+    # Of the first schema the JSON does not say which it is.
+    plain = {"schema": protocol.schema, **protocol.describe()}
     return tuple((name, wording.words_at(name, value, plain)) for name, value in flat(plain))
 
 

@@ -329,11 +329,13 @@ def _footnotes(
             if other.protocol_id and other.protocol_id != name
         ]
         clauses = [clause for clause in words(protocol) if clause not in common]
-        clauses += [f"± is {what}" for what in over if what]
+        bars = tuple(f"± is {what}" for what in over if what)
+        clauses += bars
         clauses += filter(None, (_intervals(heads[index], rows, index) for index in mine))
         titles = tuple(heads[index].title for index in mine)
+        differences = sum(apart, ())
         notes.append(
-            Footnote(marker, titles, name, tuple(clauses), sum(apart, ()), fields(protocol))
+            Footnote(marker, titles, name, tuple(clauses), differences, fields(protocol), bars)
         )
     return tuple(notes)
 

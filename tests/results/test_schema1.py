@@ -21,6 +21,7 @@ from genbench.results.protocol import Protocol, from_json
 from genbench.results.record import Record
 from genbench.results.store import Store
 from genbench.tables.compare import Scale, hold
+from genbench.tables.footnotes import fields
 from genbench.tables.select import best, choose
 from genbench.tables.table import Table, build
 
@@ -75,6 +76,7 @@ def test_footnotes_of_before_say_what_they_said_and_the_schema() -> None:
     said = " ".join([*table.notes, *(note.text for note in table.footnotes)])
 
     assert "schema 1" in said
+    assert {note.fields[0] for note in table.footnotes} == {("schema", "1")}
     assert "kept mean and covariance, divisor n - 1" in notes["FID_768"].text
     assert "60 held out (test)" in notes["RFID_768"].text
     assert "crop face box: of 8 parts, rows 3 to 7, columns 2 to 6" in notes["PPL_FACE"].text
@@ -82,6 +84,14 @@ def test_footnotes_of_before_say_what_they_said_and_the_schema() -> None:
     assert ("looks.pairs.kept", "mean squared error of each pair, grey levels of 0..255") in notes[
         "RMSE"
     ].fields
+
+
+def test_fields_of_today_say_their_schema_once() -> None:
+    record = renewed(old()[0])
+    found = fields(from_json(str(record.protocol)))
+
+    assert found[0] == ("schema", "2")
+    assert [name for name, _ in found].count("schema") == 1
 
 
 def test_numbers_of_two_schemas_never_share_a_column() -> None:

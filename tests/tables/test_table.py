@@ -70,6 +70,7 @@ def test_a_footnote_tells_the_recipe_in_words() -> None:
         "± is std over 5 sets",
     ):
         assert words in note.text
+    assert note.brief.endswith(f"; ± is std over 5 sets; protocol {RECIPE.id}")
     assert "67" * 32 not in note.text
     assert ("inputs.samples.network.digest", "67" * 32) in note.fields
 
