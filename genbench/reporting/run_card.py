@@ -76,11 +76,10 @@ def _cost(run: Run) -> Iterator[str]:
     facts = run.facts
     provenance = _of(run, "provenance")
     yield f"images seen: {facts['seen']:,}"
-    kind = "CPU" if str(facts.get("device", "cpu")).startswith("cpu") else "GPU"
+    kind = run.device_kind
     device = f"on {provenance.get('device', 'a device that was not recorded')}"
-    seconds = facts.get("seconds")
-    if seconds is not None:
-        yield f"{kind} hours: {float(seconds) / 3600:.3g} {device}"
+    if run.device_hours is not None:
+        yield f"{kind} hours: {run.device_hours:.3g} {device}"
     elif facts.get("ended") and facts.get("created"):
         span = datetime.fromisoformat(str(facts["ended"])) - datetime.fromisoformat(
             str(facts["created"])

@@ -140,17 +140,14 @@ def best(folder: Path) -> tuple[Path, dict[str, Any]]:
         )
     about = read_json(facts)
     about["rule"] = as_code(str(about["rule"]))
+    # Before it stood there, the rule alone told which metric it was.
+    about.setdefault("metric", about["rule"].removeprefix("best-").rpartition("-every-")[0])
     return folder / BEST / f"{int(about['seen']):010d}", about
 
 
 def best_rule(metric: str, every: int) -> str:
     """The code, for protocols, of the rule by which the best weights of a run are chosen."""
     return f"best-{metric}-every-{every}"
-
-
-def best_metric(rule: str) -> str:
-    """The metric of a rule."""
-    return rule.removeprefix("best-").rpartition("-every-")[0]
 
 
 def as_code(rule: str) -> str:

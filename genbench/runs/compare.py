@@ -37,11 +37,8 @@ def comparison(runs: Sequence[Run], *, everything: bool = False) -> Rows:
 
 def cost(run: Run) -> str:
     """Hours of its devices, "1.2 GPU-hours"; nothing before the first checkpoint."""
-    seconds = run.facts.get("seconds")
-    if seconds is None:
-        return "-"
-    kind = "GPU" if str(run.facts["device"]).startswith("cuda") else "CPU"
-    return f"{float(seconds) * int(run.facts.get('processes') or 1) / 3600:.2f} {kind}-hours"
+    hours = run.device_hours
+    return "-" if hours is None else f"{hours:.2f} {run.device_kind}-hours"
 
 
 def _line(run: Run) -> tuple[str, ...]:
@@ -75,8 +72,7 @@ def _best(run: Run) -> str:
         _, about = checkpoints.best(run.folder)
     except BadInput:
         return "-"
-    metric = checkpoints.best_metric(about["rule"])
-    return f"{metric} {number(about['value'], None, 3)} at {about['seen']}"
+    return f"{about['metric']} {number(about['value'], None, 3)} at {about['seen']}"
 
 
 def _facts(runs: Sequence[Run]) -> Iterator[tuple[str, ...]]:

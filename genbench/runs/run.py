@@ -76,6 +76,19 @@ class Run:
         """Folder of the checkpoints."""
         return self.folder / "checkpoints"
 
+    @property
+    def device_kind(self) -> str:
+        """What it was trained on: "CPU" or "GPU"."""
+        return "CPU" if str(self.facts.get("device") or "cpu").startswith("cpu") else "GPU"
+
+    @property
+    def device_hours(self) -> float | None:
+        """Hours of all its devices together; None before the first checkpoint."""
+        seconds = self.facts.get("seconds")
+        if seconds is None:
+            return None
+        return float(seconds) * int(self.facts.get("processes") or 1) / 3600
+
     def value(self, part: str, name: str) -> Any:
         """A setting's value; *part* is "model" or "training"."""
         return self.settings[part][name]["value"]

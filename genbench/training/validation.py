@@ -118,7 +118,7 @@ class Validation:
             gain = before["value"] - value if wish.lower_is_better else value - before["value"]
             if gain <= 0:
                 return None
-        return {"rule": rule, "value": value}
+        return {"rule": rule, "metric": wish.title, "value": value}
 
     def _records(self, model: Learns, wishes: Sequence[Wish], seed: int) -> list[Record]:
         n = wishes[0].images

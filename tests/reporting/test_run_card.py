@@ -14,6 +14,7 @@ from genbench.registry import plugin, plugins
 from genbench.reporting import run_card
 from genbench.reporting.model_card import paper
 from genbench.results.store import Store
+from genbench.runs.compare import cost
 
 
 def run(*arguments: object) -> Result:
@@ -62,6 +63,19 @@ def test_a_card_has_results_with_their_protocol_and_where_everything_comes_from(
     links = re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
     assert links
     assert all((place / "runs/p" / link).is_file() for link in links)
+
+
+def test_card_and_list_count_the_hours_of_all_devices(place: Path, tmp_path: Path) -> None:
+    """Before, the card told those of one process of eight."""
+    found = runs.read(place / "runs/p")
+    facts = {**found.facts, "seconds": 1800.0, "processes": 8, "device": "cuda:0"}
+    many = runs.Run(found.folder, facts, found.settings)
+
+    run_card.write(many, [], tmp_path / "card.md")
+
+    text = (tmp_path / "card.md").read_text()
+    assert re.search(r"^GPU hours: 4 on ", text, re.MULTILINE)
+    assert cost(many) == "4.00 GPU-hours"
 
 
 def test_a_card_elsewhere_links_to_the_pictures_of_the_run(place: Path, tmp_path: Path) -> None:

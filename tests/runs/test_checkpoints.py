@@ -96,5 +96,5 @@ def test_the_rule_of_a_best_checkpoint_of_before_is_understood(tmp_path: Path) -
     folder, found = checkpoints.best(tmp_path)
 
     assert folder == tmp_path / "best" / "0000001000"
-    assert found == {**about, "rule": checkpoints.best_rule("fid:768:2000", 500)}
-    assert checkpoints.best_metric(found["rule"]) == "fid:768:2000"
+    code = checkpoints.best_rule("fid:768:2000", 500)
+    assert found == {**about, "rule": code, "metric": "fid:768:2000"}

@@ -66,7 +66,7 @@ def test_the_best_weights_are_those_of_the_best_number(measured: runs.Run) -> No
     folder, about = checkpoints.best(measured.folder)
     best = min(rows, key=lambda row: row["value"])
     assert (about["seen"], about["value"]) == (best["seen"], best["value"])
-    assert about["rule"] == "best-rmse:5-every-40"
+    assert (about["rule"], about["metric"]) == ("best-rmse:5-every-40", "rmse:5")
     assert [entry.name for entry in folder.parent.iterdir() if entry.is_dir()] == [folder.name]
 
     frame = genbench.evaluate(
