@@ -3,22 +3,3 @@
 A file makes one kind. Each returns a `Drawing`: it can be written as PNG or PDF, or stand in a
 report. The same seed gives the same images for every model.
 """
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from genbench.errors import NotEnoughData, NotMeasurable
-from genbench.figures.canvas import Drawing
-from genbench.figures.interpolations import interpolations
-from genbench.figures.samples import reconstructions, samples
-from genbench.figures.trained_model import TrainedModel
-
-
-def standard(of: TrainedModel) -> Iterator[Drawing]:
-    """What a report shows of every model, as far as this one can."""
-    for kind in (samples, reconstructions, interpolations):
-        try:
-            yield kind(of)
-        except (NotMeasurable, NotEnoughData):
-            continue

@@ -17,9 +17,10 @@ from genbench.errors import (
     NotMeasurable,
     UnknownName,
 )
-from genbench.figures import standard, trained_model
+from genbench.figures import trained_model
 from genbench.figures.ranks import ranks
 from genbench.figures.samples import Strip, side_by_side, strip
+from genbench.figures.standard import standard
 from genbench.figures.tradeoff import tradeoff
 from genbench.figures.training_curves import training_curves
 from genbench.interfaces import Column, Report

@@ -16,7 +16,6 @@ from PIL import Image
 from torch import Tensor
 
 from genbench.errors import BadInput, BadSetting, NotEnoughData, NotMeasurable, UnknownName
-from genbench.figures import standard
 from genbench.figures.attributes import Sweep, between, edit, edits, label_direction, sides_of
 from genbench.figures.canvas import Drawing, Words, read, text
 from genbench.figures.directions import directions, principal, walks
@@ -30,6 +29,7 @@ from genbench.figures.samples import (
     strip,
 )
 from genbench.figures.sheet import Sheet, Tile, draw
+from genbench.figures.standard import standard
 
 WORDS = Words("title", "caption", "alt")
 
