@@ -89,17 +89,17 @@ class Glances:
 
     def last_look(self, seen: int) -> int:
         """Images shown when the schedule was last looked at."""
-        input_, starts = 0, self.schedule.starts
+        last, starts = 0, self.schedule.starts
         while True:
-            phase = self.schedule.growth(input_).phase
+            phase = self.schedule.growth(last).phase
             stride = self.steps * self.batches[phase]
             if phase + 1 < len(starts):
                 # ceil: the first look at or after the start of the next phase
-                following = input_ - (input_ - starts[phase + 1]) // stride * stride
+                following = last - (last - starts[phase + 1]) // stride * stride
                 if seen >= following:
-                    input_ = following
+                    last = following
                     continue
-            return input_ + (seen - input_) // stride * stride
+            return last + (seen - last) // stride * stride
 
 
 def last_phase(resolution: int, owner: str) -> int:

@@ -172,7 +172,7 @@ class Passes:
         """Where finished passes of this evaluation wait until it is committed."""
         facts = {
             "identity": identity,
-            "view": task.stream.value,
+            "stream": task.stream.value,
             "repeat": task.repeat,
         }
         return Cache(self.pending, facts, limit=PENDING_LIMIT)

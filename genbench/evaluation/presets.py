@@ -27,7 +27,7 @@ class Part:
 
 
 @dataclasses.dataclass(frozen=True)
-class Preset:
+class EvaluationPreset:
     """A paper's way of measuring."""
 
     parts: tuple[Part, ...]
@@ -39,12 +39,12 @@ class Preset:
 
 TRUNCATED = "the authors' image writer cut fractions of grey levels off, which is done here too"
 PORT = "which port of the Inception network is not stated, the original weights are taken"
-PRESETS: Mapping[str, Preset] = {
-    "quick": Preset(
+PRESETS: Mapping[str, EvaluationPreset] = {
+    "quick": EvaluationPreset(
         (Part(("swd", "rmse", "psnr", "ssim"), images=1000, pairs=1000, repeats=3),),
         "no paper: a first look on a CPU",
     ),
-    "pioneer-table1": Preset(
+    "pioneer-table1": EvaluationPreset(
         (
             Part(("fid",), images=10_000, repeats=5),
             Part(("swd",), images=16_384, repeats=5),
@@ -62,7 +62,7 @@ PRESETS: Mapping[str, Preset] = {
         (64, 128),
         "truncate",
     ),
-    "balanced-pioneer-table1": Preset(
+    "balanced-pioneer-table1": EvaluationPreset(
         (
             Part(("fid",), images=50_000, reference=50_000, fewer=True),
             Part(("ppl:face",), paths=100_000),
@@ -83,7 +83,7 @@ PRESETS: Mapping[str, Preset] = {
         (256,),
         "truncate",
     ),
-    "balanced-pioneer-table1-lsun": Preset(
+    "balanced-pioneer-table1-lsun": EvaluationPreset(
         (
             Part(("fid",), images=50_000, reference=50_000, fewer=True),
             Part(("ppl",), paths=100_000),
@@ -100,7 +100,7 @@ PRESETS: Mapping[str, Preset] = {
         (256,),
         "truncate",
     ),
-    "balanced-pioneer-ablation": Preset(
+    "balanced-pioneer-ablation": EvaluationPreset(
         (Part(("fid",), images=10_000),),
         "Balanced Pioneer (WACV 2020), Table 2: FID of 10,000 after 20 million images",
         (
@@ -111,7 +111,7 @@ PRESETS: Mapping[str, Preset] = {
         (128,),
         "truncate",
     ),
-    "introvae-table2": Preset(
+    "introvae-table2": EvaluationPreset(
         (
             Part(("fid",), images=50_000, reference=50_000, fewer=True),
             Part(("ms_ssim",), images=20_000, fewer=True),
@@ -126,7 +126,7 @@ PRESETS: Mapping[str, Preset] = {
         ),
         (128, 256, 1024),
     ),
-    "glo-table1": Preset(
+    "glo-table1": EvaluationPreset(
         (Part(("psnr",)),),
         "GLO (ICML 2018), Table 1, test columns",
         (
@@ -136,7 +136,7 @@ PRESETS: Mapping[str, Preset] = {
         ),
         (32, 64, 128),
     ),
-    "proggan-report-table1": Preset(
+    "proggan-report-table1": EvaluationPreset(
         (Part(("swd", "inception_score"), images=16_384),),
         "report on variants of progressive GANs, Table 1: SWD and IS of 16,384 at 128x128; "
         "its row of real images is --anchors",

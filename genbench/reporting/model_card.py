@@ -64,7 +64,7 @@ def story(found: registry.Plugin) -> str:
 
 
 def paper(found: registry.Plugin) -> str | None:
-    """What a room names as its source, "Paper:" or "Method:", on one line; None if nothing."""
+    """What a plug-in names as its source, "Paper:" or "Method:", on one line; None if nothing."""
     block = re.search(r"^(?:Paper|Method):(.*(?:\n[ \t]+.*)*)", story(found), flags=re.MULTILINE)
     return None if block is None else " ".join(block[1].split())
 

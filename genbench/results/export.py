@@ -37,7 +37,7 @@ LONGEST = 1 << 30  # characters of a cell; values of 50 000 images fill 270 000
 
 
 @dataclass(frozen=True)
-class Report:
+class FileForm:
     """How rows become bytes, and bytes rows."""
 
     write: Callable[[Sequence[Row]], bytes]
@@ -235,8 +235,8 @@ def _little(numbers: array[float]) -> array[float]:
     return numbers
 
 
-FORMS: Mapping[str, Report] = {
-    "parquet": Report(_to_parquet, _from_parquet),
-    "csv": Report(_to_csv, _from_csv),
-    "json": Report(_to_json, _from_json),
+FORMS: Mapping[str, FileForm] = {
+    "parquet": FileForm(_to_parquet, _from_parquet),
+    "csv": FileForm(_to_csv, _from_csv),
+    "json": FileForm(_to_json, _from_json),
 }

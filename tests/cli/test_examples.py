@@ -25,24 +25,24 @@ SMALL = "--set latent=16 --set phase_images=32 --set 'batches=[8,8,8]' --images 
 
 # Examples that are parsed to the last option and not carried out: how they begin, and why.
 ONLY_PARSED = {
-    "quickstart": "trains for minutes; tests/core/test_quickstart.py runs it, shortened",
-    "train pioneer": "trains for minutes; tests/core/test_cli.py trains a smaller one",
+    "quickstart": "trains for minutes; tests/cli/test_quickstart.py runs it, shortened",
+    "train pioneer": "trains for minutes; tests/cli/test_cli.py trains a smaller one",
     "data prepare celeba": "wants images that are not here; tests/data has small ones",
-    "train --resume": "goes on for minutes; tests/core/test_training.py resumes a smaller one",
+    "train --resume": "goes on for minutes; tests/training/test_resume.py resumes a smaller one",
     "check my-package/my-model": "that package is a placeholder; tests/examples has one",
     "check package/name": "the same",
-    "import": "wants weights that somebody has published; tests/baselines/test_adopting.py has "
-    "small ones",
+    "import": "wants weights that somebody has published; "
+    "tests/baselines/test_released_weights.py has small ones",
     "figure fid": "wants the weights of the network and 1000 images; tests/figures/test_charts.py "
     "draws one of other numbers",
-    "reproduce pioneer-table1 --scale": "trains six models of full size; tests/core/"
-    "test_reproduction.py has small ones",
+    "reproduce pioneer-table1 --scale": "trains six models of full size; tests/reproduction "
+    "has small ones",
     "reproduce balanced-pioneer-ablation": "trains for weeks, on images that are not here",
     "evaluate --preset pioneer-table1 --plan": "fixes 10,000 images, more than the data here have",
     "evaluate --models pioneer-celeba-32": "wants 4000 images of the data and the weights of the "
-    "network; tests/core/test_evaluation.py measures small data through it",
+    "network; tests/evaluation/test_api.py measures small data through it",
     "evaluate --models all --metrics fid,swd --devices 8": "eight processes; "
-    "tests/core/test_together.py starts two",
+    "tests/evaluation/test_together.py starts two",
 }
 # What examples name that is called otherwise here.
 NAMED = {
@@ -53,7 +53,7 @@ NAMED = {
     "--x fid": "--x swd",
 }
 # What an example leaves to the defaults and would take long. Pictures of reports are drawn by
-# tests/core/test_cli.py.
+# tests/cli/test_cli.py.
 SMALLER = {
     "evaluate --models all": "--images 20 --pairs 20 --repeats 2",
     "report --format": "--runs no-runs",

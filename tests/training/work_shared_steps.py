@@ -1,4 +1,4 @@
-"""Run by tests/core/test_shared_steps.py, in one process and in two: a few steps of each model."""
+"""Run by tests/training/test_shared_steps.py, in one process and in two: steps of each model."""
 
 from __future__ import annotations
 

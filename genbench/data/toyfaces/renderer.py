@@ -200,16 +200,16 @@ def _eyes(sheet: Sheet, face: Face) -> None:
     shape = ellipse(x, y, face.eye_r, high)
     white = sheet.cover(shape)
     sheet.paint(face.fixed(0.98, 0.98, 0.98), white)
-    input_ = x - side * face.between("gaze", -0.3, 0.3) * face.eye_r
-    iris = ellipse(input_, y, face.eye_r * 0.62, face.eye_r * 0.66)
+    gaze_x = x - side * face.between("gaze", -0.3, 0.3) * face.eye_r
+    iris = ellipse(gaze_x, y, face.eye_r * 0.62, face.eye_r * 0.66)
     colour, seen = face.colour("eye_colour", IRISES), sheet.cover(iris).mul_(white)
     sheet.paint(colour * 0.75, seen)
-    bright = glow(input_, y - face.eye_r * 0.25, face.eye_r * 0.62, face.eye_r * 0.55)
+    bright = glow(gaze_x, y - face.eye_r * 0.25, face.eye_r * 0.62, face.eye_r * 0.55)
     sheet.paint(colour * 0.75 + 0.3, bright.mul_(seen))
     pupil = iris + face.eye_r * 0.3
     sheet.paint(face.fixed(0.05, 0.04, 0.06), sheet.cover(pupil).mul_(white))
     glint = ellipse(
-        input_ - side * face.light * face.eye_r * 0.22,
+        gaze_x - side * face.light * face.eye_r * 0.22,
         y + face.eye_r * 0.25,
         face.eye_r * 0.2,
         face.eye_r * 0.2,
