@@ -31,6 +31,7 @@ from genbench.tables.table import (
     Document,
     Figure,
     Table,
+    TableColumn,
     build,
     figure_file,
 )
@@ -132,9 +133,9 @@ def _charts(
 ) -> Iterator[Figure]:
     """Of each table the trade-off of samples and reconstructions, and the ranks, where they are."""
     for table in tables:
-        scores = dict.fromkeys(c.score for c in table.columns if c.protocol_id is not None)
-        across = [s for s in scores if s.startswith("fid")] or [s for s in scores if s == "swd"]
-        up = [s for s in scores if s.startswith("lpips")] or [s for s in scores if s == "rmse"]
+        directed = [c for c in table.columns if c.protocol_id and c.lower_is_better is not None]
+        across = _scores_of("fid", directed) or _scores_of("swd", directed)
+        up = _scores_of("lpips", directed) or _scores_of("rmse", directed)
         try:
             if across and up:
                 yield tradeoff(table, across[0], up[0]).figure()
@@ -144,6 +145,12 @@ def _charts(
             pass  # no model has both, which the table shows
         with contextlib.suppress(NotEnoughData):
             yield ranks(records, column, (table.dataset, table.resolution)).figure()
+
+
+def _scores_of(metric: str, columns: Sequence[TableColumn]) -> list[str]:
+    """The score that is called as its metric, and those of variants: "fid", "fid_768"."""
+    scores = dict.fromkeys(column.score for column in columns)
+    return [score for score in scores if score == metric or score.startswith(f"{metric}_")]
 
 
 def _pictures(

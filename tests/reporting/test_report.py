@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from made_up import recorded, winners
 
-from genbench.reporting.report import column
-from genbench.tables.table import build
+from genbench.reporting.report import _scores_of, column, compose
+from genbench.tables.table import TableColumn, build
 
 
 def test_a_score_whose_metric_is_not_installed_has_no_best() -> None:
@@ -31,3 +33,25 @@ def test_of_an_installed_metric_the_better_is_best() -> None:
 def test_a_score_that_its_metric_no_longer_has_is_printed_plainly() -> None:
     assert column("fid", "fid_2015").lower_is_better is None
     assert column("fid", "fid").lower_is_better is True
+
+
+def test_the_trade_off_is_of_scores_that_say_which_way_is_better(tmp_path: Path) -> None:
+    """Before, a score that has lost its metric ended the whole report."""
+    lost = [
+        recorded(value, metric=f"{score}:lost", score=score, model=model)
+        for score in ("fid", "rmse")
+        for model, value in (("a", 2.0), ("b", 1.0))
+    ]
+
+    document = compose(lost, tmp_path, "t")
+
+    assert [column.score for column in document.tables[0].columns] == ["fid", "rmse"]
+    assert document.figures == ()
+
+
+def test_a_score_that_only_begins_as_fid_is_not_taken_for_it() -> None:
+    heads = [
+        TableColumn(score, score, "", True, 3, None) for score in ("fidelity", "fid_768", "fid")
+    ]
+
+    assert _scores_of("fid", heads) == ["fid_768", "fid"]
