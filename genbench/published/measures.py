@@ -14,6 +14,11 @@ class Measure:
     lower_is_better: bool
     splits: tuple[str, ...]  # of those numbers that ours are also taken over
 
+    def beside(self, score: str) -> bool:
+        """Whether it stands beside *score* of ours: "ppl" beside "ppl_face" too."""
+        base = score.partition("_")[0]
+        return self.score == (base if base in VARIANTS else score)
+
 
 MEASURES = {
     "fid": Measure("fid", "FID", True, ("samples",)),

@@ -11,7 +11,7 @@ from genbench.errors import BadSetting, nearest
 from genbench.evaluation.presets import PRESETS
 from genbench.interfaces import Model
 from genbench.published import Published, rows
-from genbench.published.measures import MEASURES, VARIANTS
+from genbench.published.measures import MEASURES
 
 # As published numbers call a data set -> its source.
 DATA = {
@@ -226,10 +226,9 @@ def _no_preset(declared: Model[Any], model: str, preset: str, number: Published)
 
 def _metrics(evaluation: str, number: Published) -> Iterator[tuple[str, str]]:
     """Metrics of an evaluation preset that stand beside a printed number, with their scores."""
-    wanted = MEASURES[number.metric].score
+    measure = MEASURES[number.metric]
     for part in PRESETS[evaluation].parts:
         for metric in part.metrics:
             score = next(iter(registry.metric(metric).columns))
-            base = score.partition("_")[0]
-            if wanted == (base if base in VARIANTS else score):
+            if measure.beside(score):
                 yield metric, score

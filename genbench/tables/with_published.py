@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from genbench.published import Published, rows
-from genbench.published.measures import MEASURES, VARIANTS, Measure
+from genbench.published.measures import MEASURES
 from genbench.tables.footnotes import Footnote
 from genbench.tables.table import (
     Cell,
@@ -76,7 +76,7 @@ def _groups(table: Table, known: set[str]) -> list[Group]:
         measure = MEASURES.get(number.metric)
         if measure is None or number.split not in measure.splits or not _same(number, table):
             continue
-        if any(_is(measure, column) for column in table.columns):
+        if any(measure.beside(column.score) for column in table.columns):
             found.setdefault((measure.title, number.source), []).append(number)
     groups = [part for group in found.values() for part in _parts(group)]
     kept = [group for group in groups if known & {number.system for number in group}]
@@ -104,15 +104,10 @@ def _name(table: Table) -> str:
     return name.removesuffix(".zip").lower().replace("-", "_")
 
 
-def _is(measure: Measure, column: TableColumn) -> bool:
-    base = column.score.partition("_")[0]
-    return measure.score == (base if base in VARIANTS else column.score)
-
-
 def _last(table: Table, group: Group) -> int:
     """The column of ours that a column of theirs follows."""
     measure = MEASURES[group[0].metric]
-    return max(i for i, column in enumerate(table.columns) if _is(measure, column))
+    return max(i for i, column in enumerate(table.columns) if measure.beside(column.score))
 
 
 def _head(group: Group, marker: str) -> TableColumn:
