@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genbench.errors import BadInput, BadSetting, nearest
-from genbench.results.record import STORED, Record, to_row
+from genbench.results.record import FIELDS, Record, to_row
 from genbench.results.store import SCHEMA
 from genbench.results.verify import record_of
 from genbench.runtime.atomic import new_file
@@ -201,7 +201,7 @@ def _value(name: str, text: str) -> Any:
     """What `_cell` has made *text* of."""
     if not text:
         return None
-    kind = STORED[name].kind if name in STORED else str
+    kind = FIELDS[name].kind if name in FIELDS else str
     if kind is float:
         return float(text)
     if kind in (int, bool):

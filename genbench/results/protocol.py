@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -59,6 +60,20 @@ class Protocol:
             del plain["schema"]
             plain["looks"] = plain.pop("inputs")
         return plain
+
+
+def of_right_types(protocol: Protocol) -> bool:
+    """Whether its fields hold what they are declared to hold."""
+    kinds = typing.get_type_hints(Protocol)
+    right = all(
+        isinstance(value, typing.get_origin(kinds[name]) or kinds[name])
+        for name, value in vars(protocol).items()
+    )
+    return (
+        right
+        and all(isinstance(n, int) for n in protocol.images.values())
+        and all(isinstance(codes, Mapping) for codes in protocol.inputs.values())
+    )
 
 
 def from_json(text: str) -> Protocol:

@@ -76,25 +76,25 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Stored:
+class FieldKind:
     """How a field of a record stands in a row of a table or of a file."""
 
     kind: type  # str, float, int, bool or list; a mapping is JSON, so a str
     needed: bool  # never None
 
 
-def _stored() -> dict[str, Stored]:
+def _fields() -> dict[str, FieldKind]:
     found = {}
     for name, annotation in typing.get_type_hints(Record).items():
         parts = typing.get_args(annotation)
         optional = type(None) in parts
         kind = parts[0] if optional else annotation
         origin = typing.get_origin(kind) or kind
-        found[name] = Stored({Mapping: str, Sequence: list}.get(origin, origin), not optional)
+        found[name] = FieldKind({Mapping: str, Sequence: list}.get(origin, origin), not optional)
     return found
 
 
-STORED: Mapping[str, Stored] = _stored()  # every field of a record, in order
+FIELDS: Mapping[str, FieldKind] = _fields()  # every field of a record, in order
 
 
 def to_row(record: Record) -> dict[str, Any]:
@@ -111,5 +111,5 @@ def from_row(row: Mapping[str, Any]) -> Record:
     provenance = json.loads(row["provenance"])
     if not isinstance(provenance, dict):
         raise ValueError("its provenance is not a mapping")
-    known = {name: row[name] for name in STORED if name in row}
+    known = {name: row[name] for name in FIELDS if name in row}
     return Record(**{**known, "provenance": provenance})

@@ -22,7 +22,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from genbench.errors import BadInput
 from genbench.results.diff import Change, compare
-from genbench.results.record import STORED, Record, from_row, to_row
+from genbench.results.record import FIELDS, Record, from_row, to_row
 from genbench.runtime.atomic import DiskFull
 
 ARROW = {
@@ -36,7 +36,7 @@ ARROW = {
 SCHEMA = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
-        *(pa.field(n, ARROW[how.kind], nullable=not how.needed) for n, how in STORED.items()),
+        *(pa.field(n, ARROW[how.kind], nullable=not how.needed) for n, how in FIELDS.items()),
     ]
 )
 ATTEMPTS = 12  # commits tried before a conflict is given up

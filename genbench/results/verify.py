@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from genbench.errors import BadInput
-from genbench.results.protocol import Protocol, from_json
-from genbench.results.record import STORED, Record, from_row
+from genbench.results.protocol import from_json, of_right_types
+from genbench.results.record import FIELDS, Record, from_row
 
 LARGEST = 2**63  # of a whole number in the table
 
@@ -58,7 +58,7 @@ def faults(row: Mapping[str, Any]) -> Iterator[str]:
 def _of_types(row: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(row.get("id"), str):
         yield "it has no id"
-    for name, how in STORED.items():
+    for name, how in FIELDS.items():
         value = row.get(name)
         if value is None:
             if how.needed:
@@ -84,21 +84,7 @@ def _of_protocol(record: Record) -> Iterator[str]:
         yield f"its protocol has the id {found}, it says {record.protocol_id}"
     try:
         protocol = from_json(record.protocol)
-        if not _plain(protocol):
+        if not of_right_types(protocol):
             raise TypeError("a field has the wrong type")
     except (ValueError, TypeError, RecursionError) as error:
         yield f"its protocol is not one that this version reads: {' '.join(str(error).split())}"
-
-
-def _plain(protocol: Protocol) -> bool:
-    """Whether the fields have the types that tables and footnotes rely on."""
-    texts = ("metric", "dataset", "fingerprint", "quantise", "seeds", "precision", "weights")
-    counts = ("version", "resolution", "repeats")
-    maps = ("parameters", "inputs", "images", "splits", "recipe")
-    return (
-        all(isinstance(getattr(protocol, name), str) for name in texts)
-        and all(isinstance(getattr(protocol, name), int) for name in counts)
-        and all(isinstance(getattr(protocol, name), dict) for name in maps)
-        and all(isinstance(n, int) for n in protocol.images.values())
-        and all(isinstance(codes, dict) for codes in protocol.inputs.values())
-    )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from genbench.results.protocol import Protocol, differences, from_json
+import pytest
+
+from genbench.results.protocol import Protocol, differences, from_json, of_right_types
 
 PROTOCOL = Protocol(
     metric="fid:768",
@@ -57,3 +59,20 @@ def test_differences_name_the_fields_that_differ() -> None:
         "inputs.real.network.digest": ("ab", None),
     }
     assert differences(PROTOCOL, PROTOCOL) == {}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"metric": 5},
+        {"checkpoint": 5},  # before, this one passed
+        {"resolution": "32"},
+        {"recipe": []},
+        {"images": {"real": "10"}},
+        {"inputs": {"real": "moments"}},
+    ],
+)
+def test_a_field_of_the_wrong_type_is_noticed(wrong: dict[str, object]) -> None:
+    """All fields of a protocol, whatever is added to it."""
+    assert of_right_types(PROTOCOL)
+    assert not of_right_types(dataclasses.replace(PROTOCOL, **wrong))  # type: ignore[arg-type]
