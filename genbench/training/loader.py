@@ -16,7 +16,7 @@ from genbench.data import Split
 from genbench.images import to_floats
 from genbench.interfaces import Batch
 from genbench.runtime import seeds
-from genbench.training.prefetch import Ahead
+from genbench.training.prefetch import Prefetcher
 
 RESIDENT_SHARE = 0.3  # of the free memory of a GPU that the images may take
 COPIED = 1 << 28  # bytes on their way to a GPU at a time, where all images go there
@@ -54,7 +54,7 @@ class Share:
 WHOLE = Share()
 
 
-class Feed:
+class Loader:
     """Batches of a training split, on the device, loaded ahead of the steps."""
 
     def __init__(self, split: Split, seed: int, device: torch.device, *, flip: bool) -> None:
@@ -69,14 +69,14 @@ class Feed:
             free, _ = torch.cuda.mem_get_info(device)
             if not split.streamed and split.images.nbytes < RESIDENT_SHARE * free:
                 self._resident = _on_device(split, device)
-        self._ahead, self._share = Ahead(self._load, DEPTH), WHOLE
+        self._prefetcher, self._share = Prefetcher(self._load, DEPTH), WHOLE
 
     def batch(self, seen: int, n: int, share: Share = WHOLE) -> Batch:
         """Images number seen .. seen + n - 1 of the sequence, or a share of them."""
         if share != self._share:
-            self._ahead.close()  # what waits is another share of later batches
+            self._prefetcher.close()  # what waits is another share of later batches
             self._share = share
-        loaded = self._arrived(self._ahead.get(seen, n))
+        loaded = self._arrived(self._prefetcher.get(seen, n))
         rows = loaded.images
         if rows is None:
             assert self._resident is not None
@@ -88,7 +88,7 @@ class Feed:
 
     def close(self) -> None:
         """End the thread that loads; the next batch starts another."""
-        self._ahead.close()
+        self._prefetcher.close()
 
     def _load(self, seen: int, n: int) -> DeviceBatch:
         """In the loading thread: the rows, and their way to the device."""

@@ -22,7 +22,7 @@ from genbench.training.checkpointing import Keeper
 from genbench.training.determinism import enforce
 from genbench.training.divergence import Alarms
 from genbench.training.ema import EMA
-from genbench.training.loader import Feed
+from genbench.training.loader import Loader
 from genbench.training.log import Log, not_finite, to_numbers, where
 from genbench.training.precision import Pace
 from genbench.training.settings import Training
@@ -54,7 +54,7 @@ class Trainer:
     """One run at work: a model, its data, and everything a checkpoint holds."""
 
     def __init__(self, run: Run, model: Learns, data: Dataset, settings: Training) -> None:
-        """Put the model on its device and prepare the feed; nothing is written yet."""
+        """Put the model on its device and prepare the loader; nothing is written yet."""
         self.run, self.model, self.data, self.settings = run, model, data, settings
         self.device = torch.device(str(run.facts["device"]))
         if settings.threads is not None:
@@ -63,7 +63,7 @@ class Trainer:
         model.train()
         self.declared = registry.model(run.model)
         flip = settings.flip and data.recipe.flip and self.declared.flips
-        self.feed = Feed(data.train, settings.seed, self.device, flip=flip)
+        self.loader = Loader(data.train, settings.seed, self.device, flip=flip)
         self.averages = EMA(model)
         self.pace = Pace(model, settings, self.device, self.declared.eager)
         self.rng = seeds.generator(settings.seed, "training", device=self.device)
@@ -141,7 +141,7 @@ class Trainer:
                     self._roll_back(end)
             raise AssertionError("the last chance returns or raises")
         finally:
-            self.feed.close()
+            self.loader.close()
             self.keeper.close()
 
     def _until_stopped(self, clock: Clock) -> End:
@@ -176,7 +176,7 @@ class Trainer:
         model = self.model
         shown = min(model.stage(model.seen).batch, self.total - model.seen)
         with self.pace.kept(shown):
-            scalars = parallel.take_step(model, self.feed, shown, self.rng)
+            scalars = parallel.take_step(model, self.loader, shown, self.rng)
         self.averages.update()
         model.seen += shown
         return scalars

@@ -22,7 +22,7 @@ from genbench.distributed import BatchNorm2d, group, shared, this_share
 from genbench.errors import BadSetting
 from genbench.interfaces import Json, Learns, Stage, Tensors
 from genbench.runs import End, Run
-from genbench.training.loader import Feed, Share
+from genbench.training.loader import Loader, Share
 from genbench.training.settings import Training
 
 T = TypeVar("T")
@@ -154,12 +154,12 @@ def shares(stage: Stage, shown: int) -> int:
     return math.gcd(group.count(), stage.batch // stage.updates)
 
 
-def take_step(model: Learns, feed: Feed, shown: int, rng: Generator) -> Tensors:
+def take_step(model: Learns, loader: Loader, shown: int, rng: Generator) -> Tensors:
     """One training step on the next *shown* images, of which this process takes its share."""
     stage = model.stage(model.seen)
     with shared(shares(stage, shown)):
         share = Share(stage.updates, *this_share())
-        return model.step(feed.batch(model.seen, shown, share), rng)
+        return model.step(loader.batch(model.seen, shown, share), rng)
 
 
 def mean(scalars: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Ahead(Generic[T]):
+class Prefetcher(Generic[T]):
     """Batches in order, loaded by one thread, a few of them waiting.
 
     The next request is guessed: as many images, right after the present ones. A wrong guess,
@@ -34,7 +34,7 @@ class Ahead(Generic[T]):
         if self._waiting and self._waiting[0][0] != (seen, n):
             self._drop()
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, thread_name_prefix="genbench-feed")
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="genbench-loader")
         # This one too waits here, so that everything is loaded in order by the one thread.
         while len(self._waiting) <= self._depth:
             first = self._waiting[-1][0][0] + n if self._waiting else seen

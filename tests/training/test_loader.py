@@ -14,14 +14,14 @@ from genbench.data import Split, open_dataset
 from genbench.errors import BadInput
 from genbench.runtime import seeds
 from genbench.training import loader as feeding
-from genbench.training.loader import Feed
-from genbench.training.prefetch import Ahead
+from genbench.training.loader import Loader
+from genbench.training.prefetch import Prefetcher
 
 CPU = torch.device("cpu")
 
 
 def threads() -> list[threading.Thread]:
-    return [t for t in threading.enumerate() if t.name.startswith("genbench-feed")]
+    return [t for t in threading.enumerate() if t.name.startswith("genbench-loader")]
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def test_batches_come_in_order_and_a_few_ahead() -> None:
         asked.append(seen)
         return seen
 
-    ahead = Ahead(load, depth=3)
+    ahead = Prefetcher(load, depth=3)
     found = [ahead.get(seen, 8) for seen in range(0, 80, 8)]
     ahead.close()
 
@@ -59,7 +59,7 @@ def test_loading_goes_on_while_the_step_computes() -> None:
             loaded.set()
         return seen
 
-    ahead = Ahead(load, depth=2)
+    ahead = Prefetcher(load, depth=2)
     ahead.get(0, 1)
 
     assert loaded.wait(timeout=30), "nobody has asked for it yet"
@@ -67,7 +67,7 @@ def test_loading_goes_on_while_the_step_computes() -> None:
 
 
 def test_another_size_or_place_is_a_new_start() -> None:
-    ahead = Ahead(counting, depth=3)
+    ahead = Prefetcher(counting, depth=3)
 
     found = [ahead.get(*ask) for ask in ((0, 4), (4, 4), (8, 2), (10, 2), (4, 4), (0, 1))]
     ahead.close()
@@ -81,7 +81,7 @@ def test_an_error_is_raised_where_its_batch_is_asked_for() -> None:
             raise BadInput("image 6 is damaged")
         return seen
 
-    ahead = Ahead(load, depth=3)
+    ahead = Prefetcher(load, depth=3)
     assert [ahead.get(seen, 2) for seen in (0, 2, 4)] == [0, 2, 4]
     with pytest.raises(BadInput, match="image 6 is damaged"):
         ahead.get(6, 2)
@@ -90,7 +90,7 @@ def test_an_error_is_raised_where_its_batch_is_asked_for() -> None:
 
 
 def test_closing_ends_the_thread_even_while_it_works_and_asking_starts_another() -> None:
-    ahead = Ahead(counting, depth=3)
+    ahead = Prefetcher(counting, depth=3)
     ahead.get(0, 2)
     assert ahead._pool is not None
     ahead.close()
@@ -105,18 +105,18 @@ def test_closing_ends_the_thread_even_while_it_works_and_asking_starts_another()
 def test_batches_are_those_of_a_feed_without_a_thread(flip: bool) -> None:
     """The plain way: order, take, mirror by the coins of each row."""
     split = open_dataset("toyfaces:60", 8).train
-    feed = Feed(split, 3, CPU, flip=flip)
+    loader = Loader(split, 3, CPU, flip=flip)
     seen = 0
     for n in (8, 8, 8, 32, 32, 5, 8):
-        batch = feed.batch(seen, n)
+        batch = loader.batch(seen, n)
         for k, row, image in zip(range(seen, seen + n), batch.index, batch.images, strict=True):
             epoch, place = divmod(k, len(split))
             assert row == seeds.permutation(len(split), 3, "order", epoch)[place]
             plain = split.take(row[None])[0].float() / 127.5 - 1
-            mirrored = flip and bool(feed._coins(k, 1)[0])
+            mirrored = flip and bool(loader._coins(k, 1)[0])
             torch.testing.assert_close(image, plain.flip(2) if mirrored else plain)
         seen += n
-    feed.close()
+    loader.close()
 
 
 def test_training_leaves_no_thread_behind(tmp_path: Path) -> None:

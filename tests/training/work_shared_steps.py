@@ -17,7 +17,7 @@ from genbench.runtime import seeds
 from genbench.settings import Layer, preset_layer, resolve
 from genbench.training import parallel
 from genbench.training.ema import EMA
-from genbench.training.loader import Feed
+from genbench.training.loader import Loader
 
 BATCH, RESOLUTION, STEPS = 12, 16, 4
 GROWN = 10**9  # images seen when every layer is at work
@@ -89,11 +89,11 @@ def learned(name: str, data: Dataset) -> dict[str, Any]:
     for optimizer in model.optimizers().values():
         optimizer.register_step_pre_hook(note)
     averages, rng = EMA(model), seeds.generator(0, "training")
-    feed = Feed(data.train, 0, torch.device("cpu"), flip=True)
+    loader = Loader(data.train, 0, torch.device("cpu"), flip=True)
     scalars = {}
     for _ in range(STEPS):
         shown = model.stage(model.seen).batch
-        scalars = parallel.take_step(model, feed, shown, rng)
+        scalars = parallel.take_step(model, loader, shown, rng)
         averages.update()
         model.seen += shown
     values = torch.stack([value.double() for value in scalars.values()])
