@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ class Candidate:
     name: str  # row of the table
     run: str  # id of the run, or what stands for it
     open: Callable[[Dataset, torch.device], Subject]
+    source: Hashable = None  # folder, or id() of an object: the same one is measured once
     resolution: int | None = None  # None: unknown before it is tried
     fingerprint: str | None = None  # of the data it was trained on
     data: Callable[[], Dataset] | None = None  # opens what it was trained on
@@ -86,6 +87,7 @@ def from_run(run: runs.Run, checkpoint: str = LATEST) -> Candidate:
         run.name,
         run.id,
         load,
+        run.folder.resolve(),
         run.resolution,
         run.facts["fingerprint"],
         None if run.facts["fingerprint"] is None else lambda: runs.data_of(run),
@@ -106,6 +108,7 @@ def _untrained(run: runs.Run) -> Candidate:
         f"{run.name} (untrained)",
         f"{run.id}-untrained",
         load,
+        run.folder.resolve(),
         run.resolution,
         run.facts["fingerprint"],
         anchor=True,
@@ -118,6 +121,7 @@ def _from_folder(folder: Path) -> Candidate:
         folder.name,
         f"folder:{folder.name}",
         lambda data, device: from_folder(folder, data.resolution),
+        folder.resolve(),
     )
 
 
@@ -131,7 +135,9 @@ def _one(model: Any, runs_dir: Path, checkpoint: str) -> Candidate:
             f"{type(model).__name__} cannot be measured: it has none of sample, draw, encode"
         )
     name = type(model).__name__
-    return Candidate(name, f"object:{name}", lambda data, device: from_model(model, device))
+    return Candidate(
+        name, f"object:{name}", lambda data, device: from_model(model, device), id(model)
+    )
 
 
 def _from_path(path: str | Path, runs_dir: Path, checkpoint: str) -> Candidate:
@@ -148,8 +154,8 @@ def _from_path(path: str | Path, runs_dir: Path, checkpoint: str) -> Candidate:
 
 
 def _distinct(found: Sequence[Candidate]) -> list[Candidate]:
-    """Each run once; two different things may not share a name in one table."""
-    unique = list({candidate.run + candidate.name: candidate for candidate in found}.values())
+    """Each thing once by a name; two different things may not share a name in one table."""
+    unique = list({(candidate.source, candidate.name): candidate for candidate in found}.values())
     names = [candidate.name for candidate in unique]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
