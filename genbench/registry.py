@@ -63,10 +63,10 @@ class Plugin:
         else:
             try:
                 declared = self.entry.load()
-            except (ImportError, AttributeError) as error:
+            except Exception as error:  # a stranger's module fails in any way
                 raise BadPlugin(
-                    f"{self.name} cannot be loaded: {error}; see the entry point "
-                    f"{self.entry.value} of {kind.group}"
+                    f"{self.name} cannot be loaded: {type(error).__name__}: {error}; "
+                    f"see the entry point {self.entry.value} of {kind.group}"
                 ) from error
         if not isinstance(declared, kind.wanted):
             where = self.module if self.entry is None else self.entry.value

@@ -132,6 +132,23 @@ def test_an_entry_point_that_leads_nowhere_is_named(
         guest("metric", value).load()
 
 
+def test_a_stranger_that_fails_at_import_is_told_in_one_line(
+    guest: Callable[[str, str], registry.Plugin],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "fails_at_import.py").write_text("raise RuntimeError('no driver')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(BadPlugin) as caught:
+        guest("metric", "fails_at_import:METRIC").load()
+
+    assert str(caught.value) == (
+        "their-package/mine cannot be loaded: RuntimeError: no driver; see the entry point "
+        "fails_at_import:METRIC of genbench.metrics"
+    )
+
+
 def test_a_file_without_its_declaration_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadPlugin, match=r"^mine: math declares a NoneType, wanted a .*METRIC = M"):
         registry.Plugin("metric", "mine", "math", file=tmp_path / "mine.py").load()
