@@ -195,3 +195,15 @@ def test_parsing_is_strict(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for line in ("train pioneer --no-such-option", "train pioneer --minutes many", "trian"):
         assert run(line).exit_code == 2, line
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it stands there, but on fewer faces."""
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, Any] = {}
+
+    exec(block.replace('"toyfaces"', '"toyfaces:120"'), names)
+
+    assert names["rebuilt"].shape == names["images"].shape == (16, 3, 32, 32)
+    assert set(names["frame"]["metric"]) == {"rmse", "swd"}
