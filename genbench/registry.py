@@ -48,7 +48,7 @@ class Plugin:
     kind: str
     name: str
     module: str
-    file: Path | None = None  # of the plug-ins of this distribution
+    file: Path | None = None  # its source, where that is known without importing it
     entry: EntryPoint | None = None  # of the others
 
     def load(self) -> Any:
@@ -83,10 +83,15 @@ class Plugin:
 
     def summary(self) -> str:
         """First line of the docstring, read without importing."""
-        if self.file is None:
-            return f"from {self.module}"
-        doc = ast.get_docstring(ast.parse(self.file.read_text(encoding="utf-8")))
-        return doc.splitlines()[0] if doc else ""
+        try:
+            text = self.file.read_text(encoding="utf-8") if self.file is not None else ""
+            doc = ast.get_docstring(ast.parse(text))
+        except (OSError, SyntaxError, ValueError):  # of a stranger; loading it says what is wrong
+            doc = None
+        if not doc:
+            return "" if self.entry is None else f"from {self.module}"
+        first = doc.splitlines()[0]
+        return first if first.isprintable() else ascii(first)
 
 
 def plugins(kind: str) -> dict[str, Plugin]:
@@ -184,7 +189,26 @@ def _guests(kind: str) -> list[Plugin]:
             kind,
             f"{entry.dist.name if entry.dist else 'unknown'}/{entry.name}",
             entry.module,
+            file=_source(entry.module),
             entry=entry,
         )
         for entry in entry_points(group=KINDS[kind].group)
     ]
+
+
+def _source(module: str) -> Path | None:
+    """The file of a stranger's module; its package is looked up and not imported."""
+    top, *rest = module.split(".")
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    if not rest:
+        return Path(spec.origin) if spec.has_location and spec.origin else None
+    for folder in spec.submodule_search_locations or ():
+        for file in (Path(folder, *rest).with_suffix(".py"), Path(folder, *rest, "__init__.py")):
+            if file.is_file():
+                return file
+    return None

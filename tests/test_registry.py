@@ -63,10 +63,11 @@ class Distribution:
 class Entry:
     """An entry point of another distribution."""
 
-    dist, name, module = Distribution(), "mine", "math"
+    dist, name = Distribution(), "mine"
 
     def __init__(self, value: str, group: str) -> None:
         self.value, self.group = value, group
+        self.module = EntryPoint(self.name, value, group).module
 
     def load(self) -> object:
         return EntryPoint(self.name, self.value, self.group).load()
@@ -104,9 +105,9 @@ def test_a_plugin_of_another_distribution_has_its_name_in_front(
     found = guest(kind, DECLARED[kind])
 
     assert isinstance(found.load(), registry.KINDS[kind].wanted)
-    assert found.summary() == "from math"
+    assert found.summary()
     assert list(registry.plugins(kind))[-1] == "their-package/mine"
-    assert "math" in registry.packages()
+    assert "genbench" in registry.packages()
 
 
 @pytest.mark.parametrize("kind", DECLARED)
@@ -161,3 +162,28 @@ def test_plugins_are_never_top_level_names(tmp_path: Path) -> None:
         "assert all(u.find_spec(n) is None for n in ('metrics', 'baselines', 'reports'))"
     )
     subprocess.run([sys.executable, "-P", "-c", code], check=True, cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "summary"),
+    [
+        ('"""What it is.\n\nMore."""\nraise RuntimeError\n', "What it is."),
+        ('"""Red \\x1b[31m."""\n', r"'Red \x1b[31m.'"),
+        ("no docstring\n", "from quiet_package.mine"),
+        ("tau = 1\n", "from quiet_package.mine"),
+    ],
+)
+def test_what_a_stranger_is_can_be_read_without_importing_it(
+    text: str,
+    summary: str,
+    guest: Callable[[str, str], registry.Plugin],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    package = tmp_path / "quiet_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError('imported')\n")
+    (package / "mine.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    assert guest("metric", "quiet_package.mine:METRIC").summary() == summary

@@ -54,7 +54,10 @@ def genbench(installed: dict[str, str], where: Path, line: str) -> str:
 def test_it_is_listed_and_keeps_its_contract(
     kind: str, name: str, installed: dict[str, str], tmp_path: Path
 ) -> None:
-    assert name in genbench(installed, tmp_path, f"list {kind}")
+    listed = genbench(installed, tmp_path, f"list {kind}")
+    (line,) = (line for line in listed.splitlines() if name in line)
+    source = (EXAMPLES / "genbench_example" / f"{kind}.py").read_text(encoding="utf-8")
+    assert line.endswith(source.splitlines()[0].strip('"'))
     assert "broken" not in genbench(installed, tmp_path, f"check {name}")
 
 
