@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import copy
 import inspect
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import FrozenInstanceError, fields, is_dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from genbench import registry, runs
+from genbench.contracts.engine import trains_resumes_and_is_measured
 from genbench.contracts.outcome import ContractBroken
-from genbench.data import open_dataset
+from genbench.contracts.small_model import RESOLUTION, ROWS, as_built, batch, built, fresh
 from genbench.errors import GenbenchError
-from genbench.evaluation.api import Request, measure
-from genbench.evaluation.settings import Evaluation
-from genbench.images import to_bytes
 from genbench.interfaces import (
     Adopts,
     Averages,
-    Batch,
     Continues,
     Decodes,
     Draws,
@@ -32,19 +26,10 @@ from genbench.interfaces import (
     Interpolates,
     Learns,
     Model,
-    Prepares,
 )
-from genbench.runs import Run, checkpoints
-from genbench.runtime import devices, progress, seeds
+from genbench.runtime import devices, seeds
 from genbench.settings import preset_layer, resolve
-from genbench.training.api import train
-from genbench.training.ema import EMA
-from genbench.training.resume import resume
 
-RESOLUTION = 16
-ROWS = 12
-DATA, TRAINING = "toyfaces:60", 50  # of which the engine trains on so many
-MEASURED = ("swd",)  # a metric that needs no network and no encoder
 SET_BY_ENGINE = ("seen",)  # before anything is asked of the model
 
 
@@ -65,50 +50,6 @@ def check_model(name: str, declared: Model[Any]) -> dict[str, str]:
             if check is _has_every_member:
                 break
     return outcome
-
-
-class Images:
-    """A training split of a few images."""
-
-    def __len__(self) -> int:
-        return ROWS
-
-    def take(self, rows: Tensor) -> Tensor:
-        """uint8 (n, 3, h, w)."""
-        return to_bytes(batch().images)[rows]
-
-
-def fresh(name: str, declared: Model[Any], seed: int = 0) -> Learns:
-    """A small new model at its full resolution, ready for its first step."""
-    model = built(name, declared, seed)
-    if isinstance(model, Continues) and declared.starts_from is not None:
-        other = built(declared.starts_from, registry.model(declared.starts_from), seed)
-        model.start_from(other.eval())
-    if isinstance(model, Prepares):
-        model.prepare(Images(), seeds.generator(seed, "prepare"))
-    model.seen = model.total(ROWS)
-    return model
-
-
-def built(name: str, declared: Model[Any], seed: int = 0) -> Learns:
-    """A small new model as its constructor leaves it, counter at the end."""
-    model = _as_built(name, declared, seed)
-    model.seen = model.total(ROWS)
-    return model
-
-
-def _as_built(name: str, declared: Model[Any], seed: int = 0) -> Learns:
-    """A small new model of which nothing has been asked yet."""
-    layers = [preset_layer(declared, "tiny", name)] if "tiny" in declared.presets else []
-    settings = resolve(declared.settings, layers, name).values
-    return runs.build(name, settings, RESOLUTION, seed)
-
-
-def batch(seed: int = 0) -> Batch:
-    """Smooth random images, as a training batch."""
-    noise = torch.randn(ROWS, 3, 4, 4, generator=seeds.generator(seed, "contract"))
-    images = torch.nn.functional.interpolate(noise, (RESOLUTION, RESOLUTION), mode="bilinear")
-    return Batch(images.tanh(), torch.arange(ROWS))
 
 
 def _settings_are_frozen(name: str, declared: Model[Any]) -> None:
@@ -135,7 +76,7 @@ def _presets_fit(name: str, declared: Model[Any]) -> None:
 
 def _has_every_member(name: str, declared: Model[Any]) -> None:
     """All that `Learns` lists, and whole capabilities: half of one would be passed over."""
-    model = _as_built(name, declared)
+    model = as_built(name, declared)
     if not isinstance(model, torch.nn.Module):
         raise ContractBroken(f"{name} builds a {type(model).__name__}, no torch.nn.Module")
     lacking = [each for each in members(Learns) if not hasattr(model, each)]
@@ -171,72 +112,6 @@ def _declaration_fits_the_model(name: str, declared: Model[Any]) -> None:
     networks = dict(model.named_children())
     if lost := [each for each in declared.eager if each not in networks]:
         raise ContractBroken(f"{name} declares {lost[0]!r} eager, which is no network of it")
-
-
-def _trains_resumes_and_is_measured(name: str, declared: Model[Any]) -> None:
-    """Two steps of the engine are one, a kill, and another; then samples are measured."""
-    with tempfile.TemporaryDirectory() as place, progress.silent():
-        folder = Path(place)
-        start = None if declared.starts_from is None else _origin(declared.starts_from, folder)
-        first = _first_batch(name, declared)
-        whole = _trained_run(name, folder / "whole", 2 * first, start)
-        half = _trained_run(name, folder / "half", first, start)
-        half, _ = resume(half.folder, {"images": 2 * first})
-        left, right = (checkpoints.latest(r.checkpoints, training=True)[0] for r in (whole, half))
-        for kind, mine, theirs in (
-            ("weights", left.model, right.model),
-            ("running average", left.average, right.average),
-        ):
-            for key, value in mine.items():
-                if not torch.equal(value, theirs[key]):
-                    raise ContractBroken(
-                        f"{name}: {key} ({kind}) of a resumed run is not that of an uninterrupted "
-                        "one; is all that a step changes in state_dict or an optimiser?"
-                    )
-        _grow_up(whole)
-        how = Evaluation(metrics=MEASURED, images=ROWS, repeats=1, fewer=True, device="cpu")
-        data = open_dataset(DATA, RESOLUTION)
-        for record in measure(Request(models=[str(whole.folder)], how=how, data=data)).records:
-            if record.value is None:
-                raise ContractBroken(f"{name}: {record.metric} is not measured: {record.reason}")
-
-
-def _trained_run(name: str, folder: Path, images: int, start: Path | None) -> Run:
-    """So many images of the preset tiny, by the engine."""
-    engine = {"data": DATA, "resolution": RESOLUTION, "images": images, "device": "cpu"}
-    try:
-        return train(
-            name,
-            preset="tiny",
-            training={**engine, "grids": 0},
-            runs_dir=folder.parent,
-            name=folder.name,
-            start=start,
-        )
-    except GenbenchError as error:
-        raise ContractBroken(f"{name} does not train: {error}") from error
-
-
-def _first_batch(name: str, declared: Model[Any]) -> int:
-    model = built(name, declared)
-    model.total(TRAINING)
-    return model.stage(0).batch
-
-
-def _origin(name: str, folder: Path) -> Path:
-    """A run of the model *name* that counts as trained to its end, to start another from."""
-    declared = registry.model(name)
-    start = None if declared.starts_from is None else _origin(declared.starts_from, folder)
-    run = _trained_run(name, folder / f"origin-{name}", _first_batch(name, declared), start)
-    _grow_up(run)
-    return run.folder
-
-
-def _grow_up(run: Run) -> None:
-    """Let a run count as trained to its end, where a growing model has its full size."""
-    model = runs.load(run.folder, device="cpu", average=False)
-    end = checkpoints.Checkpoint(model.total(TRAINING), model.state_dict(), EMA(model).state())
-    checkpoints.write(run.checkpoints, end, keep=1)
 
 
 def _samples_have_the_shape(name: str, declared: Model[Any]) -> None:
@@ -416,5 +291,5 @@ CHECKS: Mapping[str, Callable[[str, Any], None]] = {
     "a step is finite under autocast": _works_under_autocast,
     "a step leaves its images alone": _training_images_are_left_alone,
     "the stage is a function of images seen": _stage_is_a_function_of_seen,
-    "it trains, resumes and is measured": _trains_resumes_and_is_measured,
+    "it trains, resumes and is measured": trains_resumes_and_is_measured,
 }

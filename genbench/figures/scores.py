@@ -8,8 +8,9 @@ from genbench import registry
 from genbench.errors import BadInput, BadSetting, UnknownName, nearest
 from genbench.interfaces import Column
 from genbench.results.record import Record
+from genbench.tables.build import build
 from genbench.tables.footnotes import Footnote
-from genbench.tables.table import Table, TableColumn, build
+from genbench.tables.table import Table, TableColumn
 
 Titles = Callable[[str, str], Column]  # (metric, score) -> how the score is printed
 

@@ -27,12 +27,12 @@ from genbench.interfaces import Column, Report
 from genbench.results.record import Record
 from genbench.runtime import atomic
 from genbench.tables import with_published
+from genbench.tables.build import build
 from genbench.tables.table import (
     Document,
     Figure,
     Table,
     TableColumn,
-    build,
     figure_file,
 )
 

@@ -18,7 +18,8 @@ from genbench.reporting.report import column
 from genbench.results.record import Record
 from genbench.runs import Run
 from genbench.runtime import atomic
-from genbench.tables.table import Document, build
+from genbench.tables.build import build
+from genbench.tables.table import Document
 
 LATEST = 2  # grids shown of each kind
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from made_up import recorded, winners
 
 from genbench.reporting.report import _scores_of, column, compose
-from genbench.tables.table import TableColumn, build
+from genbench.tables.build import build
+from genbench.tables.table import TableColumn
 
 
 def test_a_score_whose_metric_is_not_installed_has_no_best() -> None:

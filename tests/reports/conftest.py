@@ -23,7 +23,8 @@ import pytest
 from genbench.interfaces import Column
 from genbench.results.protocol import Protocol
 from genbench.results.record import Record
-from genbench.tables.table import Document, Figure, build
+from genbench.tables.build import build
+from genbench.tables.table import Document, Figure
 
 HOSTILE = "a|b<script>alert(1)</script>"  # a name of a model, of a figure, of anything
 COLUMNS = {

@@ -20,10 +20,11 @@ from genbench.results.diff import reasons
 from genbench.results.protocol import Protocol, from_json
 from genbench.results.record import Record
 from genbench.results.store import Store
+from genbench.tables.build import build
 from genbench.tables.compare import Scale, hold
 from genbench.tables.footnotes import fields
 from genbench.tables.select import best, choose
-from genbench.tables.table import Table, build
+from genbench.tables.table import Table
 
 FILE = Path(__file__).parent / "data" / "schema1.json"
 IDS = {"rmse": "6563ba23c6b7", "fid_768": "2ff4c8ca0dd4", "ppl_face": "4bad0dbcc4ed"}

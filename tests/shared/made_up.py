@@ -8,7 +8,8 @@ from typing import Any
 from genbench.interfaces import Column
 from genbench.results.protocol import Protocol
 from genbench.results.record import Record
-from genbench.tables.table import Cell, Table, build
+from genbench.tables.build import build
+from genbench.tables.table import Cell, Table
 
 RECIPE = Protocol(
     metric="fid",

@@ -17,6 +17,7 @@ from genbench.errors import BadInput, NotMeasurable
 from genbench.results.protocol import Protocol
 from genbench.results.record import Record
 from genbench.results.store import Store
+from genbench.tables.build import build
 from genbench.tables.compare import (
     Contest,
     Scale,
@@ -24,7 +25,6 @@ from genbench.tables.compare import (
     hold,
 )
 from genbench.tables.select import best, choose
-from genbench.tables.table import build
 
 PAIRS = dataclasses.replace(
     RECIPE, metric="rmse", inputs={}, images={"pairs": 200}, splits={"pairs": "test"}, repeats=1

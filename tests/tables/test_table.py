@@ -10,11 +10,11 @@ from made_up import LARGER, RECIPE, cells, column, only, recorded, winners
 
 from genbench.errors import BadInput
 from genbench.interfaces import Column
+from genbench.tables.build import build
 from genbench.tables.table import (
     NO_RECORD,
     NOT_MEASURED,
     Cell,
-    build,
     text,
 )
 

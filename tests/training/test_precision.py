@@ -16,7 +16,7 @@ from waiting import Waits
 
 import genbench
 from genbench import registry, runs
-from genbench.contracts import model as contract
+from genbench.contracts import small_model as contract
 from genbench.errors import BadSetting
 from genbench.interfaces import Batch
 from genbench.runtime import devices, seeds
