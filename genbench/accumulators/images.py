@@ -32,8 +32,8 @@ class AllImages:
     def features(self) -> None:
         return
 
-    def start(self, about: Pass) -> Kept:
-        return Kept(about, self.most)
+    def start(self, about: Pass) -> ImagesAccumulator:
+        return ImagesAccumulator(about, self.most)
 
     def finish(self, whole: Tensors, about: Pass) -> Tensors:
         """``images`` (n, 3, h, h) uint8, their ``index`` (n,), ascending, and the ``seed``."""
@@ -45,7 +45,7 @@ class AllImages:
         return {"statistic": "first-images", "first": self.most}
 
 
-class Kept:
+class ImagesAccumulator:
     """uint8 images."""
 
     def __init__(self, about: Pass, most: int | None) -> None:

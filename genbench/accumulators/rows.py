@@ -38,8 +38,8 @@ class FeatureRows:
     def features(self) -> tuple[str, str]:
         return self.network, self.layer
 
-    def start(self, about: Pass) -> Kept:
-        return Kept(about, "features")
+    def start(self, about: Pass) -> RowsAccumulator:
+        return RowsAccumulator(about, "features")
 
     def finish(self, whole: Tensors, about: Pass) -> Tensors:
         """``features`` (n, d) float32, in the order of the images.
@@ -54,7 +54,7 @@ class FeatureRows:
         return {"layer": self.layer, "statistic": "features"}
 
 
-class Kept:
+class RowsAccumulator:
     """float32 rows of every image: its features, or what is made of them."""
 
     def __init__(

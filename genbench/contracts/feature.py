@@ -22,7 +22,7 @@ CLOSE = 1e-3  # of the largest feature; kernels for other batch sizes are off by
 
 
 @dataclass(frozen=True)
-class Looked:
+class Specimen:
     """A network with its weights, and images that it accepts."""
 
     declared: Network
@@ -44,13 +44,13 @@ def check_network(network: Network, weights_dir: Path | None = None) -> list[Out
         extractor = network.load(weights_dir=weights_dir, device=torch.device("cpu"))
     except MissingWeights as error:
         return [Outcome(promise, Verdict.NOT_CHECKED, str(error)) for promise in CHECKS]
-    looked = Looked(network, extractor, _images(max(SIDE, network.smallest)))
-    return [_outcome(promise, check, looked) for promise, check in CHECKS.items()]
+    specimen = Specimen(network, extractor, _images(max(SIDE, network.smallest)))
+    return [_outcome(promise, check, specimen) for promise, check in CHECKS.items()]
 
 
-def _outcome(promise: str, check: Callable[[Looked], None], looked: Looked) -> Outcome:
+def _outcome(promise: str, check: Callable[[Specimen], None], specimen: Specimen) -> Outcome:
     try:
-        check(looked)
+        check(specimen)
     except NotChecked as reason:
         return Outcome(promise, Verdict.NOT_CHECKED, str(reason))
     except Exception as error:  # noqa: BLE001  # a stranger's network fails in any way
@@ -64,13 +64,13 @@ def _images(side: int) -> Tensor:
     return torch.randint(0, 256, (ROWS, 3, side, side), generator=rng, dtype=torch.uint8)
 
 
-def _gives_its_layers(looked: Looked) -> None:
-    given, declared = looked.extractor.layers, looked.declared.layers
+def _gives_its_layers(specimen: Specimen) -> None:
+    given, declared = specimen.extractor.layers, specimen.declared.layers
     if extra := sorted(set(given) - set(declared)):
         raise ContractBroken(f"the weights give layer {extra[0]}, which is not declared")
     if not given:
         raise ContractBroken("the weights give no layer")
-    for layer, rows in looked(looked.images).items():
+    for layer, rows in specimen(specimen.images).items():
         if rows.ndim != 2 or len(rows) != ROWS or rows.dtype != torch.float32:
             found = f"{tuple(rows.shape)} of {rows.dtype}"
             raise ContractBroken(f"layer {layer} is {found}, wanted ({ROWS}, d) of torch.float32")
@@ -78,46 +78,46 @@ def _gives_its_layers(looked: Looked) -> None:
             raise ContractBroken(f"layer {layer} is not finite")
 
 
-def _gives_what_was_asked(looked: Looked) -> None:
-    whole = looked(looked.images)
-    for layer in looked.extractor.layers:
-        alone = looked.extractor(looked.images, (layer,))
+def _gives_what_was_asked(specimen: Specimen) -> None:
+    whole = specimen(specimen.images)
+    for layer in specimen.extractor.layers:
+        alone = specimen.extractor(specimen.images, (layer,))
         if set(alone) != {layer}:
             raise ContractBroken(f"asked for layer {layer} it gives {', '.join(alone)}")
         _close(alone[layer], whole[layer], f"layer {layer} differs when it is asked for alone")
 
 
-def _any_batch_gives_the_same(looked: Looked) -> None:
+def _any_batch_gives_the_same(specimen: Specimen) -> None:
     """A network in training mode looks at the batch; one that draws gives other numbers."""
-    whole = looked(looked.images)
-    parts = [looked(part) for part in torch.split(looked.images, 4)]
+    whole = specimen(specimen.images)
+    parts = [specimen(part) for part in torch.split(specimen.images, 4)]
     for layer, rows in whole.items():
         split = torch.cat([part[layer] for part in parts])
         _close(split, rows, f"layer {layer} depends on the other images of its batch, or on chance")
 
 
-def _images_are_left_alone(looked: Looked) -> None:
-    given = looked.images.clone()
-    looked(given)
-    if not torch.equal(given, looked.images):
+def _images_are_left_alone(specimen: Specimen) -> None:
+    given = specimen.images.clone()
+    specimen(given)
+    if not torch.equal(given, specimen.images):
         raise ContractBroken("it changes the images it is given")
 
 
-def _keeps_no_gradient(looked: Looked) -> None:
+def _keeps_no_gradient(specimen: Specimen) -> None:
     with torch.enable_grad():
-        found = looked(looked.images)
+        found = specimen(specimen.images)
     if kept := [layer for layer, rows in found.items() if rows.requires_grad]:
         raise ContractBroken(f"layer {kept[0]} keeps what a gradient needs; use torch.no_grad()")
 
 
-def _describes_itself(looked: Looked) -> None:
+def _describes_itself(specimen: Specimen) -> None:
     """What the protocol hashes: the same before and after use."""
-    before = _described(looked.extractor)
-    looked(looked.images)
-    if before != _described(looked.extractor):
+    before = _described(specimen.extractor)
+    specimen(specimen.images)
+    if before != _described(specimen.extractor):
         raise ContractBroken("it describes itself in another way once it was used")
-    for layer in looked.extractor.layers:
-        found = looked.extractor.describe(layer)
+    for layer in specimen.extractor.layers:
+        found = specimen.extractor.describe(layer)
         if not found.get("name") or not found.get("digest"):
             raise ContractBroken(f"layer {layer} has no name, or no digest of its weights")
 
@@ -126,23 +126,23 @@ def _described(extractor: Extractor) -> str:
     return json.dumps([extractor.describe(layer) for layer in extractor.layers], sort_keys=True)
 
 
-def _refuses_small_images(looked: Looked) -> None:
-    smallest = looked.declared.smallest
+def _refuses_small_images(specimen: Specimen) -> None:
+    smallest = specimen.declared.smallest
     if smallest == 1:
         raise NotChecked("it says that it takes images of any size")
-    looked(_images(smallest))
+    specimen(_images(smallest))
     try:
-        looked(_images(smallest - 1))
+        specimen(_images(smallest - 1))
     except GenbenchError:
         return
     raise ContractBroken(f"it takes images of {smallest - 1} pixels, below its declared smallest")
 
 
-def _takes_floats(looked: Looked) -> None:
-    if not looked.declared.floats:
+def _takes_floats(specimen: Specimen) -> None:
+    if not specimen.declared.floats:
         raise NotChecked("it says that it takes bytes alone")
-    floats = looked(to_floats(looked.images))
-    for layer, rows in looked(looked.images).items():
+    floats = specimen(to_floats(specimen.images))
+    for layer, rows in specimen(specimen.images).items():
         _close(floats[layer], rows, f"layer {layer} differs between bytes and the same as floats")
 
 
@@ -152,7 +152,7 @@ def _close(a: Tensor, b: Tensor, what: str) -> None:
         raise ContractBroken(f"{what}: by {worst:.2g}")
 
 
-CHECKS: Mapping[str, Callable[[Looked], None]] = {
+CHECKS: Mapping[str, Callable[[Specimen], None]] = {
     "it gives its layers, finite, one row an image": _gives_its_layers,
     "a layer alone is that layer of all": _gives_what_was_asked,
     "any cut into batches gives the same": _any_batch_gives_the_same,

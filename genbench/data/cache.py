@@ -27,11 +27,11 @@ from genbench.runtime import atomic
 
 FORMAT = 1  # of an entry; raise it when old entries must be made anew
 
-__all__ = ["SPLITS", "Stored", "stored"]
+__all__ = ["SPLITS", "CacheEntry", "cache_entry"]
 
 
 @dataclass(frozen=True, eq=False)
-class Stored:
+class CacheEntry:
     """An entry of the cache, opened."""
 
     fingerprint: str
@@ -41,7 +41,7 @@ class Stored:
     left_out: int
 
 
-def stored(source: ImageSource, resolution: int, on_bad: str, root: Path) -> Stored:
+def cache_entry(source: ImageSource, resolution: int, on_bad: str, root: Path) -> CacheEntry:
     """The entry of a source at a resolution, made if it is missing or damaged.
 
     Args:
@@ -88,7 +88,7 @@ def _folder(source: ImageSource, resolution: int, key: str, root: Path) -> Path:
     return root / f"{readable}-{resolution}-{key[:16]}"
 
 
-def _look(folder: Path, key: str, codes: Mapping[str, Json]) -> Stored | None:
+def _look(folder: Path, key: str, codes: Mapping[str, Json]) -> CacheEntry | None:
     """The entry if it is there and looks whole: sizes and headers, not every pixel."""
     try:
         return _open(folder, key, codes)
@@ -106,7 +106,7 @@ def _look(folder: Path, key: str, codes: Mapping[str, Json]) -> Stored | None:
         return None  # whatever is wrong with it, the answer is to make it again
 
 
-def _open(folder: Path, key: str, codes: Mapping[str, Json]) -> Stored:
+def _open(folder: Path, key: str, codes: Mapping[str, Json]) -> CacheEntry:
     """The entry; *codes* are the recipe of its source.
 
     Raises:
@@ -124,7 +124,7 @@ def _open(folder: Path, key: str, codes: Mapping[str, Json]) -> Stored:
     }
     attributes = _attributes(folder / "attributes.npz", about["attributes"], counts)
     now, old = (fingerprint(about, recipe) for recipe in (codes, schema1.recipe(codes)))
-    return Stored(now, old, images, attributes, len(about["left_out"]))
+    return CacheEntry(now, old, images, attributes, len(about["left_out"]))
 
 
 def _map(file: Path, n: int, resolution: int) -> Bytes:

@@ -106,19 +106,19 @@ def open_dataset(
     source = open_source(spec, data_dir)
     if isinstance(source, Streams) and source.streamed:
         return _streamed(source, resolution, on_bad)
-    stored = cache.stored(source, resolution, on_bad, paths.cache_dir(cache_dir) / "data")
+    entry = cache.cache_entry(source, resolution, on_bad, paths.cache_dir(cache_dir) / "data")
     splits = {
-        name: Split(name, stored.images[name], stored.attributes[name]) for name in cache.SPLITS
+        name: Split(name, entry.images[name], entry.attributes[name]) for name in cache.SPLITS
     }
     return Dataset(
         source.name,
         resolution,
         source.recipe,
-        stored.fingerprint,
+        entry.fingerprint,
         source.licence,
         **splits,
-        left_out=stored.left_out,
-        old_fingerprint=stored.old_fingerprint,
+        left_out=entry.left_out,
+        old_fingerprint=entry.old_fingerprint,
     )
 
 

@@ -30,14 +30,14 @@ from genbench.tables.footnotes import SHORT, words
 
 
 @dataclass(frozen=True)
-class Extrapolated:
+class Extrapolation:
     """FID of one model at several numbers of images, and its limit."""
 
     name: str
     of: Curve  # the line meets 1 / n = 0 at its limit
 
 
-def curve(found: Sequence[Extrapolated], title: str, source: str) -> Drawing:
+def curve(found: Sequence[Extrapolation], title: str, source: str) -> Drawing:
     """Distances over 1 / n, the line fitted to them, and its end.
 
     Args:
@@ -108,7 +108,7 @@ def check_metric(name: str) -> None:
         )
 
 
-def extrapolations(plan: Plan) -> tuple[list[Extrapolated], str, str]:
+def extrapolations(plan: Plan) -> tuple[list[Extrapolation], str, str]:
     """What `curve` draws: the models of a plan, title, end of the caption.
 
     Args:
@@ -130,7 +130,7 @@ def extrapolations(plan: Plan) -> tuple[list[Extrapolated], str, str]:
             of = metric.curve(**arguments(metric, known))
         except GenbenchError as error:
             raise NotMeasurable(f"{candidate.name} has no {name}: {error}") from error
-        found.append(Extrapolated(candidate.name, of))
+        found.append(Extrapolation(candidate.name, of))
     title = next(iter(metric.columns.values())).title.replace("-inf", "")
     protocol = describe(name, metric, passes)
     head, counts, *_ = words(protocol)

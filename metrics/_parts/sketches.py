@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from genbench.accumulators.finite import conclude
-from genbench.accumulators.rows import Kept
+from genbench.accumulators.rows import RowsAccumulator
 from genbench.interfaces import Json, Pass, Tensors
 from genbench.runtime.seeds import generator, permutation
 
@@ -34,8 +34,8 @@ class Sketches:
     def features(self) -> tuple[str, str]:
         return self.network, self.layer
 
-    def start(self, about: Pass) -> Kept:
-        return Kept(about, "sketches", sketch)
+    def start(self, about: Pass) -> RowsAccumulator:
+        return RowsAccumulator(about, "sketches", sketch)
 
     def finish(self, whole: Tensors, about: Pass) -> Tensors:
         """``sketches`` (n, k) float32, in the order of the images.

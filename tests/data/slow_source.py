@@ -59,7 +59,7 @@ def main(root: Path) -> None:
     prepare.workers = lambda: 2
     source = Slow(PAUSE)
     print("ready", flush=True)  # noqa: T201  # the parent waits for it
-    entry = cache.stored(source, 8, "skip", root)
+    entry = cache.cache_entry(source, 8, "skip", root)
     print(source.reads, entry.fingerprint)  # noqa: T201  # the parent reads it
 
 

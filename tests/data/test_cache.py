@@ -40,13 +40,13 @@ def entries(root: Path) -> list[Path]:
     return [path for path in root.iterdir() if path.is_dir()]
 
 
-def content(entry: cache.Stored) -> tuple[Any, ...]:
+def content(entry: cache.CacheEntry) -> tuple[Any, ...]:
     columns = [entry.attributes[split][name].tolist() for split in cache.SPLITS for name in COLUMNS]
     return entry.fingerprint, *(entry.images[split].tobytes() for split in cache.SPLITS), columns
 
 
 def test_entry_holds_the_rows_of_each_split_in_order(tmp_path: Path) -> None:
-    entry = cache.stored(Slow(), 8, "skip", tmp_path)
+    entry = cache.cache_entry(Slow(), 8, "skip", tmp_path)
 
     for split, rows in {
         "train": [row for row in range(120) if row % 3 and row != 50],
@@ -60,8 +60,8 @@ def test_entry_holds_the_rows_of_each_split_in_order(tmp_path: Path) -> None:
 def test_prepared_once_and_then_only_opened(tmp_path: Path) -> None:
     first, second = Slow(), Slow()
 
-    before = content(cache.stored(first, 8, "skip", tmp_path))
-    after = content(cache.stored(second, 8, "skip", tmp_path))
+    before = content(cache.cache_entry(first, 8, "skip", tmp_path))
+    after = content(cache.cache_entry(second, 8, "skip", tmp_path))
 
     assert (first.reads, second.reads) == (1, 0)
     assert before == after
@@ -70,11 +70,11 @@ def test_prepared_once_and_then_only_opened(tmp_path: Path) -> None:
 def test_chunk_size_and_threads_change_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = content(cache.stored(Slow(), 8, "skip", tmp_path / "1"))
+    whole = content(cache.cache_entry(Slow(), 8, "skip", tmp_path / "1"))
     monkeypatch.setattr(prepare, "CHUNK_ROWS", 7)
     monkeypatch.setattr(prepare, "workers", lambda: 5)
 
-    assert content(cache.stored(Slow(0.001), 8, "skip", tmp_path / "2")) == whole
+    assert content(cache.cache_entry(Slow(0.001), 8, "skip", tmp_path / "2")) == whole
 
 
 def test_few_chunks_are_in_memory_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +103,7 @@ def test_few_chunks_are_in_memory_at_a_time(monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_damaged_entry_is_made_anew(file: str, spoil: Any, tmp_path: Path) -> None:
-    good = content(cache.stored(Slow(), 8, "skip", tmp_path))
+    good = content(cache.cache_entry(Slow(), 8, "skip", tmp_path))
     (entry,) = entries(tmp_path)
     before = (entry / file).read_bytes()
     after = spoil(before)
@@ -112,22 +112,22 @@ def test_damaged_entry_is_made_anew(file: str, spoil: Any, tmp_path: Path) -> No
 
     source = Slow()
 
-    assert content(cache.stored(source, 8, "skip", tmp_path)) == good
+    assert content(cache.cache_entry(source, 8, "skip", tmp_path)) == good
     assert source.reads > 0
 
 
 @pytest.mark.parametrize("file", ["train.npy", "test.npy", "attributes.npz", "dataset.json"])
 def test_entry_with_a_file_missing_is_made_anew(file: str, tmp_path: Path) -> None:
-    good = content(cache.stored(Slow(), 8, "skip", tmp_path))
+    good = content(cache.cache_entry(Slow(), 8, "skip", tmp_path))
     (entry,) = entries(tmp_path)
     (entry / file).unlink()
 
-    assert content(cache.stored(Slow(), 8, "skip", tmp_path)) == good
+    assert content(cache.cache_entry(Slow(), 8, "skip", tmp_path)) == good
 
 
 def test_kill_at_any_moment_leaves_nothing_or_a_whole_entry(tmp_path: Path) -> None:
     """Preparing takes about 0.15 s after 'ready'; the kills fall before, into and after it."""
-    clean = content(cache.stored(Slow(), 8, "skip", tmp_path / "clean"))
+    clean = content(cache.cache_entry(Slow(), 8, "skip", tmp_path / "clean"))
     root = tmp_path / "killed"
     root.mkdir()
     interrupted = 0
@@ -141,7 +141,7 @@ def test_kill_at_any_moment_leaves_nothing_or_a_whole_entry(tmp_path: Path) -> N
         for entry in whole:
             assert json.loads((entry / "dataset.json").read_text())["fingerprint"] == clean[0]
 
-    assert content(cache.stored(Slow(), 8, "skip", root)) == clean
+    assert content(cache.cache_entry(Slow(), 8, "skip", root)) == clean
     assert interrupted >= 2
     assert len(entries(root)) == 1, "what the dead left behind is gone"
 
@@ -150,7 +150,7 @@ def test_a_kill_just_before_the_end_leaves_what_can_be_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """dataset.json is there, and the folder has not got its name yet."""
-    clean = content(cache.stored(Slow(), 8, "skip", tmp_path / "clean"))
+    clean = content(cache.cache_entry(Slow(), 8, "skip", tmp_path / "clean"))
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -158,11 +158,11 @@ def test_a_kill_just_before_the_end_leaves_what_can_be_finished(
     with monkeypatch.context() as patch:
         patch.setattr(atomic, "_take_name", killed)
         with pytest.raises(KeyboardInterrupt):
-            cache.stored(Slow(), 8, "skip", tmp_path / "cut")
+            cache.cache_entry(Slow(), 8, "skip", tmp_path / "cut")
     (partial,) = (tmp_path / "cut").glob(".*.partial")
     assert (partial / "dataset.json").is_file()
 
-    assert content(cache.stored(Slow(), 8, "skip", tmp_path / "cut")) == clean
+    assert content(cache.cache_entry(Slow(), 8, "skip", tmp_path / "cut")) == clean
 
 
 def test_two_processes_at_once_do_the_work_once(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_two_processes_at_once_do_the_work_once(tmp_path: Path) -> None:
 
 
 def test_full_disk_breaks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    good = content(cache.stored(Slow(), 8, "skip", tmp_path))
+    good = content(cache.cache_entry(Slow(), 8, "skip", tmp_path))
 
     def no_space(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -189,10 +189,10 @@ def test_full_disk_breaks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with monkeypatch.context() as patch:
         patch.setattr(writer.Rows, "add", no_space)
         with pytest.raises(DiskFull, match=r"no space left on the disk of .*; free some"):
-            cache.stored(Slow(), 16, "skip", tmp_path)
+            cache.cache_entry(Slow(), 16, "skip", tmp_path)
 
     assert len([entry for entry in entries(tmp_path) if not entry.name.startswith(".")]) == 1
-    assert content(cache.stored(Slow(), 8, "skip", tmp_path)) == good
+    assert content(cache.cache_entry(Slow(), 8, "skip", tmp_path)) == good
 
 
 def test_cache_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
@@ -202,27 +202,27 @@ def test_cache_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
         BadInput,
         match=r"cannot be written .* name another one",
     ):
-        cache.stored(Slow(), 8, "skip", tmp_path / "file" / "cache")
+        cache.cache_entry(Slow(), 8, "skip", tmp_path / "file" / "cache")
 
 
 def test_refusing_and_skipping_have_entries_of_their_own(tmp_path: Path) -> None:
-    cache.stored(Slow(), 8, "skip", tmp_path)
+    cache.cache_entry(Slow(), 8, "skip", tmp_path)
 
     with pytest.raises(BadInput, match="1 of 120 images of slow cannot be used: 50: bad"):
-        cache.stored(Slow(), 8, "refuse", tmp_path)
+        cache.cache_entry(Slow(), 8, "refuse", tmp_path)
 
 
 def test_fingerprint_covers_split_and_recipe(tmp_path: Path) -> None:
     class Other(Slow):  # type: ignore[misc]  # a class loaded at run time
         pass
 
-    fingerprints = {cache.stored(Slow(), 8, "skip", tmp_path / "0").fingerprint}
+    fingerprints = {cache.cache_entry(Slow(), 8, "skip", tmp_path / "0").fingerprint}
     swapped, named = Other(), Other()
     # Rows 0 and 1 change places, which leaves both splits' pixels in another interleaving.
     swapped.is_test = lambda: np.arange(120) % 3 == 1
     named.recipe = named.recipe.__class__(crop="other", resize="none", split="every third is test")
     for i, source in enumerate((swapped, named), 1):
-        fingerprints.add(cache.stored(source, 8, "skip", tmp_path / str(i)).fingerprint)
+        fingerprints.add(cache.cache_entry(source, 8, "skip", tmp_path / str(i)).fingerprint)
 
     assert len(fingerprints) == 3
 
@@ -233,8 +233,8 @@ def test_flip_belongs_to_training_and_leaves_the_fingerprint(tmp_path: Path) -> 
         crop="none", resize="none", split="every third is test", flip=True
     )
 
-    a = cache.stored(Slow(), 8, "skip", tmp_path / "a").fingerprint
-    b = cache.stored(flipped, 8, "skip", tmp_path / "b").fingerprint
+    a = cache.cache_entry(Slow(), 8, "skip", tmp_path / "a").fingerprint
+    b = cache.cache_entry(flipped, 8, "skip", tmp_path / "b").fingerprint
 
     assert a == b
 
@@ -249,7 +249,7 @@ def cut_short(root: Path, after: int) -> None:
             return super().read(start, stop, resolution)
 
     with pytest.raises(KeyboardInterrupt):
-        cache.stored(Cut(), 8, "skip", root)
+        cache.cache_entry(Cut(), 8, "skip", root)
 
 
 @pytest.fixture
@@ -261,11 +261,11 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize("after", [4, 40, 60, 116])
 def test_preparing_goes_on_where_it_was_cut_short(after: int, tmp_path: Path) -> None:
-    good = content(cache.stored(Slow(), 8, "skip", tmp_path / "clean"))
+    good = content(cache.cache_entry(Slow(), 8, "skip", tmp_path / "clean"))
     cut_short(tmp_path, after)
     source = Slow()
 
-    assert content(cache.stored(source, 8, "skip", tmp_path)) == good
+    assert content(cache.cache_entry(source, 8, "skip", tmp_path)) == good
     assert source.reads <= (120 - after) // 4 + 3, "a chunk or two were decoded and not written"
     (entry,) = entries(tmp_path / "clean")
     assert sorted(file.name for file in entry.iterdir()) == [
@@ -283,18 +283,18 @@ def test_preparing_goes_on_where_it_was_cut_short(after: int, tmp_path: Path) ->
 def test_what_is_damaged_of_the_earlier_work_is_made_again(
     file: str, keep: int, tail: bytes, tmp_path: Path
 ) -> None:
-    good = content(cache.stored(Slow(), 8, "skip", tmp_path / "clean"))
+    good = content(cache.cache_entry(Slow(), 8, "skip", tmp_path / "clean"))
     cut_short(tmp_path, 100)
     (partial,) = tmp_path.glob(".*.partial")
     before = (partial / file).read_bytes()
     (partial / file).write_bytes(before[:keep] + tail)
 
-    assert content(cache.stored(Slow(), 8, "skip", tmp_path)) == good
+    assert content(cache.cache_entry(Slow(), 8, "skip", tmp_path)) == good
 
 
 @pytest.mark.usefixtures("small_chunks")
 def test_a_changed_pixel_of_the_earlier_work_is_noticed(tmp_path: Path) -> None:
-    good = content(cache.stored(Slow(), 8, "skip", tmp_path / "clean"))
+    good = content(cache.cache_entry(Slow(), 8, "skip", tmp_path / "clean"))
     cut_short(tmp_path, 100)
     (partial,) = tmp_path.glob(".*.partial")
     pixels = bytearray((partial / "train.npy").read_bytes())
@@ -302,12 +302,12 @@ def test_a_changed_pixel_of_the_earlier_work_is_noticed(tmp_path: Path) -> None:
     (partial / "train.npy").write_bytes(pixels)
     source = Slow()
 
-    assert content(cache.stored(source, 8, "skip", tmp_path)) == good
+    assert content(cache.cache_entry(source, 8, "skip", tmp_path)) == good
     assert 15 <= source.reads <= 24, "what came before it was taken over"
 
 
 def test_a_users_error_leaves_no_work_behind(tmp_path: Path) -> None:
     with pytest.raises(BadInput):
-        cache.stored(Slow(), 8, "refuse", tmp_path)
+        cache.cache_entry(Slow(), 8, "refuse", tmp_path)
 
     assert not entries(tmp_path)

@@ -10,7 +10,7 @@ from made_up import LARGER, RECIPE, recorded
 
 from genbench import registry
 from genbench.errors import BadInput, BadSetting, NotEnoughData, UnknownName
-from genbench.figures.fid_curve import Extrapolated, curve
+from genbench.figures.fid_curve import Extrapolation, curve
 from genbench.figures.ranks import ranks, tied_ranks
 from genbench.figures.scores import column_of, one_table, protocol_words
 from genbench.figures.tradeoff import front, stairs, tradeoff
@@ -228,7 +228,7 @@ def test_mistakes_about_ranks_are_one_line() -> None:
 def test_the_line_meets_the_axis_at_the_limit_and_passes_through_the_mean() -> None:
     """FID(n) = 8 + 1000 / n."""
     images = [100, 200, 400]
-    found = Extrapolated("a", Curve(images, [8 + 1000 / n for n in images], 8.0, 0.5))
+    found = Extrapolation("a", Curve(images, [8 + 1000 / n for n in images], 8.0, 0.5))
 
     drawing = curve([found], "FID", "Metric fid_inf; seed 0.")
 
