@@ -22,7 +22,7 @@ CODE = (
     "benchmarks",
     "noxfile.py",
 )
-TYPED = ("genbench", "baselines", "metrics", "reports")
+TYPED = ("genbench", "baselines", "metrics", "reports", "examples")
 PASSED_ON = ("GENBENCH_WEIGHTS", "GENBENCH_DATA", "GENBENCH_CACHE", "CHROMIUM")
 
 
