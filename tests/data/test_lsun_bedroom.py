@@ -229,16 +229,16 @@ def test_missing_folder_says_what_to_get(folder: Path) -> None:
 def test_training_from_a_stream_is_training_from_the_cache(
     folder: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from genbench.training.loader import Feed
+    from genbench.training.loader import Loader
 
     spec = f"lsun-bedroom:{folder}"
     streamed = open_dataset(f"{spec},stream=yes", 16, cache_dir=cache).train
     stored = open_dataset(spec, 16, cache_dir=cache).train
-    feeds = [Feed(split, 0, torch.device("cpu"), flip=True) for split in (streamed, stored)]
+    loaders = [Loader(split, 0, torch.device("cpu"), flip=True) for split in (streamed, stored)]
 
     for seen in (0, 40, 80, 120):
-        one, two = (feed.batch(seen, 40) for feed in feeds)
+        one, two = (loader.batch(seen, 40) for loader in loaders)
         assert torch.equal(one.images, two.images)
         assert torch.equal(one.index, two.index)
-    for feed in feeds:
-        feed.close()
+    for loader in loaders:
+        loader.close()

@@ -26,7 +26,7 @@ from genbench.errors import BadInput, BadSetting, Diverged
 from genbench.runs import RunState, checkpoints
 from genbench.training.determinism import describe, enforce
 from genbench.training.ema import EMA
-from genbench.training.loader import Feed
+from genbench.training.loader import Loader
 
 # 4x4 and 8x8 with a fade, images enough to fill and use the buffer: 24 steps of 8 images
 SETTINGS = {"latent": 16, "phase_images": 64, "images": 192, "buffer": 8, "batches": [8] * 9}
@@ -230,7 +230,7 @@ def test_weights_that_are_not_finite_never_become_a_checkpoint(tmp_path: Path) -
 
 def test_the_order_of_images_does_not_depend_on_the_batch() -> None:
     split = open_dataset("toyfaces:60", 8).train
-    one, two = (Feed(split, 3, torch.device("cpu"), flip=True) for _ in range(2))
+    one, two = (Loader(split, 3, torch.device("cpu"), flip=True) for _ in range(2))
 
     whole = one.batch(0, 120)
     parts = [two.batch(start, 8) for start in range(0, 120, 8)]
@@ -242,8 +242,8 @@ def test_the_order_of_images_does_not_depend_on_the_batch() -> None:
 
 def test_flips_mirror_about_half_of_the_images() -> None:
     split = open_dataset("toyfaces:600", 8).train
-    plain = Feed(split, 3, torch.device("cpu"), flip=False).batch(0, 400).images
-    flipped = Feed(split, 3, torch.device("cpu"), flip=True).batch(0, 400).images
+    plain = Loader(split, 3, torch.device("cpu"), flip=False).batch(0, 400).images
+    flipped = Loader(split, 3, torch.device("cpu"), flip=True).batch(0, 400).images
 
     mirrored = (flipped == plain.flip(3)).flatten(1).all(1)
     same = (flipped == plain).flatten(1).all(1)
