@@ -98,7 +98,7 @@ def _damage(folder: Path, about: Mapping[str, Json]) -> str | None:
     return None
 
 
-def _digest(file: Path, step: progress.Advance) -> str:
+def _digest(file: Path, step: progress.Progress) -> str:
     """sha256 of the pixels in an .npy file, behind its header."""
     sha256 = hashlib.sha256()
     with file.open("rb") as stream:

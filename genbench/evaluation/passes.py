@@ -98,14 +98,15 @@ class Passes:
         total = sum(task.producer.about.n for task in work)
         with progress.bar(name, total, shown=group.rank() == 0) as advance:
             for task in work:
-                if task.stream in missing:
-                    continue  # an earlier repeat has failed
-                cache = None if identity is None else self._pending(identity, task)
-                try:
-                    evidence = self._pass(task.producer, task.inputs, cache, advance)
-                    found.setdefault(task.stream, []).append(evidence)
-                except GenbenchError as error:
-                    missing[task.stream] = str(error)
+                with advance.part(task.producer.about.n):
+                    if task.stream in missing:
+                        continue  # an earlier repeat has failed
+                    cache = None if identity is None else self._pending(identity, task)
+                    try:
+                        evidence = self._pass(task.producer, task.inputs, cache, advance)
+                        found.setdefault(task.stream, []).append(evidence)
+                    except GenbenchError as error:
+                        missing[task.stream] = str(error)
         missing |= {each: missing[lead(each)] for each in STREAMS if lead(each) in missing}
         samples, once = _together(
             {stream: parts for stream, parts in found.items() if stream not in missing}

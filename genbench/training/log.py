@@ -53,7 +53,7 @@ class Log:
         }
         self.scalars({**scalars, **about}, seen)
         shown = [f"{name} {scalars[name]:.3f}" for name in list(scalars)[:3]]
-        return "  ".join([where(stage), f"{rate:.0f}/s now", f"{memory:.1f} GiB", *shown])
+        return "  ".join([where(stage), f"{memory:.1f} GiB", *shown])
 
     def scalars(self, values: Mapping[str, float], seen: int) -> None:
         """Write numbers under their names."""

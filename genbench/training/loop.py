@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
@@ -27,6 +27,7 @@ from genbench.training.log import Log, not_finite, to_numbers, where
 from genbench.training.precision import Pace
 from genbench.training.settings import Training
 from genbench.training.signals import Clock, signals
+from genbench.training.stages import cost_of, guessed_costs, stretches
 from genbench.training.validation import TIMES, Validation, parse
 
 ROLLBACKS = 3  # of one call; whoever diverges again and again needs other settings
@@ -152,7 +153,9 @@ class Trainer:
         with (
             signals() as stop,
             closing(Log(self.run, model.seen, self.device)) as log,
-            progress.bar(title, total, start=model.seen, shown=parallel.first()) as advance,
+            progress.bar(
+                title, total, start=model.seen, shown=parallel.first(), cost=self._cost()
+            ) as advance,
         ):
             self.log, self.note = log, where(model.stage(model.seen))
             self._draw()
@@ -170,6 +173,11 @@ class Trainer:
                 end = parallel.agreed_end(stop.end, due.steps)
             self._finish()
         return end or End(RunState.FINISHED)
+
+    def _cost(self) -> Callable[[int], float]:
+        """What images of this training cost, for the time that is left."""
+        parts = stretches(self.model, self.model.seen, self.total)
+        return cost_of(parts, guessed_costs(parts))
 
     def _step(self) -> Tensors:
         """Show one batch; returns the model's scalars."""
