@@ -63,10 +63,12 @@ def lowest(session: nox.Session) -> None:
 
 
 # Run in the installed wheel: loads every module and every plug-in, and renders every report, since
-# templates are data, which a wheel can lose without losing a module.
+# templates and weights are data, which a wheel can lose without losing a module.
 LOAD_EVERYTHING = """
 import importlib, json, pkgutil
 import genbench
+import torch
+from genbench.features import load
 from genbench.published import rows
 from genbench.registry import KINDS, plugins
 from genbench.tables.table import Document
@@ -80,6 +82,7 @@ for kind in KINDS:
 for plugin in plugins("report").values():
     plugin.load().render(Document(title="t"))
 assert rows()
+load("toynet", weights_dir=None, device=torch.device("cpu"))
 print(json.dumps({KINDS[k].package: [p.module for p in plugins(k).values()] for k in KINDS}))
 """
 

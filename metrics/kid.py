@@ -215,16 +215,16 @@ def _subsets(real: Tensor, generated: Tensor) -> Measured:
     return Measured(float(found.mean()), float(found.std(correction=0)), over)
 
 
-def _at(layer: str) -> Metric:
-    name, title = ("kid", "KID") if layer == LAYER else (f"kid_{layer}", f"KID-{layer}")
-    metric = feature_metric(
+def metric(network: str, layer: str, score: str, title: str) -> Metric:
+    """The distance between features of *layer* of *network*; KID is its name for Inception only."""
+    found = feature_metric(
         _all_pairs,
-        "inception",
+        network,
         layer,
-        {name: Column(title, lower_is_better=True, digits=4)},
+        {score: Column(title, lower_is_better=True, digits=4)},
         parameters={"kernel": "poly3", "estimator": "unbiased-all-pairs"},
     )
-    return replace(metric, symmetric=True)
+    return replace(found, symmetric=True)
 
 
 IN_SUBSETS = feature_metric(
@@ -240,9 +240,9 @@ IN_SUBSETS = feature_metric(
     },
 )
 METRIC = replace(
-    _at(LAYER),
+    metric("inception", LAYER, "kid", "KID"),
     variants={
-        **{layer: _at(layer) for layer in OTHERS},
+        **{layer: metric("inception", layer, f"kid_{layer}", f"KID-{layer}") for layer in OTHERS},
         "subsets": replace(IN_SUBSETS, ordered=True),
     },
 )

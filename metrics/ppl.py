@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -102,36 +103,37 @@ def _kept(distances: Tensor, epsilon: float, low: float, high: float) -> tuple[T
     return each, (each >= float(least)) & (each <= float(most))
 
 
-def _compute(suffix: str, paths: Tensors) -> Mapping[str, Measured]:
+def _compute(score: str, paths: Tensors) -> Mapping[str, Measured]:
     found = lengths(paths["distance"], EPSILON)
-    return {f"ppl{suffix}": found["ppl"], f"ppl{suffix}_untrimmed": found["ppl_untrimmed"]}
+    return {score: found["ppl"], f"{score}_untrimmed": found["ppl_untrimmed"]}
 
 
-def _metric(ends: bool, face: bool, variants: Mapping[str, Metric]) -> Metric:
-    words = [word for word, on in (("end", ends), ("face", face)) if on]
-    suffix = "".join(f"_{word}" for word in words)
-    title = f"PPL ({', '.join(words)})" if words else "PPL"
-    statistic = Distances("lpips_vgg", "all-256", face)
+def metric(space: Distances, score: str, title: str, *, ends: bool = False) -> Metric:
+    """The length of paths in a *space*; PPL is its name for LPIPS over VGG16 only.
+
+    Args:
+        ends: start every step at a latent of the prior.
+    """
     step = Step(EPSILON, ends)
     return Metric(
         version=1,
-        inputs={"paths": Input(Stream.PATHS, statistic, face=face, step=step)},
-        compute=functools.partial(_compute, suffix),
+        inputs={"paths": Input(Stream.PATHS, space, face=space.face, step=step)},
+        compute=functools.partial(_compute, score),
         columns={
-            f"ppl{suffix}": Column(title, lower_is_better=True, digits=2),
-            f"ppl{suffix}_untrimmed": Column(f"{title}, all", lower_is_better=True, digits=2),
+            score: Column(title, lower_is_better=True, digits=2),
+            f"{score}_untrimmed": Column(f"{title}, all", lower_is_better=True, digits=2),
         },
         parameters={"percentiles": [LOW, HIGH]},
-        variants=variants,
     )
 
 
-METRIC = _metric(
-    False,
-    False,
-    {
-        "end": _metric(True, False, {}),
-        "face": _metric(False, True, {}),
-        "end-face": _metric(True, True, {}),
+VGG = Distances("lpips_vgg", "all-256")
+FACE = replace(VGG, face=True)
+METRIC = replace(
+    metric(VGG, "ppl", "PPL"),
+    variants={
+        "end": metric(VGG, "ppl_end", "PPL (end)", ends=True),
+        "face": metric(FACE, "ppl_face", "PPL (face)"),
+        "end-face": metric(FACE, "ppl_end_face", "PPL (end, face)", ends=True),
     },
 )

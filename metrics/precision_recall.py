@@ -124,22 +124,33 @@ def _share(of: Tensor) -> float:
     return float(of.double().mean())
 
 
-def _scores(suffix: str, real: Tensor, generated: Tensor) -> dict[str, Measured]:
+def _scores(suffix: str, whose: str, real: Tensor, generated: Tensor) -> dict[str, Measured]:
     found = precision_recall(real=real, fake=generated)
-    note = f"balls of {K} neighbours, in features of Inception, not of VGG16 as in the papers"
+    note = f"balls of {K} neighbours, in features of {whose}, not of VGG16 as in the papers"
     if collapsed(generated):
         note = COLLAPSED
     return {f"{name}{suffix}": Measured(value, note=note) for name, value in found.items()}
 
 
-def _at(layer: str) -> Metric:
-    suffix, tail = ("", "") if layer == LAYER else (f"_{layer}", f"-{layer}")
+def metric(network: str, layer: str, suffix: str, tail: str, whose: str) -> Metric:
+    """The four shares in features of *layer* of *network*.
+
+    Args:
+        suffix: of the names of the scores.
+        tail: of their titles.
+        whose: what the network is called in notes.
+    """
     columns = {
         f"{name}{suffix}": Column(f"{name.title()}{tail}", lower_is_better=False)
         for name in ("precision", "recall", "density", "coverage")
     }
-    function = functools.partial(_scores, suffix)
-    return feature_metric(function, "inception", layer, columns, parameters={"neighbours": K})
+    function = functools.partial(_scores, suffix, whose)
+    return feature_metric(function, network, layer, columns, parameters={"neighbours": K})
 
 
-METRIC = replace(_at(LAYER), variants={layer: _at(layer) for layer in OTHERS})
+METRIC = replace(
+    metric("inception", LAYER, "", "", "Inception"),
+    variants={
+        layer: metric("inception", layer, f"_{layer}", f"-{layer}", "Inception") for layer in OTHERS
+    },
+)

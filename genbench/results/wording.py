@@ -20,6 +20,7 @@ LABELS = {
     "start": "t",
     "percentiles": "percentiles kept",
     "landmarks_sha256": "landmarks sha256",
+    "trained_on": "trained on",
 }
 
 # field -> code -> words. {name} is the value of a field that stands beside, in words; a field
@@ -30,6 +31,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         **schema1.SENTENCES["resize"],
         "tf1-bilinear": "tf1 bilinear to {side}x{side}, no half-pixel offset, no antialiasing",
         "mean-to-{n}": "averaged down to {n} or less than twice that",
+        "bilinear-antialias": "bilinear, antialiased, to {side}x{side}, not quantised",
         "bicubic-antialias-clip": "bicubic, antialiased, to {side}x{side}, clipped, not quantised",
     },
     "crop": {
@@ -57,6 +59,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "minus-128-over-128": "(x - 128) / 128",
         "channel-mean-256": "(x - mean of the channel) / 256, means from the file",
     },
+    "trained_on": {"toyfaces-attributes": "the attributes of toyfaces, no photograph"},
     "version": {"lpips-0.1": "LPIPS v0.1"},
     "activation": {"gelu": "GELU", "quick-gelu": "quick GELU"},
     "detector": {"dlib-hog-frontal": "dlib's frontal HOG detector, upsampling {upsampling}"},

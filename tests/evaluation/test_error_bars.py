@@ -20,7 +20,7 @@ from genbench.interfaces import Stream
 from genbench.results.store import Store
 
 D = 4  # features of the networks here
-LAYERS = {"inception": ("64", "192", "768", "2048", "logits_unbiased")}
+LAYERS = {"inception": ("64", "192", "768", "2048", "logits_unbiased"), "toynet": ("64",)}
 IMAGES = 64  # FID-inf wants a quarter of them to be 16
 
 

@@ -21,6 +21,7 @@ from genbench.features import clip, dinov2
 from genbench.features._lpips import Lpips
 from genbench.features._vit import Vit
 from genbench.features.inception import Inception
+from genbench.features.toynet import Toynet
 from genbench.interfaces import Json, Metric, Recipe, Stream
 from genbench.results.protocol import Protocol, differences_of_texts
 
@@ -59,6 +60,7 @@ NETWORKS = {
     "inception": StandIn("inception", Inception),
     "clip": vit("clip", clip.FAMILY, True),
     "dinov2": vit("dinov2", dinov2.FAMILY, False),
+    "toynet": StandIn("toynet", Toynet),
     **{f"lpips_{net}": StandIn(f"lpips_{net}", Lpips) for net in ("alex", "squeeze", "vgg")},
 }
 
