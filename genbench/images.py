@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Array: TypeAlias = "Tensor | NDArray[Any]"
 Range: TypeAlias = "tuple[float, float]"
 
-TOP = 255.0  # white in grey levels; MAX of pSNR
+TOP = 255.0  # white in grey levels; MAX of PSNR
 SLACK = 1e-3  # beyond a declared range, of values and not of the range: what rounding may do
 KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)  # the binomial blur
 

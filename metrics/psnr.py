@@ -1,6 +1,6 @@
 """Peak signal-to-noise ratio of reconstructions, in decibels.
 
-pSNR = 20 log10(255 / RMSE), image by image, then the mean over images, which is no less
+PSNR = 20 log10(255 / RMSE), image by image, then the mean over images, which is no less
 than the ratio of the pooled error. Exact reconstructions would be infinite: they are left
 out of the mean, and `n` counts those that were kept.
 Checked against: skimage.metrics.peak_signal_noise_ratio.
@@ -66,7 +66,7 @@ def _compute(pairs: Tensors) -> Mapping[str, Measured]:
     if not inexact.any():
         raise NotMeasurable(
             f"all {len(mse)} reconstructions equal their images bit for bit, "
-            "so pSNR is infinite; see RMSE, which is 0"
+            "so PSNR is infinite; see RMSE, which is 0"
         )
     return {"psnr": mean_over_images(_decibels(mse), kept=inexact)}
 
@@ -75,6 +75,6 @@ METRIC = Metric(
     version=1,
     inputs={"pairs": Input(Stream.PAIRS, SQUARED_ERRORS)},
     compute=_compute,
-    columns={"psnr": Column("pSNR", lower_is_better=False, unit="dB", digits=2)},
+    columns={"psnr": Column("PSNR", lower_is_better=False, unit="dB", digits=2)},
     symmetric=True,
 )

@@ -98,7 +98,7 @@ def squared_error(a: Tensor, b: Tensor) -> Tensor:
     return difference.square().flatten(1).sum(1).double() / a[0].numel()
 
 
-# Shared by RMSE and pSNR, which therefore share the work.
+# Shared by RMSE and PSNR, which therefore share the work.
 SQUARED_ERRORS = PerPair("mse", squared_error, "mse-255")
 
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from genbench.results.record import Record
     from genbench.tables.compare import Contest
 
-LEAST_P = 1e-300
-
 
 @click.command()
 @click.option(
@@ -114,6 +112,8 @@ def _contests(records: Sequence[Record]) -> list[Contest]:
 
 def _table(contests: Sequence[Contest]) -> list[str]:
     """Aligned lines, for people and for scripts."""
+    from genbench.tables.digits import p_value
+
     rows = [("score", "models", "difference", "p", "p (Holm)", "better", "test", "protocol")]
     names = _names(contests)
     for c in contests:
@@ -124,8 +124,8 @@ def _table(contests: Sequence[Contest]) -> list[str]:
                 c.scale.score,
                 f"{names[c.a]} - {names[c.b]}",
                 _difference(c),
-                _p(c.found.p),
-                _p(c.adjusted),
+                p_value(c.found.p),
+                p_value(c.adjusted),
                 better,
                 f"{c.found.test}, {c.found.n} {c.found.rows}",
                 c.protocol_id or "",
@@ -151,10 +151,6 @@ def _difference(contest: Contest) -> str:
     assert contest.found is not None
     words = str(number(contest.found.value, contest.found.error, 3))
     return words if words.startswith(("-", "(")) else f"+{words}"
-
-
-def _p(p: float) -> str:
-    return f"{p:.2g}" if p == 0 or p > LEAST_P else f"<{LEAST_P:g}"
 
 
 def _refusal(contest: Contest) -> str:

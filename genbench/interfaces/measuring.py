@@ -131,7 +131,8 @@ class Column:
     title: str
     lower_is_better: bool | None  # None: neither way is better, so nobody is best
     unit: str = ""
-    digits: int = 3
+    digits: int = 3  # decimals where no error bar asks for others
+    about: str = ""  # what it says, in a sentence; by default the first line of the metric's file
     median: bool = False  # the score is the median of its per-row values, else their mean
     optional: bool = False  # some images do not have it: a level of a pyramid, a ratio to 0
 

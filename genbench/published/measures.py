@@ -29,7 +29,7 @@ MEASURES = {
     "inception_score": Measure("inception_score", "IS", False, ("samples",)),
     "ms_ssim": Measure("ms_ssim_diversity", "MS-SSIM between samples", True, ("samples",)),
     "ppl": Measure("ppl", "PPL", True, ("samples",)),
-    "psnr_db": Measure("psnr", "pSNR (dB)", False, ("test",)),
+    "psnr_db": Measure("psnr", "PSNR (dB)", False, ("test",)),
     "rmse": Measure("rmse", "RMSE", True, ("test",)),
     "lpips": Measure("lpips", "LPIPS", True, ("reconstruction",)),
     "identity_l2_median": Measure("identity", "identity", True, ("reconstruction",)),

@@ -40,9 +40,11 @@ from genbench.tables.table import (
 def column(metric: str, score: str) -> Column:
     """How a score is printed: as its metric says; plainly, and nobody best, if that is gone."""
     try:
-        return registry.metric(metric).columns[score]
+        how = registry.metric(metric).columns[score]
+        about = how.about or registry.plugin("metric", metric.partition(":")[0]).summary()
     except (UnknownName, BadSetting, KeyError):
         return Column(title=score, lower_is_better=None)
+    return replace(how, about=about)
 
 
 def to_text(records: Sequence[Record]) -> str:

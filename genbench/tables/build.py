@@ -8,17 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from genbench.interfaces import Column
 from genbench.results.record import Record
-from genbench.statistics.significance import LEVEL
+from genbench.tables import digits, fame, notes
 from genbench.tables.compare import Scale, Verdicts, judge
-from genbench.tables.digits import number
-from genbench.tables.footnotes import (
-    SHORT,
-    Footnote,
-    differs,
-    fields,
-    shared,
-    words,
-)
+from genbench.tables.footnotes import SHORT
 from genbench.tables.select import (
     Key,
     Selection,
@@ -29,11 +21,11 @@ from genbench.tables.select import (
     spread,
     why,
 )
-from genbench.tables.table import NO_RECORD, Cell, Row, Table, TableColumn, letters
+from genbench.tables.table import Cell, Row, Table, TableColumn, letters
 
 
 def build(records: Sequence[Record], columns: Callable[[str, str], Column]) -> list[Table]:
-    """One table per data set, resolution and fingerprint; all in the order of the records.
+    """One table per data set, resolution and fingerprint, its columns in the order of `fame`.
 
     Of two records of one run and one protocol the newest stands. A record without a value
     has no protocol: it fills the columns of its score in which its row has no value. Best is
@@ -62,44 +54,81 @@ def build(records: Sequence[Record], columns: Callable[[str, str], Column]) -> l
 
 def _fill(table: Table, records: Sequence[Record], columns: Callable[[str, str], Column]) -> Table:
     chosen = choose(records)
-    every = _columns(records, chosen, columns)
+    every, repeats = _columns(records, chosen, columns)
     # A column without a number says no more than its reason, so it gives way to a note.
     heads = tuple(head for head in every if head.protocol_id) or every
-    nowhere = _nowhere([head for head in every if head not in heads], chosen)
+    absent = [head for head in every if head not in heads]
     keys = list(dict.fromkeys((r.model, r.run) for r in records))
     contenders = [key for key in keys if key not in chosen.anchors]
     verdicts = judge(chosen, [(_scale(head), head.protocol_id) for head in heads], contenders)
     rows = _rows(keys, heads, chosen, verdicts)
+    heads = tuple(_with_digits(head, rows, index) for index, head in enumerate(heads))
     return dataclasses.replace(
         table,
         columns=heads,
         rows=rows,
-        footnotes=_footnotes(heads, rows, chosen),
+        footnotes=notes.footnotes(heads, rows, chosen),
         reasons=tuple(dict.fromkeys(c.reason for row in rows for c in row.cells if c.reason)),
-        notes=(*nowhere, *_notes(heads, rows, verdicts), *_common(chosen)),
-        remarks=tuple(_remarks(heads, chosen)),
+        brief=notes.brief(rows, absent),
+        notes=(
+            *notes.absences(absent, repeats, chosen),
+            *notes.notes(heads, rows, chosen, verdicts),
+        ),
+        remarks=tuple(notes.remarks(heads, chosen)),
     )
 
 
 def _columns(
     records: Sequence[Record], chosen: Selection, columns: Callable[[str, str], Column]
-) -> tuple[TableColumn, ...]:
-    """Scores in the order of the records; the protocols of a score side by side."""
+) -> tuple[tuple[TableColumn, ...], dict[str, str]]:
+    """What people look for first; the protocols of a score side by side.
+
+    With the titles of those that are left out, because some images have them and on these they
+    repeat another score: a pyramid of one level. title -> title of what it repeats.
+    """
+    known = {record.score: record.metric for record in reversed(records)}
+    scores = dict.fromkeys(record.score for record in records)
+    metrics = {s: known[s] for s in sorted(scores, key=lambda score: fame.rank(known[score]))}
+    measured = {score for _, score, _ in chosen.values}
+    first = fame.headlines({s: metric for s, metric in metrics.items() if s in measured})
+    metrics = {score: known[score] for score in dict.fromkeys((*first, *metrics))}
     markers: dict[str, str] = {}
-    heads = []
-    for score in dict.fromkeys(record.score for record in records):
-        metrics = {r.protocol_id: r.metric for r in reversed(records) if r.score == score}
+    heads: list[TableColumn] = []
+    repeats: dict[str, str] = {}
+    for score in metrics:
         used = {protocol for _, of, protocol in chosen.values if of == score}
-        for name in [name for name in chosen.protocols if name in used]:
-            marker = markers.setdefault(name, letters(len(markers)))
-            heads.append(_column(columns(metrics[name], score), score, name, marker))
-        if not used:
-            metric = next(iter(metrics.values()))
-            heads.append(_column(columns(metric, score), score, None, ""))
-    return tuple(heads)
+        of = {r.protocol_id: r.metric for r in reversed(records) if r.score == score}
+        names: list[str | None] = [name for name in chosen.protocols if name in used]
+        for name in names or [None]:
+            how = columns(of.get(name, metrics[score]), score)
+            if how.optional and (same := _same(score, name, heads, chosen)):
+                repeats[how.title] = same
+                continue
+            marker = markers.setdefault(name, letters(len(markers))) if name else ""
+            heads.append(_column(how, score, name, marker, score in first))
+    return tuple(heads), repeats
 
 
-def _column(how: Column, score: str, protocol_id: str | None, marker: str) -> TableColumn:
+def _same(
+    score: str, protocol_id: str | None, heads: Sequence[TableColumn], chosen: Selection
+) -> str | None:
+    """Title of the first column of that protocol which has the very same numbers."""
+
+    def numbers(score: str) -> dict[Key, tuple[float | None, float | None]]:
+        return {
+            key: (record.value, record.spread)
+            for (key, of, name), record in chosen.values.items()
+            if (of, name) == (score, protocol_id)
+        }
+
+    mine = numbers(score)
+    others = (head for head in heads if protocol_id and head.protocol_id == protocol_id)
+    return next((head.title for head in others if numbers(head.score) == mine), None)
+
+
+def _column(
+    how: Column, score: str, protocol_id: str | None, marker: str, headline: bool
+) -> TableColumn:
     return TableColumn(
         score,
         how.title,
@@ -109,7 +138,23 @@ def _column(how: Column, score: str, protocol_id: str | None, marker: str) -> Ta
         protocol_id,
         marker,
         how.median,
+        about=how.about,
+        headline=headline,
     )
+
+
+def _with_digits(head: TableColumn, rows: Sequence[Row], index: int) -> TableColumn:
+    """The column with the decimals that its contenders, or else its yardsticks, call for."""
+    numbers = {
+        anchor: [
+            (row.cells[index].value or 0.0, row.cells[index].spread)
+            for row in rows
+            if row.anchor is anchor and row.cells[index].value is not None
+        ]
+        for anchor in (False, True)
+    }
+    places = digits.shared(numbers[False] or numbers[True], head.digits)
+    return dataclasses.replace(head, digits=places)
 
 
 def _scale(head: TableColumn) -> Scale:
@@ -161,114 +206,3 @@ def _cells(
         else:
             cells[key] = Cell()
     return cells
-
-
-def _footnotes(
-    heads: Sequence[TableColumn], rows: Sequence[Row], chosen: Selection
-) -> tuple[Footnote, ...]:
-    """One per protocol, in the order of the columns."""
-    common = shared(chosen.protocols.values())
-    first = {head.score: head for head in reversed(heads)}  # the leftmost column of each score
-    notes = []
-    for name, marker in {h.protocol_id: h.marker for h in heads if h.protocol_id}.items():
-        protocol = chosen.protocols[name]
-        mine = [index for index, head in enumerate(heads) if head.protocol_id == name]
-        over = dict.fromkeys(row.cells[index].spread_over for row in rows for index in mine)
-        # Scores of one metric share protocols, and a difference is said once.
-        beside = {first[heads[i].score].protocol_id: first[heads[i].score] for i in mine}.values()
-        apart = [
-            differs(protocol, chosen.protocols[other.protocol_id], other.marker)
-            for other in beside
-            if other.protocol_id and other.protocol_id != name
-        ]
-        clauses = [clause for clause in words(protocol) if clause not in common]
-        bars = tuple(f"± is {what}" for what in over if what)
-        clauses += bars
-        clauses += filter(None, (_intervals(heads[index], rows, index) for index in mine))
-        titles = tuple(heads[index].title for index in mine)
-        differences = sum(apart, ())
-        notes.append(
-            Footnote(marker, titles, name, tuple(clauses), differences, fields(protocol), bars)
-        )
-    return tuple(notes)
-
-
-def _intervals(head: TableColumn, rows: Sequence[Row], index: int) -> str:
-    """95 % intervals of one column, in words; empty where there are none."""
-    found = []
-    for row in rows:
-        cell = row.cells[index]
-        if cell.low is not None and cell.high is not None and cell.spread is not None:
-            low, high = (number(end, cell.spread, head.digits) for end in (cell.low, cell.high))
-            found.append(f"{row.label} {low.value}{low.exponent} to {high.value}{high.exponent}")
-    return f"95 % intervals of {head.title} by bootstrap: {', '.join(found)}" if found else ""
-
-
-def _nowhere(heads: Sequence[TableColumn], chosen: Selection) -> list[str]:
-    """Scores that no model has, once for each reason."""
-    titles: dict[str, dict[str, None]] = {}
-    for head in heads:
-        for (_, score), record in chosen.absent.items():
-            if score == head.score:
-                titles.setdefault(why(record), {})[head.title] = None
-    return [f"Not measured: {', '.join(names)}: {reason}." for reason, names in titles.items()]
-
-
-def _remarks(heads: Sequence[TableColumn], chosen: Selection) -> list[str]:
-    """What metrics had to say about their numbers, once for all numbers that share it."""
-    shared_by: dict[str, tuple[dict[str, None], dict[str, None]]] = {}  # titles, models
-    for head in heads:
-        for (key, score, protocol_id), record in chosen.values.items():
-            if (score, protocol_id) == (head.score, head.protocol_id) and record.note:
-                titles, models = shared_by.setdefault(record.note, ({}, {}))
-                titles[head.title] = models[key[0]] = None
-    return [
-        f"{', '.join(titles)} of {', '.join(models)}: {note}."
-        for note, (titles, models) in shared_by.items()
-    ]
-
-
-def _best(heads: Sequence[TableColumn], rows: Sequence[Row], verdicts: Verdicts) -> list[str]:
-    """The rule by which cells are best, column by column where there are two rules."""
-    crowned = [i for i in range(len(heads)) if any(row.cells[i].best for row in rows)]
-    tested = [heads[i].title for i in crowned if i in verdicts.settled]
-    titles = [head.title for head in heads]
-    barred = [
-        f"{titles[i]} ({heads[i].marker})" if titles.count(titles[i]) > 1 else titles[i]
-        for i in crowned
-        if i not in verdicts.settled
-    ]
-    if not crowned:
-        return []
-    by_test = (
-        f"that a paired test does not tell from it (Holm-adjusted p of {LEVEL:g} or more, over "
-        f"{verdicts.count} tests of this table; see genbench table compare)"
-    )
-    by_bars = "whose distance to it is no more than the two error bars together"
-    if tested and barred:
-        by_test += f"; in {', '.join(dict.fromkeys(barred))}, every number {by_bars}"
-    return [
-        "Best, in bold or with *: the best number of a column, and every number "
-        f"{by_test if tested else by_bars}."
-    ]
-
-
-def _notes(heads: Sequence[TableColumn], rows: Sequence[Row], verdicts: Verdicts) -> list[str]:
-    cells = [cell for row in rows for cell in row.cells]
-    notes = _best(heads, rows, verdicts)
-    if any(row.anchor for row in rows):
-        notes.append("The last rows are yardsticks, not contenders.")
-    if any(cell.value is None and cell.reason is None for cell in cells):
-        notes.append(f"{NO_RECORD}: no record under this protocol.")
-    for index, head in enumerate(heads):
-        counts = {row.label: row.cells[index].n for row in rows if row.cells[index].n is not None}
-        if len(set(counts.values())) > 1:
-            each = ", ".join(f"{label} {n}" for label, n in counts.items())
-            notes.append(f"{head.title} ({head.marker}) is taken over different numbers: {each}.")
-    return notes
-
-
-def _common(chosen: Selection) -> list[str]:
-    """What all protocols of the table share, said once."""
-    clauses = shared(chosen.protocols.values())
-    return [f"All protocols here: {'; '.join(clauses)}."] if clauses else []

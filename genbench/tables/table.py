@@ -42,11 +42,13 @@ class TableColumn:
     title: str
     unit: str
     lower_is_better: bool | None
-    digits: int
+    digits: int  # decimals at which its numbers end; an error bar may end one earlier
     protocol_id: str | None  # None where no model could be measured
     marker: str = ""  # of the footnote
     median: bool = False  # of values image by image; else their mean
     source: str = ""  # paper and table, of a column of published numbers; else empty
+    about: str = ""  # what it says, in a sentence
+    headline: bool = True  # one of the few that readers look for first
 
     @property
     def arrow(self) -> str:
@@ -84,6 +86,7 @@ class Table:
     rows: tuple[Row, ...]  # contenders, then those of papers, anchors last
     footnotes: tuple[Footnote, ...] = ()
     reasons: tuple[str, ...] = ()  # why cells are empty; `mark` gives the number of a cell's
+    brief: str = ""  # of all that follows, the one line to read with the numbers
     notes: tuple[str, ...] = ()  # on the table as a whole
     remarks: tuple[str, ...] = ()  # on single numbers
 

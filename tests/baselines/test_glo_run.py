@@ -76,7 +76,7 @@ def test_a_loaded_run_has_the_codes_of_its_training_images(tmp_path: Path) -> No
 
 
 def test_evaluation_finds_codes_in_inference_mode(tmp_path: Path) -> None:
-    """The pSNR is that of codes found here, where gradients are on; nothing is missing."""
+    """The PSNR is that of codes found here, where gradients are on; nothing is missing."""
     run = train(tmp_path / "runs")
     model: Any = runs.load(run.folder, device="cpu")
     images = open_dataset(TRAINING["data"], 16).test.take(torch.arange(10))

@@ -62,7 +62,7 @@ def number(frame: Any, model: str, score: str) -> Any:
 
 
 def test_any_object_with_the_methods_is_measured(data: Dataset) -> None:
-    """Ten grey levels everywhere but at white: RMSE close to 10, pSNR close to 20 log10(255/10)."""
+    """Ten grey levels everywhere but at white: RMSE close to 10, PSNR close to 20 log10(255/10)."""
     frame = genbench.evaluate(Inverse(), data=data, metrics=["rmse", "psnr", "swd"], **SMALL)
 
     assert number(frame, "Inverse", "rmse").value == pytest.approx(10, abs=0.3)

@@ -130,7 +130,7 @@ def test_steps_of_a_path_have_an_interval_but_pair_with_nothing(data: Dataset) -
 
 
 def test_images_without_a_number_keep_their_place(data: Dataset) -> None:
-    """Reconstructions that are exact have no pSNR, and stay rows of their own."""
+    """Reconstructions that are exact have no PSNR, and stay rows of their own."""
 
     class Exact(Blurred):
         def decode(self, latents: Tensor) -> Tensor:

@@ -58,8 +58,8 @@ def test_every_line_of_a_table_has_as_many_cells_as_its_head(text: str) -> None:
 
 
 def test_best_arrows_reasons_and_footnotes(text: str) -> None:
-    assert r"$\mathbf{9.000} \pm 0.090$" in text
-    assert r"$1.000 \pm 0.010$" in text
+    assert r"$\mathbf{9.00} \pm 0.09$" in text
+    assert r"$1.00 \pm 0.01$" in text
     assert r"FID \ensuremath{\downarrow}\textsuperscript{a}" in text
     assert r"not measured\textsuperscript{(1)}" in text
     assert r"\textsuperscript{b} FID: " in text

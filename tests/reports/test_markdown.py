@@ -51,9 +51,9 @@ def test_markup_is_escaped(words: str, wanted: str) -> None:
 
 
 def test_the_best_is_bold_and_the_anchors_are_in_italics(text: str) -> None:
-    assert "**9.000 ± 0.090**" in text
+    assert "**9.00 ± 0.09**" in text
     assert "| *real images* | " in text
-    assert "**1.000 ± 0.010**" not in text
+    assert "**1.00 ± 0.01**" not in text
 
 
 def test_a_figure_is_a_relative_link(report: Document, text: str) -> None:

@@ -276,6 +276,89 @@ def test_a_score_that_nobody_has_is_a_note_and_not_a_column() -> None:
     assert table.notes[0] == "Not measured: KID: no weights."
 
 
+def test_scores_that_nobody_has_are_named_in_one_note() -> None:
+    """`identity` at 32×32 said its reason once a score and once a model."""
+    faceless = [
+        recorded(None, metric="identity", score=score, model=model, reason="no face")
+        for score in ("identity", "identity_same")
+        for model in ("a", "b")
+    ]
+    weightless = recorded(None, metric="kid", score="kid", reason="no weights")
+    table = only(recorded(8.0), *faceless, weightless)
+
+    assert table.notes[0] == "Not measured: KID: no weights; IDENTITY, IDENTITY_SAME: no face."
+    assert sum("no face" in note for note in table.notes) == 1
+    assert "Not measured: KID, IDENTITY, IDENTITY_SAME." in table.brief
+
+
+def test_the_columns_people_look_for_come_first_and_strangers_last() -> None:
+    scores = ("ours/mine", "swd", "psnr", "kid:768", "rmse", "fid:768", "lpips", "fid")
+    table = only(*(recorded(1.0, metric=score, score=score) for score in scores))
+
+    order = [head.score for head in table.columns]
+    assert order == ["fid", "lpips", "rmse", "psnr", "fid:768", "kid:768", "swd", "ours/mine"]
+    assert [head.score for head in table.columns if head.headline] == order[:4]
+
+
+@pytest.mark.parametrize(
+    ("scores", "stands_in"),
+    [
+        (("kid", "fd_dinov2", "fd_toynet"), "fd_toynet"),
+        (("swd", "kid"), "kid"),
+        (("swd", "fid:768"), "fid:768"),
+    ],
+)
+def test_where_fid_is_absent_another_distance_stands_in(
+    scores: tuple[str, ...], stands_in: str
+) -> None:
+    others = ("rmse", "ssim", "ppl", "identity")
+    no_weights = recorded(None, metric="fid", score="fid", reason="no weights")
+    table = only(
+        no_weights, *(recorded(1.0, metric=score, score=score) for score in (*others, *scores))
+    )
+
+    assert [head.score for head in table.columns if head.headline] == [stands_in, "rmse"]
+    assert table.columns[0].score == stands_in
+
+
+def test_where_nobody_knows_the_metrics_some_columns_are_still_shown_first() -> None:
+    scores = [f"ours/{i}" for i in range(6)]
+    table = only(*(recorded(1.0, metric=score, score=score) for score in scores))
+
+    assert [head.score for head in table.columns if head.headline] == scores[:4]
+
+
+def test_few_columns_are_all_shown_first() -> None:
+    table = only(*(recorded(1.0, metric=score, score=score) for score in ("ours/1", "fid")))
+
+    assert all(head.headline for head in table.columns)
+
+
+def test_a_level_that_repeats_the_mean_of_all_levels_is_left_out() -> None:
+    """SWD at 16×16 has one level, which is the mean."""
+
+    def levels(metric: str, score: str) -> Column:
+        return dataclasses.replace(column(metric, score), optional=score == "swd_16")
+
+    records = [
+        recorded(value, metric="swd", score=score, model=model)
+        for model, value in (("a", 8.0), ("b", 9.0))
+        for score in ("swd", "swd_16", "other")
+    ]
+    (table,) = build(records, levels)
+
+    assert [head.score for head in table.columns] == ["swd", "other"]
+    assert "Left out, because the numbers are the same: SWD_16 is SWD." in table.notes
+
+
+def test_the_numbers_of_a_column_end_at_one_decimal() -> None:
+    table = only(recorded(31.2384, spread=0.0523), recorded(18.3, spread=0.21, model="b"))
+
+    words = [text(row.cells[0], table.columns[0]) for row in table.rows]
+
+    assert words == ["31.24 ± 0.05", "18.30 ± 0.21"]
+
+
 def test_where_nothing_was_measured_the_columns_stay() -> None:
     table = only(recorded(None, reason="no weights"))
 

@@ -22,7 +22,7 @@ from genbench.tables.table import (
 from genbench.tables.with_published import beside
 
 PIONEER = {"p": ("PIONEER",)}
-SCORES = {"fid": "FID", "swd": "SWD", "rmse": "RMSE", "psnr": "pSNR"}
+SCORES = {"fid": "FID", "swd": "SWD", "rmse": "RMSE", "psnr": "PSNR"}
 
 
 def table(dataset: str = "celeba", resolution: int = 64, runs: str = "p") -> Table:
@@ -74,7 +74,7 @@ def test_no_column_holds_numbers_of_both() -> None:
         "published SWD",
         "RMSE",
         "published RMSE",
-        "pSNR",
+        "PSNR",
     ]
     assert [head.protocol_id for head in ours] == [head.protocol_id for head in table().columns]
     assert {head.protocol_id for head in theirs} == {None}
@@ -159,7 +159,7 @@ def test_numbers_of_training_images_do_not_stand_beside_those_of_test_images() -
         if head.source and row.cells[i].value is not None
     }
 
-    assert {head.title for head in theirs} == {"published pSNR (dB)"}
+    assert {head.title for head in theirs} == {"published PSNR (dB)"}
     assert shown == printed
 
 
