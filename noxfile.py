@@ -1,16 +1,22 @@
-"""Every check of the project: `nox` runs them all, `nox -s bench` the measurements."""
+"""Every check of the project.
+
+`nox` runs what a change must pass, `nox -s all` also what takes longer, `nox -s bench` measures.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nox
 
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "uv"
-nox.options.sessions = ["lint", "types", "tests", "wheel", "lowest"]
+nox.options.sessions = ["lint", "types", "tests", "wheel", "docs"]
 
 CODE = (
     "genbench",
@@ -22,12 +28,28 @@ CODE = (
     "benchmarks",
     "noxfile.py",
 )
-TYPED = ("genbench", "baselines", "metrics", "reports", "examples")
+TYPED = ("genbench", "baselines", "metrics", "reports", "examples", "tests")
+FIRST, LAST = 11, 29  # Python 3.11 is what pyproject.toml wants; the end is far ahead
 PASSED_ON = ("GENBENCH_WEIGHTS", "GENBENCH_DATA", "GENBENCH_CACHE", "CHROMIUM")
 
 
 def environment() -> dict[str, str]:
     return {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+
+
+def interpreters() -> list[str]:
+    """Other versions of Python on the PATH, such as 3.13. A shim that leads nowhere is none."""
+    found = []
+    for minor in range(FIRST, LAST):
+        program = shutil.which(f"python3.{minor}")
+        if program and minor != sys.version_info.minor:
+            started = subprocess.run([program, "-c", ""], capture_output=True, check=False)
+            found += [f"3.{minor}"] if started.returncode == 0 else []
+    return found
+
+
+OTHERS = interpreters()
+BEYOND = ("slow", "lowest", *(f"python-{version}" for version in OTHERS))
 
 
 @nox.session
@@ -40,26 +62,59 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """mypy --strict over everything that is shipped."""
+    """mypy --strict over what is shipped; in the tests, the names and calls that exist."""
     session.install("-e", ".", "--group", "types")
     session.run("mypy", *TYPED)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests, with the newest versions of everything."""
+    """The quick tests, with the newest versions of everything."""
     session.install("-e", ".", "--group", "test", "--group", "parallel")
-    # Tests compute on one thread, so two processes halve the time; a file's tests stay together,
-    # since they share what their first one has trained.
-    workers = ("-n", "2", "--dist", "loadfile")
-    session.run("pytest", *workers, *session.posargs, env=environment())
+    run_tests(session, "not slow")
+
+
+@nox.session(default=False)
+def slow(session: nox.Session) -> None:
+    """The tests that take more than ten seconds: kills, several processes, whole trainings."""
+    session.install("-e", ".", "--group", "test", "--group", "parallel")
+    run_tests(session, "slow")
+
+
+@nox.session(default=False)
+def lowest(session: nox.Session) -> None:
+    """The quick tests again, with the oldest versions that pyproject.toml allows."""
+    groups = ("--group", "test", "--group", "parallel")
+    session.install("--resolution", "lowest-direct", "-e", ".", *groups)
+    run_tests(session, "not slow")
+
+
+@nox.session(default=False, python=OTHERS)
+def python(session: nox.Session) -> None:
+    """The quick tests again, with each other Python that is found here."""
+    session.install("-e", ".", "--group", "test", "--group", "parallel")
+    run_tests(session, "not slow")
+
+
+def run_tests(session: nox.Session, marked: str) -> None:
+    # Tests compute on one thread, so each core has a process of its own; a file's tests stay
+    # together, since they share what their first one has trained.
+    workers = ("-n", "auto", "--maxprocesses", "8", "--dist", "loadfile")
+    session.run("pytest", *workers, "-m", marked, *session.posargs, env=environment())
 
 
 @nox.session
-def lowest(session: nox.Session) -> None:
-    """The quick tests again, with the oldest versions that pyproject.toml allows."""
-    session.install("--resolution", "lowest-direct", "-e", ".", "--group", "test")
-    session.run("pytest", "-m", "not slow", *session.posargs, env=environment())
+def docs(session: nox.Session) -> None:
+    """The command reference is the help of today, and what a page points to is there."""
+    session.install("-e", ".", "--group", "runner")
+    session.run("pytest", "tests/docs", *session.posargs)
+
+
+@nox.session(name="all", default=False, venv_backend="none")
+def everything(session: nox.Session) -> None:
+    """All of the above and the wheel: the slow tests, the oldest versions, every Python."""
+    for name in (*nox.options.sessions, *BEYOND):
+        session.notify(name)
 
 
 # Run in the installed wheel: loads every module and every plug-in, and renders every report, since

@@ -343,7 +343,8 @@ def test_optimisers_have_the_published_settings() -> None:
 def test_untrained_decoder_gives_about_the_mean_image() -> None:
     """To a grey level and a half: the mean is over 500 of the images, the weights are small."""
     model, split = build(weight_std=0.01), Split()
-    assert isinstance(model, Prepares)
+    is_prepared = isinstance(model, Prepares)
+    assert is_prepared
     model.prepare(split, rng())
     model.eval()
     with torch.no_grad():

@@ -320,12 +320,12 @@ def test_an_interrupted_evaluation_goes_on_at_the_finished_passes(
 ) -> None:
     """Stopped in the second of three repeats: the first is not sampled again."""
     from genbench.evaluation import passes
+    from genbench.evaluation.collect import collect
 
     straight = genbench.evaluate(
         "pca", data=data, metrics=["swd", "rmse"], runs_dir=folder, **{**SMALL, "repeats": 3}
     )
     done: list[str] = []
-    collect = passes.collect
 
     def interrupted(stream: Any, *rest: Any) -> Any:
         if len(done) == limit:

@@ -72,7 +72,7 @@ def test_the_example_learns(example: Any, tmp_path: Path) -> None:
             runs_dir=tmp_path,
             name=f"run-{images}",
         )
-        model = genbench.load(run.folder, device="cpu")
+        model: Any = genbench.load(run.folder, device="cpu")
         found = genbench.open_dataset("toyfaces:200", 8).test.take(slice(0, 16))
         images_ = found.float() / 127.5 - 1
         losses.append(float((model.decode(model.encode(images_)) - images_).square().mean()))

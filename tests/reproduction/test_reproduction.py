@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from made_up import recorded
 
-from genbench import registry, runs
+from genbench import features, registry, runs
 from genbench.cli import main
 from genbench.errors import BadInput, BadSetting
 from genbench.evaluation.presets import PRESETS
@@ -29,6 +29,7 @@ from genbench.reproduction.chart import chart
 from genbench.reproduction.papers import Job, Target
 from genbench.reproduction.run import Outcome
 from genbench.results.store import Store
+from genbench.training.api import train
 
 ALL = [target for name in PAPERS for target in targets(name)]
 
@@ -189,7 +190,7 @@ def test_weights_that_lack_a_layer_are_said(monkeypatch: pytest.MonkeyPatch) -> 
     class Part:
         layers = ("64", "192")
 
-    monkeypatch.setattr(jobs.features, "load", lambda *_, **__: Part())
+    monkeypatch.setattr(features, "load", lambda *_, **__: Part())
     found = [target for target in targets("pioneer-table1") if target.metric == "fid"]
 
     (line,) = [x for x in jobs.needs(found, How()) if x.startswith("weights")]
@@ -246,7 +247,6 @@ def test_a_smoke_test_runs_says_so_and_goes_on_where_it_was(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained: list[str] = []
-    train = carrying_out.train
 
     def stopped(*args: Any, **options: Any) -> runs.Run:
         """As a scheduler does: a signal after the first step."""

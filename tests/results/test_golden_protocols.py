@@ -42,7 +42,7 @@ class StandIn:
 
     files: dict[str, str] = {}  # noqa: RUF012  # nobody adds to it
 
-    def __init__(self, name: str, of: type, **facts: Any) -> None:
+    def __init__(self, name: str, of: Any, **facts: Any) -> None:
         self.name, self.of = name, of
         self.facts = SimpleNamespace(name=name, digest="0" * 64, digests=SameDigest(), **facts)
 

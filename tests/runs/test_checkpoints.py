@@ -11,6 +11,7 @@ import torch
 from genbench.errors import BadInput
 from genbench.runs import checkpoints
 from genbench.runs.checkpoints import Checkpoint
+from genbench.runtime.atomic import sha256
 
 
 def checkpoint(seen: int) -> Checkpoint:
@@ -78,7 +79,7 @@ def test_a_pickle_in_place_of_the_optimisers_is_refused(tmp_path: Path) -> None:
     place = checkpoints.write(tmp_path / "c", checkpoint(1), keep=2)
     (place / "optimizers.pt").write_bytes(pickle.dumps(Bomb(), protocol=2))
     state = json.loads((place / "state.json").read_text())
-    state["files"]["optimizers.pt"] = checkpoints.sha256(place / "optimizers.pt")
+    state["files"]["optimizers.pt"] = sha256(place / "optimizers.pt")
     (place / "state.json").write_text(json.dumps(state))
 
     with pytest.raises(BadInput, match="cannot be read"):

@@ -60,7 +60,7 @@ def data(train: int = 40, test: int = 20, **attributes: Any) -> Dataset:
         for name, n in (("train", train), ("test", test))
     }
     labels = {name: np.asarray(values) for name, values in attributes.items()}
-    splits = {name: Shelf(name, rows, labels) for name, rows in parts.items()}  # type: ignore[arg-type]
+    splits: Any = {name: Shelf(name, rows, labels) for name, rows in parts.items()}
     recipe = Recipe(crop="none", resize="none", split="made up", flip=False)
     return Dataset("noise", SIDE, recipe, "ab" * 32, "none", **splits)
 

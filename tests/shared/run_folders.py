@@ -26,6 +26,6 @@ def run_folder(folder: Path, **facts: Any) -> Path:
     }
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps({**about, **facts}), encoding="utf-8")
-    settings = {"model": {}, "training": {}}
+    settings: dict[str, Any] = {"model": {}, "training": {}}
     (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
     return folder

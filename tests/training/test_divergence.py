@@ -14,6 +14,7 @@ from genbench import registry, runs
 from genbench.errors import BadSetting, Diverged
 from genbench.interfaces import Alarm, Batch, Stage, Tensors
 from genbench.runs import checkpoints
+from genbench.runtime import seeds
 from genbench.training import loop
 from genbench.training.divergence import (
     FLAT,
@@ -21,6 +22,7 @@ from genbench.training.divergence import (
     SAME_SAMPLES,
     Alarms,
 )
+from genbench.training.settings import Training
 
 HEALTHY = {"kl_real": 2.2, "kl_fake": 3.2, "variance": 0.3}
 APART = [{"kl_real": 2.5 - k / 2, "kl_fake": 2.5 + k / 2, "variance": 0.3} for k in range(4)]
@@ -91,7 +93,7 @@ class Drifts(torch.nn.Module):
         return Stage("train", 8, 1.0, 4)
 
     def step(self, batch: Batch, rng: torch.Generator) -> Tensors:
-        cured = rng.initial_seed() != loop.seeds.generator(0, "training").initial_seed()
+        cured = rng.initial_seed() != seeds.generator(0, "training").initial_seed()
         bad = self.seen >= 400 and (self.incurable or not cured)
         with torch.no_grad():
             self.weight += 1
@@ -116,7 +118,7 @@ def trainer(folder: Path, **training: Any) -> loop.Trainer:
     for entry in run.checkpoints.iterdir():
         entry.rename(folder / entry.name)
     data = runs.data_of(run)
-    settings = loop.Training(
+    settings = Training(
         data="toyfaces:60",
         resolution=8,
         grids=0,

@@ -139,7 +139,7 @@ def test_an_image_that_cannot_be_had_ends_training_with_its_reason(
                 raise BadInput("row 7 cannot be read")
         return take(self, index)
 
-    monkeypatch.setattr(feeding.Split, "take", damaged)
+    monkeypatch.setattr(Split, "take", damaged)
     training = {"data": "toyfaces:60", "resolution": 16, "images": 3200, "grids": 0}
 
     with pytest.raises(BadInput, match="row 7 cannot be read"):
