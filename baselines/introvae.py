@@ -89,6 +89,18 @@ TINY: Mapping[str, Any] = {  # for a CPU
     "margin": None,
 }
 
+TOYFACES: Mapping[str, Any] = {  # of the reference model: half an hour of a CPU's core
+    "latent": 32,
+    "channels": (16, 32, 64),
+    "batch": 32,
+    "lr": 1e-3,
+    "images": 120_000,
+    "warmup": 20_000,
+    "beta": 3.0,
+    "generator_weight": 0.25,
+    "margin": None,
+}
+
 
 class IntroVAE(LatentModel):
     """Encoder E, whose KL is low for real images and at least m for others; generator G."""
@@ -373,6 +385,9 @@ MODEL = Model(
             data="cifar10",
             resolution=32,
             source=SCALED,
+        ),
+        "toyfaces-32": Preset(
+            TOYFACES, data="toyfaces", resolution=32, source="ours: what `genbench zoo` offers"
         ),
         "tiny": Preset(TINY, resolution=32),
         "smoke": Preset({**TINY, "images": 6_000, "warmup": 2_000}, resolution=32),

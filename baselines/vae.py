@@ -76,6 +76,15 @@ TINY: Mapping[str, Any] = {  # for a CPU
     "search_steps": 50,
 }
 
+TOYFACES: Mapping[str, Any] = {  # of the reference model: half an hour of a CPU's core
+    "latent": 64,
+    "base": 16,
+    "batch": 32,
+    "lr": 1e-3,
+    "kl_weight": 3.0,
+    "images": 600_000,
+}
+
 
 class VAE(LatentModel):
     """q(z|x) is a diagonal Gaussian, the prior N(0, I)."""
@@ -185,6 +194,9 @@ MODEL = Model(
                 "celeba": {},
                 "lsun": {},
             },
+        ),
+        "toyfaces-32": Preset(
+            TOYFACES, data="toyfaces", resolution=32, source="ours: what `genbench zoo` offers"
         ),
         "tiny": Preset(TINY, resolution=32),
         "smoke": Preset({**TINY, "images": 6_000, "search_steps": 10}, resolution=32),
