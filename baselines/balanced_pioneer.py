@@ -118,6 +118,23 @@ def _tiny(phase_images: int) -> dict[str, Any]:
         "encoder_last_activation": False,
     }
 
+TOYFACES: Mapping[str, Any] = {  # of the reference model: an hour of a CPU's core
+    "latent": 32,
+    "batches": (32,) * 9,
+    "rows": (
+        (0, 4, 0.0, 1e-3),
+        (12_000, 8, 0.0, 1e-3),
+        (32_000, 16, 0.2, 1e-3),
+        (72_000, 32, 0.4, 1e-3),
+        (160_000, 32, 0.4, 3e-4),
+    ),
+    "fade_images": 8_000,
+    "images": 200_000,
+    "buffer": 64,
+    "average_decay": 0.995,
+    "encoder_last_activation": False,
+}
+
 
 class BalancedPioneer(GrowingAutoencoder):
     """Encoder E on the unit sphere, generator G; no discriminator.
@@ -242,6 +259,9 @@ MODEL = Model(
         ),
         **{f"ablation-{name}": _ablation({**norm, "margin": 0.0}) for name, norm in NORMS.items()},
         **{f"ablation-{name}-margin": _ablation(norm) for name, norm in NORMS.items()},
+        "toyfaces-32": Preset(
+            TOYFACES, data="toyfaces", resolution=32, source="ours: what `genbench zoo` offers"
+        ),
         "tiny": Preset(_tiny(3_000), resolution=32),
         "smoke": Preset(_tiny(2_048), resolution=32),
     },
