@@ -118,6 +118,7 @@ def _tiny(phase_images: int) -> dict[str, Any]:
         "encoder_last_activation": False,
     }
 
+
 TOYFACES: Mapping[str, Any] = {  # of the reference model: an hour of a CPU's core
     "latent": 32,
     "batches": (32,) * 9,

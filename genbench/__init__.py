@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from genbench.adapters.diffusers import wrap_diffusers
     from genbench.data import open_dataset
     from genbench.evaluation.api import evaluate
+    from genbench.reference_models.catalogue import zoo
     from genbench.runs import load
     from genbench.training.api import train
     from genbench.training.resume import resume
 
-__all__ = ["evaluate", "load", "open_dataset", "resume", "train", "wrap_diffusers"]
+__all__ = ["evaluate", "load", "open_dataset", "resume", "train", "wrap_diffusers", "zoo"]
 __version__ = version("genbench")
 
 _HOMES = {
@@ -31,6 +32,7 @@ _HOMES = {
     "resume": ("genbench.training.resume", "resume"),
     "train": ("genbench.training.api", "train"),
     "wrap_diffusers": ("genbench.adapters.diffusers", "wrap_diffusers"),
+    "zoo": ("genbench.reference_models.catalogue", "zoo"),
 }
 
 

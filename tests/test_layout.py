@@ -33,6 +33,7 @@ features
 tables
 runs
 baselines | metrics | reports
+reference_models
 evaluation
 training
 contracts

@@ -13,6 +13,7 @@ from genbench.errors import GenbenchError, UnknownName, nearest
 # command -> module of genbench.cli that holds it under the same name
 COMMANDS = {
     "quickstart": "quickstart",
+    "zoo": "zoo",
     "list": "list_plugins",
     "show": "show",
     "check": "show",

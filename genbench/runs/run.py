@@ -233,7 +233,7 @@ def load(
     if average:
         use_average(model, found.average)
     where = choose(device)
-    return _frozen(model, where)
+    return frozen(model, where)
 
 
 def restore(model: Learns, checkpoint: checkpoints.Checkpoint, folder: Path) -> None:
@@ -277,7 +277,7 @@ def untrained(run: Run, data: Dataset, device: str = "auto") -> Learns:
     model.to(choose(device))
     prepare(model, data, int(run.value("training", "seed")))
     model.seen = int(_newest(run).name)
-    return _frozen(model, choose(device))
+    return frozen(model, choose(device))
 
 
 def _newest(run: Run) -> Path:
@@ -287,7 +287,8 @@ def _newest(run: Run) -> Path:
     return newest
 
 
-def _frozen(model: Learns, device: torch.device) -> Learns:
+def frozen(model: Learns, device: torch.device) -> Learns:
+    """*model* on *device*, in evaluation mode, without gradients."""
     model.to(device)
     model.eval()
     if isinstance(model, torch.nn.Module):

@@ -1,0 +1,90 @@
+"""``genbench zoo``: the reference models that travel in the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from genbench.cli._options import runs_option
+
+if TYPE_CHECKING:
+    from genbench.reference_models.catalogue import Entry
+
+HEAD = ("name", "trained on", "images seen", "hours on a CPU", "size")
+
+
+@click.group("zoo")
+def zoo_command() -> None:
+    """Reference models of our own, small, trained on drawn faces, nothing to download.
+
+    \b
+    Examples:
+      genbench zoo list
+      genbench zoo use pioneer-toyfaces-32
+      genbench figure interpolations pioneer-toyfaces-32 --out interpolations.png
+    """
+
+
+@zoo_command.command("list")
+def list_zoo() -> None:
+    """What there is: trained for how long on what, and what was measured with it.
+
+    \b
+    Example:
+      genbench zoo list
+    """
+    from genbench.cli._columns import table
+    from genbench.reference_models.catalogue import entries
+
+    click.echo(table([HEAD, *(_row(each) for each in entries())]))
+    click.echo("use: genbench zoo use NAME", err=True)
+
+
+@zoo_command.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@runs_option
+def use(names: tuple[str, ...], runs_dir: Path) -> None:
+    """Make a run folder of each, which is measured and drawn like any other run.
+
+    \b
+    Examples:
+      genbench zoo use pioneer-toyfaces-32
+      genbench evaluate --models pioneer-toyfaces-32 --metrics fd_toynet,rmse,psnr
+    """
+    from genbench.reference_models import catalogue
+
+    made = [catalogue.use(name, runs_dir=runs_dir) for name in names]
+    for run in made:
+        click.echo(str(run.folder))
+    click.echo(
+        f"measure: genbench evaluate --models {','.join(names)} --runs {runs_dir} "
+        "--metrics fd_toynet,rmse,psnr",
+        err=True,
+    )
+
+
+@zoo_command.command()
+@click.argument("name")
+def card(name: str) -> None:
+    """Print the model card: numbers, cost, data, settings, and the commands that made it.
+
+    \b
+    Example:
+      genbench zoo card pioneer-toyfaces-32
+    """
+    from genbench.reference_models.catalogue import entry
+
+    click.echo(entry(name).text(), nl=False)
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    facts, side = entry.facts, entry.facts["resolution"]
+    return (
+        entry.name,
+        f"{facts['dataset']} at {side}x{side}",
+        f"{facts['seen']:,}",
+        f"{facts['seconds'] / 3600:.1f}",
+        f"{entry.weights.stat().st_size / 1e6:.1f} MB",
+    )
