@@ -76,6 +76,16 @@ TOYFACES: Mapping[str, Any] = {  # of the reference model: an hour of a CPU's co
     "encoder_last_activation": False,
 }
 
+QUICKSTART: Mapping[str, Any] = {  # fully grown after 5,250 images
+    **TOYFACES,
+    "batches": (16,) * 9,
+    "phase_starts": (),
+    "phase_images": 1_500,
+    "images": 7_500,
+    "buffer": 32,
+    "average_decay": 0.99,
+}
+
 
 class Pioneer(GrowingAutoencoder):
     """Encoder E on the unit sphere, generator G; no discriminator.
@@ -191,7 +201,7 @@ MODEL = Model(
         ),
         "tiny": Preset(TINY, resolution=32),
         "smoke": Preset({**TINY, "phase_images": 2_048}, resolution=32),
-        "quickstart": Preset({**TINY, "phase_images": 3_000, "images": 15_000}, resolution=32),
+        "quickstart": Preset(QUICKSTART, resolution=32),
     },
     flips=True,
     geometry=Pioneer.geometry,

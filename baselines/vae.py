@@ -200,7 +200,7 @@ MODEL = Model(
         ),
         "tiny": Preset(TINY, resolution=32),
         "smoke": Preset({**TINY, "images": 6_000, "search_steps": 10}, resolution=32),
-        "quickstart": Preset({**TINY, "images": 30_000}, resolution=32),
+        "quickstart": Preset({**TOYFACES, "images": 30_000}, resolution=32),
     },
     geometry=VAE.geometry,
     published_as=("VAE",),

@@ -104,7 +104,7 @@ def make_plan(found: Sequence[Candidate], data: Dataset, how: Evaluation, *, str
     networks, missing = _networks(inputs, how, device)
     passes = Passes(data, how, sizes, networks, device, _pending(kept, data, how))
     if how.anchors:
-        before = [c.before_training for c in kept if c.before_training is not None]
+        before = [c.before_training for c in kept if c.before_training and how.untrained]
         reference = passes.producers.rows[Stream.REAL]
         floor = anchors.real_images(reference, sizes[Stream.SAMPLES], how.repeats)
         kept = [*kept, floor, anchors.mean_image(), *before]

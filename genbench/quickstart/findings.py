@@ -1,0 +1,83 @@
+"""What a quickstart has found, in three lines, worked out from its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from genbench.results.record import Record
+from genbench.runs import Run, RunState
+
+QUALITY, LIKENESS = "psnr", "fd_toynet"  # scores: of reconstructions, of samples
+SHOWN = "pioneer"  # the model of which one was trained beforehand and another one here
+
+
+def findings(records: Sequence[Record], found: Sequence[Run]) -> list[str]:
+    """A line each on reconstructions, on samples, and on what longer training brings.
+
+    Args:
+        records: of the runs and of the yardsticks, "real" and "mean".
+        found: the runs.
+
+    Returns:
+        Fewer lines where a number is not there.
+    """
+    scores = {(record.run, record.score): record for record in records}
+    rebuilt = {run.id: record for run in found if (record := _number(scores, run.id, QUALITY))}
+    sampled = {run.id: record for run in found if (record := _number(scores, run.id, LIKENESS))}
+    lines = [
+        _reconstructions(rebuilt, found, _number(scores, "mean", QUALITY)),
+        _samples(sampled, _number(scores, "real", LIKENESS)),
+        _longer(sampled, found),
+    ]
+    return [line for line in lines if line]
+
+
+def _reconstructions(
+    rebuilt: Mapping[str, Record], found: Sequence[Run], mean: Record | None
+) -> str:
+    shown = next((run for run in found if run.model == SHOWN and _reference(run)), None)
+    if shown is None or shown.id not in rebuilt or mean is None:
+        return ""
+    best = max(rebuilt.values(), key=_value)
+    line = (
+        f"Pioneer (reference) reconstructs held-out faces at {_value(rebuilt[shown.id]):.1f} dB; "
+        f"the mean image would be {_value(mean):.1f} dB"
+    )
+    return f"{line}, {best.model} is best with {_value(best):.1f} dB."
+
+
+def _samples(sampled: Mapping[str, Record], floor: Record | None) -> str:
+    if not sampled or floor is None:
+        return ""
+    best = min(sampled.values(), key=_value)
+    return (
+        f"The samples of {best.model} are the nearest to real faces: FD (toynet) "
+        f"{_value(best):.3g}, where real faces are {_value(floor):.3g} from each other."
+    )
+
+
+def _longer(sampled: Mapping[str, Record], found: Sequence[Run]) -> str:
+    mine = [run for run in found if run.model == SHOWN and run.id in sampled]
+    before = next((run for run in mine if _reference(run)), None)
+    here = next((run for run in mine if not _reference(run)), None)
+    if before is None or here is None:
+        return ""
+    return (
+        f"Longer training: Pioneer stands at FD (toynet) {_value(sampled[here.id]):.3g} after the "
+        f"{here.facts['seen']:,} images of this quickstart, at {_value(sampled[before.id]):.3g} "
+        f"after {before.facts['seen']:,}."
+    )
+
+
+def _reference(run: Run) -> bool:
+    return run.state is RunState.IMPORTED
+
+
+def _number(scores: Mapping[tuple[str, str], Record], run: str, score: str) -> Record | None:
+    record = scores.get((run, score))
+    return None if record is None or record.value is None else record
+
+
+def _value(record: Record) -> float:
+    assert record.value is not None
+    return record.value
