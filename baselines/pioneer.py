@@ -64,25 +64,20 @@ TINY: Mapping[str, Any] = {  # for a CPU
 }
 
 TOYFACES: Mapping[str, Any] = {  # of the reference model: an hour of a CPU's core
-    "latent": 32,
-    "batches": (32,) * 9,
-    "phase_starts": (0, 12_000, 32_000, 72_000),
+    "latent": 48,
+    "batches": (16,) * 9,
+    "phase_starts": (0, 10_000, 22_000, 42_000),
     "phase_images": 16_000,  # twice the fade
-    "images": 200_000,
-    "buffer": 64,
+    "images": 100_000,
+    "buffer": 32,
     "average_decay": 0.995,
-    "l1_weight": 2.0,
-    "l1_late": 4.0,  # at the paper's, codes of so few numbers keep little of the image
-    "encoder_last_activation": False,
 }
-
 QUICKSTART: Mapping[str, Any] = {  # fully grown after 5,250 images
     **TOYFACES,
-    "batches": (16,) * 9,
+    "latent": 32,
     "phase_starts": (),
     "phase_images": 1_500,
     "images": 7_500,
-    "buffer": 32,
     "average_decay": 0.99,
 }
 

@@ -39,6 +39,7 @@ for each in (
     figure_models.samples_command,
     figure_models.reconstructions_command,
     figure_models.interpolations_command,
+    figure_models.overview_command,
     figure_models.attributes_command,
     figure_models.directions_command,
     figure_models.neighbours_command,

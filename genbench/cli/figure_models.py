@@ -100,6 +100,37 @@ def interpolations_command(
     save(interpolations(of, int(corners), seed), out, captioned)
 
 
+@click.command("overview")
+@click.argument("run")
+@click.option(
+    "--attribute",
+    "wanted",
+    multiple=True,
+    help="A row of edits, by labels: glasses, hair_style=3; repeatable.",
+)
+@model_options
+@out_options("overview")
+def overview_command(
+    run: str,
+    wanted: tuple[str, ...],
+    seed: int,
+    data: str | None,
+    device: str,
+    runs_dir: Path,
+    out: Path,
+    captioned: bool,
+) -> None:
+    """Inputs, reconstructions, samples, a way between two inputs and edits on one sheet.
+
+    \b
+    Example:
+      genbench figure overview pca --attribute smile --attribute glasses
+    """
+    from genbench.figures.overview import overview
+
+    save(overview(open_run(run, runs_dir, out, device, data), wanted, seed), out, captioned)
+
+
 @click.command("attributes")
 @click.argument("run")
 @click.option(

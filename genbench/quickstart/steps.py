@@ -15,7 +15,7 @@ from genbench.data import open_dataset
 from genbench.evaluation.api import Request, measure
 from genbench.evaluation.settings import Evaluation
 from genbench.figures import trained_model
-from genbench.figures.attributes import Sweep, edits, label_direction
+from genbench.figures.overview import overview
 from genbench.quickstart.findings import findings
 from genbench.reference_models import catalogue
 from genbench.reporting.report import compose, write
@@ -30,8 +30,8 @@ from genbench.training.resume import WantedRun, begin_or_resume
 DATA = "toyfaces"  # that of the reference models: their numbers and those of new ones compare
 RESOLUTION = 32
 PRESET = "quickstart"
-SHOWN = "pioneer-toyfaces-32"  # the reference model whose attribute edits are drawn
-ATTRIBUTES = ("smile", "glasses", "hair_length", "skin")
+SHOWN = "pioneer-toyfaces-32"  # the reference model that an overview is drawn of
+ATTRIBUTES = ("smile", "glasses", "hair_length")
 # Those that need no download and mean something at this size, the best known first.
 METRICS = (
     "fd_toynet",
@@ -116,18 +116,17 @@ def reported(wanted: Quickstart, records: Sequence[Record], found: Sequence[Run]
         wanted.device,
         lead=(_lead(found), *findings(records, found)),
         next_steps=next_steps(wanted),
-        figures=(attribute_edits(wanted),),
+        figures=(shown(wanted),),
     )
     forms = {form: registry.plugin("report", form).load() for form in registry.plugins("report")}
     files = write(report, forms, wanted.out / "report")
     return sorted(files, key=lambda file: file.suffix != ".html")
 
 
-def attribute_edits(wanted: Quickstart) -> Figure:
-    """Held-out faces that the reference model makes smile and puts glasses on."""
+def shown(wanted: Quickstart) -> Figure:
+    """What the reference model does with held-out faces, smiles and glasses included."""
     of = trained_model.from_run(runs.find(SHOWN, wanted.runs_dir), wanted.device)
-    directions = [label_direction(of, name, 512) for name in ATTRIBUTES]
-    return edits(of, directions, Sweep(steps=7, images=2)).figure()
+    return overview(of, ATTRIBUTES).figure()
 
 
 def next_steps(wanted: Quickstart) -> tuple[str, ...]:
