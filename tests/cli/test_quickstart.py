@@ -10,13 +10,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
-from genbench import runs
+from genbench import registry, runs
 from genbench.cli import main
+from genbench.quickstart import steps
+from genbench.reference_models import catalogue
 from genbench.results.store import Store
+from genbench.runs import RunState
 
-pytestmark = pytest.mark.slow
+REFERENCES = [entry.name for entry in catalogue.entries()]
 
 
 class Page(HTMLParser):
@@ -33,51 +36,70 @@ class Page(HTMLParser):
         self.sources += [value or "" for name, value in attrs if name in ("src", "href")]
 
 
-def test_it_trains_measures_and_reports(tmp_path: Path) -> None:
-    """Two models for some seconds; a Pioneer that has not grown up is said to be so."""
-    out = tmp_path / "q"
-    result = CliRunner().invoke(main, ["quickstart", "--out", str(out), "--minutes", "0.1"])
-
+def quickstart(out: Path, *options: str) -> Result:
+    result = CliRunner().invoke(main, ["quickstart", "--out", str(out), *options])
     assert result.exit_code == 0, result.output
-    found = Store(out / "results").read()
-    assert {"pca", "pioneer", "real images", "mean image"} <= {record.model for record in found}
-    assert all(r.value is not None for r in found if r.model == "pca" and r.metric == "rmse")
-    reasons = {r.reason for r in found if r.model == "pioneer" and r.reason}
-    assert any("the data are (3, 32, 32)" in reason for reason in reasons)
-    page = Page((out / "report" / "report.html").read_text(encoding="utf-8"))
+    return result
+
+
+def test_what_it_trains_ends_fully_grown() -> None:
+    """By images, so on any machine."""
+    names = steps.trainable()
+    assert {"pca", "pioneer", "vae"} <= set(names)
+    for name in names:
+        declared = registry.model(name)
+        settings = declared.settings(**declared.presets[steps.PRESET].settings)
+        model = runs.outline(name, settings, steps.RESOLUTION)
+        last = model.stage(model.total(10_000) - 1)
+        assert (last.resolution, last.alpha) == (steps.RESOLUTION, 1.0), name
+
+
+@pytest.mark.slow
+def test_it_measures_every_row_and_reports(tmp_path: Path) -> None:
+    result = quickstart(tmp_path, "--models", "pca")
+
+    records = Store(tmp_path / "results").read()
+    assert {record.model for record in records} == {*REFERENCES, "pca", "real images", "mean image"}
+    contenders = [record for record in records if not record.anchor]
+    assert all(record.value is not None for record in contenders), contenders
+    page = Page((tmp_path / "report" / "report.html").read_text(encoding="utf-8"))
     assert page.tags.count("table") >= 1
     assert page.tags.count("img") >= 3
     assert all(source.startswith(("data:", "#")) for source in page.sources)
-    assert str(out / "report" / "report.html") in result.stdout
-    assert "next:" in result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[-4] == "next:"
+    assert lines[-5].startswith(f"report: {tmp_path / 'report' / 'report.html'}")
+    assert any(line.startswith("Pioneer (reference) reconstructs") for line in lines)
+
+    again = quickstart(tmp_path, "--models", "pca")
+
+    assert Store(tmp_path / "results").read() == records  # nothing is measured twice
+    assert again.stdout.splitlines()[:-5] == lines[:-5]
 
 
+@pytest.mark.slow
 def test_interrupted_it_goes_on_where_it_was(tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "genbench",
-        "quickstart",
-        "--out",
-        str(tmp_path / "q"),
-        "--models",
-        "pioneer",
-        "--minutes",
-        "5",
-    ]
-    child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    while not (tmp_path / "q" / "runs" / "pioneer" / "tensorboard").is_dir():
-        assert child.poll() is None
-        time.sleep(0.1)
-    time.sleep(1)
-    child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=60)
+    command = [sys.executable, "-m", "genbench", "quickstart", "--out", str(tmp_path)]
+    with subprocess.Popen(
+        [*command, "--models", "vae"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as child:
+        while not (tmp_path / "runs" / "vae" / "tensorboard").is_dir():
+            assert child.poll() is None
+            time.sleep(0.1)
+        time.sleep(1)
+        child.send_signal(signal.SIGINT)
+        _, words = child.communicate()
 
     assert child.returncode == 130
-    assert "Traceback" not in said
-    run = runs.read(tmp_path / "q" / "runs" / "pioneer")
-    assert run.status == "interrupted by SIGINT"
+    assert "Traceback" not in words
+    run = runs.read(tmp_path / "runs" / "vae")
+    assert run.state is RunState.INTERRUPTED
     before = run.facts["seen"]
-    result = CliRunner().invoke(main, [*command[3:-1], "0.05"])
-    assert result.exit_code == 0, result.output
-    assert runs.read(run.folder).facts["seen"] > before
+
+    wanted = steps.Quickstart(tmp_path, ["vae"], "cpu")
+    found = steps.collect(wanted)
+
+    assert [each.name for each in found] == [*REFERENCES, "vae"]
+    assert found[-1].id == run.id
+    assert found[-1].state is RunState.FINISHED
+    assert found[-1].facts["seen"] == 30_000 > before

@@ -1,0 +1,79 @@
+"""The three lines at the end of a quickstart say what its numbers say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genbench.quickstart.findings import findings
+from genbench.results.record import Record
+from genbench.runs import Run, RunState
+
+
+def run(name: str, model: str, state: RunState, seen: int) -> Run:
+    facts: dict[str, Any] = {"id": name, "model": model, "state": state, "seen": seen}
+    return Run(Path(name), facts, {})
+
+
+def record(run: str, score: str, value: float | None) -> Record:
+    return Record(
+        evaluation="e",
+        time="2026-01-01T00:00:00+00:00",
+        model={"real": "real images", "mean": "mean image"}.get(run, run),
+        run=run,
+        dataset="toyfaces",
+        resolution=32,
+        metric=score,
+        score=score,
+        value=value,
+        anchor=run in ("real", "mean"),
+    )
+
+
+BEFORE = run("pioneer-toyfaces-32", "pioneer", RunState.IMPORTED, 100_000)
+HERE = run("pioneer", "pioneer", RunState.FINISHED, 7_500)
+PCA = run("pca", "pca", RunState.FINISHED, 10_000)
+RUNS = [BEFORE, HERE, PCA]
+RECORDS = [
+    record("pioneer-toyfaces-32", "psnr", 21.26),
+    record("pioneer", "psnr", 15.5),
+    record("pca", "psnr", 26.04),
+    record("mean", "psnr", 15.44),
+    record("pioneer-toyfaces-32", "fd_toynet", 1.234),
+    record("pioneer", "fd_toynet", 9.876),
+    record("pca", "fd_toynet", 3.0),
+    record("real", "fd_toynet", 0.0512),
+]
+
+
+def test_each_line_says_what_was_measured() -> None:
+    assert findings(RECORDS, RUNS) == [
+        "Pioneer (reference) reconstructs held-out faces at 21.3 dB; the mean image would be "
+        "15.4 dB, pca is best with 26.0 dB.",
+        "The samples of pioneer-toyfaces-32 are the nearest to real faces: FD (toynet) 1.23, "
+        "where real faces are 0.0512 from each other.",
+        "Longer training: Pioneer stands at FD (toynet) 9.88 after the 7,500 images of this "
+        "quickstart, at 1.23 after 100,000.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lost", "lines"),
+    [("psnr", 2), ("fd_toynet", 1)],
+)
+def test_what_was_not_measured_is_not_spoken_of(lost: str, lines: int) -> None:
+    rest = [
+        record(each.run, each.score, None) if each.score == lost else each for each in RECORDS
+    ]
+
+    assert len(findings(rest, RUNS)) == lines
+
+
+def test_without_a_pioneer_trained_here_nothing_is_said_of_longer_training() -> None:
+    assert len(findings(RECORDS, [BEFORE, PCA])) == 2
+
+
+def test_nothing_at_all_is_no_error() -> None:
+    assert findings([], []) == []
