@@ -40,6 +40,7 @@ contracts
 figures
 reporting
 reproduction
+quickstart
 cli
 """
 LEVELS = {

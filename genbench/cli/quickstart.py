@@ -40,8 +40,6 @@ def quickstart_command(out: Path, models: tuple[str, ...] | None, device: str) -
     wanted = steps.Quickstart(out, models or steps.trainable(), device)
     for name in wanted.models:
         registry.model(name)  # a wrong name ends it here, not after minutes
-    for line in steps.outlook(wanted):
-        click.echo(line, err=True)
     found = steps.collect(wanted)
     records = steps.measured(wanted, found)
     files = steps.reported(wanted, records, found)

@@ -35,12 +35,12 @@ ATTRIBUTES = ("smile", "glasses", "hair_length")
 # Those that need no download and mean something at this size, the best known first.
 METRICS = (
     "fd_toynet",
-    "precision_recall:toynet",
-    "ppl:toynet",
-    "swd",
     "rmse",
     "psnr",
     "ssim",
+    "swd",
+    "precision_recall_toynet",
+    "path_length_toynet",
 )
 
 
@@ -77,9 +77,7 @@ def collect(wanted: Quickstart) -> list[Run]:
     Raises:
         KeyboardInterrupt: a signal stopped a training, at a checkpoint.
     """
-    found = [
-        catalogue.use(each.name, runs_dir=wanted.runs_dir) for each in catalogue.entries()
-    ]
+    found = [catalogue.use(each.name, runs_dir=wanted.runs_dir) for each in catalogue.entries()]
     return [*found, *(_trained(name, wanted) for name in wanted.models)]
 
 

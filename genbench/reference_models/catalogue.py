@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from genbench import runs
 from genbench.errors import UnknownName, WrongWeights, nearest
@@ -160,6 +160,7 @@ def _answering(model: Learns) -> dict[str, Tensor]:
 
     The rest serves training alone: networks have weights, and a buffer of older images has none.
     """
+    assert isinstance(model, nn.Module)
     idle = {name for name, part in model.named_children() if next(part.parameters(), None) is None}
     return {
         name: tensor.contiguous()

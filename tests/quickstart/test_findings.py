@@ -64,9 +64,7 @@ def test_each_line_says_what_was_measured() -> None:
     [("psnr", 2), ("fd_toynet", 1)],
 )
 def test_what_was_not_measured_is_not_spoken_of(lost: str, lines: int) -> None:
-    rest = [
-        record(each.run, each.score, None) if each.score == lost else each for each in RECORDS
-    ]
+    rest = [record(each.run, each.score, None) if each.score == lost else each for each in RECORDS]
 
     assert len(findings(rest, RUNS)) == lines
 

@@ -142,4 +142,4 @@ def test_a_card_holds_no_place_of_the_machine_that_trained_it(name: str) -> None
     text = catalogue.entry(name).text() + json.dumps(dict(catalogue.entry(name).card))
 
     assert str(Path.home()) not in text
-    assert "/tmp/" not in text  # noqa: S108  # looked for, not used
+    assert "/tmp/" not in text  # looked for, not used
