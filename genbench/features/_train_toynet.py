@@ -72,7 +72,7 @@ def train(settings: Settings) -> tuple[nn.Sequential, nn.Sequential]:
             values, images = degraded(step * settings.batch, settings.batch, settings.seed)
             loss = error(top(trunk(images)), values)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
             optimizer.step()
             schedule.step()
             advance(1)
@@ -125,32 +125,32 @@ def width(name: str) -> int:
     return 2 if name in HUES else 1
 
 
-def split(told: Tensor) -> Iterator[tuple[str, Tensor]]:
+def split(answers: Tensor) -> Iterator[tuple[str, Tensor]]:
     """The columns of each attribute: (n, outputs) -> (n, width)."""
-    return zip(KINDS, told.split([width(name) for name in KINDS], 1), strict=True)
+    return zip(KINDS, torch.split(answers, [width(name) for name in KINDS], 1), strict=True)
 
 
-def error(told: Tensor, values: Values) -> Tensor:
+def error(answers: Tensor, values: Values) -> Tensor:
     """Mean over attributes of an error that is 1 for what knows nothing but their shares."""
     errors = []
-    for name, columns in split(told):
+    for name, columns in split(answers):
         shown = seen(name, values)
         errors.append(_error(name, columns[shown], values[name][shown]))
     return torch.stack(errors).mean()
 
 
-def _error(name: str, told: Tensor, value: Tensor) -> Tensor:
+def _error(name: str, answers: Tensor, value: Tensor) -> Tensor:
     kind = KINDS[name]
     if len(value) == 0:  # a mean of nothing would be NaN
-        return told.sum()
+        return answers.sum()
     if isinstance(kind, Span):
         wanted = scaled(name, value)
-        return functional.mse_loss(told, wanted) / _variance(name)
+        return functional.mse_loss(answers, wanted) / _variance(name)
     if isinstance(kind, Choice):
         chance = -sum(share * math.log(share) for share in kind.shares)
-        return functional.cross_entropy(told, value) / chance
+        return functional.cross_entropy(answers, value) / chance
     chance = -sum(share * math.log(share) for share in (kind.share, 1 - kind.share))
-    return functional.binary_cross_entropy_with_logits(told[:, 0], value.float()) / chance
+    return functional.binary_cross_entropy_with_logits(answers[:, 0], value.float()) / chance
 
 
 def scaled(name: str, value: Tensor) -> Tensor:
@@ -175,20 +175,20 @@ def seen(name: str, values: Values) -> Tensor:
 
 
 @torch.no_grad()
-def accuracies(told: Tensor, values: Values) -> dict[str, float]:
+def accuracies(answers: Tensor, values: Values) -> dict[str, float]:
     """Of flags and choices the share told rightly, of spans the share of variance explained."""
     found = {}
-    for name, columns in split(told):
+    for name, columns in split(answers):
         shown = seen(name, values)
-        told_, value, kind = columns[shown], values[name][shown], KINDS[name]
+        answer, value, kind = columns[shown], values[name][shown], KINDS[name]
         if isinstance(kind, Span):
             wanted = scaled(name, value)
-            residual = (told_ - wanted).square().mean()
+            residual = (answer - wanted).square().mean()
             found[name] = float(1 - residual / wanted.var(0, correction=0).mean())
         elif isinstance(kind, Choice):
-            found[name] = float((told_.argmax(1) == value).float().mean())
+            found[name] = float((answer.argmax(1) == value).float().mean())
         else:
-            found[name] = float(((told_[:, 0] > 0) == value).float().mean())
+            found[name] = float(((answer[:, 0] > 0) == value).float().mean())
     return {name: round(each, 3) for name, each in found.items()}
 
 
@@ -197,8 +197,8 @@ def held_out(trunk: nn.Module, top: nn.Module, settings: Settings) -> dict[str, 
     """`accuracies` of faces that come after those of the training, half of them degraded."""
     start = settings.steps * settings.batch
     values, images = degraded(start, settings.held_out, settings.seed)
-    told = torch.cat([top(trunk(some)) for some in images.split(256)])
-    return accuracies(told, values)
+    answers = torch.cat([top(trunk(some)) for some in torch.split(images, 256)])
+    return accuracies(answers, values)
 
 
 def main(target: Path) -> None:
