@@ -27,7 +27,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
 from torch import Tensor, nn
-from torch.optim import Adam
+from torch.optim import Adam, Optimizer
 
 from genbench.distributed import BatchNorm2d
 from genbench.errors import BadInput
@@ -117,7 +117,11 @@ class AGE(LatentModel):
         )
         # The layout that a GPU's tensor cores want; 15 % faster on a CPU too.
         self.to(memory_format=torch.channels_last)
-        self._optimizers = {
+
+    def make_optimizers(self) -> dict[str, Optimizer]:
+        """One Adam for each network."""
+        settings = self.settings
+        return {
             name: Adam(net.parameters(), settings.lr, settings.betas, fused=True)
             for name, net in (("encoder", self.encoder), ("generator", self.generator))
         }

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
 from torch import Tensor, nn
-from torch.optim import Adam
+from torch.optim import Adam, Optimizer
 
 from genbench.distributed import drawn
 from genbench.errors import BadSetting
@@ -114,13 +114,17 @@ class ALI(LatentModel):
         initialise(self, settings.weight_std, settings.norm_momentum)
         # The layout that a GPU's tensor cores want.
         self.to(memory_format=torch.channels_last)
+
+    def make_optimizers(self) -> dict[str, Optimizer]:
+        """One Adam for the discriminator, one for encoder and decoder."""
+        settings = self.settings
         sides = {
             "discriminator": [*self.discriminator.parameters()],
             "autoencoder": [*self.encoder.parameters(), *self.decoder.parameters()],
         }
         slower = settings.discriminator_lr
         rates = {"discriminator": settings.lr if slower is None else slower}
-        self._optimizers = {
+        return {
             name: Adam(weights, rates.get(name, settings.lr), settings.betas, fused=True)
             for name, weights in sides.items()
         }

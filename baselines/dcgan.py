@@ -21,7 +21,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
 from torch import Tensor
-from torch.optim import Adam
+from torch.optim import Adam, Optimizer
 
 from genbench.interfaces import Batch, Model, Preset, Stage, Tensors
 
@@ -94,7 +94,11 @@ class DCGAN(LatentModel):
         self.discriminator = strided_stack(shape, 1)
         # The layout that a GPU's tensor cores want; 8 % faster on a CPU too.
         self.to(memory_format=torch.channels_last)
-        self._optimizers = {
+
+    def make_optimizers(self) -> dict[str, Optimizer]:
+        """One Adam for each network."""
+        settings = self.settings
+        return {
             name: Adam(net.parameters(), settings.lr, settings.betas, fused=True)
             for name, net in (("discriminator", self.discriminator), ("generator", self.generator))
         }

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Generator, Tensor
-from torch.optim import SGD, Adam
+from torch.optim import SGD, Adam, Optimizer
 
 from genbench.interfaces import Batch, Model, Preset, Stage, Tensors, TrainingImages
 
@@ -106,12 +106,13 @@ class GLO(LatentModel):
         lr, latent_lr = RATES[settings.optimizer]
         self.lr = lr if settings.lr is None else settings.lr
         self.latent_lr = latent_lr if settings.latent_lr is None else settings.latent_lr
+
+    def make_optimizers(self) -> dict[str, Optimizer]:
+        """That of the generator; the codes are moved by their table."""
         weights = self.generator.parameters()
-        self._optimizers = {
-            "generator": SGD(weights, self.lr)
-            if settings.optimizer == "sgd"
-            else Adam(weights, self.lr, settings.betas)
-        }
+        if self.settings.optimizer == "sgd":
+            return {"generator": SGD(weights, self.lr)}
+        return {"generator": Adam(weights, self.lr, self.settings.betas)}
 
     def prepare(self, train: TrainingImages, rng: Generator) -> None:
         """Make the table: a code for each training image, projected."""

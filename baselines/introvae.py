@@ -23,7 +23,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
 from torch import Tensor
-from torch.optim import Adam
+from torch.optim import Adam, Optimizer
 
 from genbench.distributed import gathered
 from genbench.errors import BadSetting
@@ -127,7 +127,11 @@ class IntroVAE(LatentModel):
         self.to(memory_format=torch.channels_last)
         self.register_buffer("warm_kl", torch.zeros(()))
         self.register_buffer("warm_steps", torch.zeros(()))
-        self._optimizers = {
+
+    def make_optimizers(self) -> dict[str, Optimizer]:
+        """One Adam for each network."""
+        settings = self.settings
+        return {
             name: Adam(net.parameters(), settings.lr, settings.betas, fused=True)
             for name, net in (("encoder", self.encoder), ("generator", self.generator))
         }

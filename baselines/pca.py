@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from genbench.distributed import gathered
 from genbench.images import to_floats
@@ -61,13 +62,16 @@ class PCA(LatentModel):
         pixels = 3 * resolution**2
         _check(settings, resolution)
         self.settings, self.resolution, self.seen = settings, resolution, 0
-        self._optimizers = {}
         kept = min(round(settings.oversample * settings.latent), pixels)
         self.register_buffer("count", torch.zeros((), dtype=torch.float64))
         self.register_buffer("mean", torch.zeros(pixels, dtype=torch.float64))
         self.register_buffer("components", torch.zeros(kept, pixels, dtype=torch.float64))
         self.register_buffer("singular", torch.zeros(kept, dtype=torch.float64))
         self.register_buffer("scatter", torch.zeros((), dtype=torch.float64))
+
+    def make_optimizers(self) -> dict[str, Optimizer]:
+        """None: there is nothing to go down."""
+        return {}
 
     def total(self, train_size: int) -> int:
         """Every training image once, up to ``images``."""

@@ -107,14 +107,18 @@ class ProgGAN(LatentModel):
         self.generator = Generator(settings, self.last)
         self.discriminator = Discriminator(settings, self.last)
         self.to(memory_format=torch.channels_last)
-        self._optimizers = {
-            name: Adam(net.parameters(), settings.lr, settings.betas, fused=True)
-            for name, net in (("discriminator", self.discriminator), ("generator", self.generator))
-        }
         # Beside its tensor as a plain number: reading a tensor at every step makes a GPU wait.
         self.register_buffer("lods", torch.tensor(-1))
         self._lods = -1
         self.register_load_state_dict_post_hook(_read_lods)  # type: ignore[no-untyped-call]  # torch's
+
+    def make_optimizers(self) -> dict[str, Optimizer]:
+        """One Adam for each network."""
+        settings = self.settings
+        return {
+            name: Adam(net.parameters(), settings.lr, settings.betas, fused=True)
+            for name, net in (("discriminator", self.discriminator), ("generator", self.generator))
+        }
 
     # --- schedule
 

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
 from torch import Tensor
-from torch.optim import Adam
+from torch.optim import Adam, Optimizer
 
 from genbench.errors import BadInput
 from genbench.interfaces import Batch, Geometry, Model, Preset, Stage, Tensors
@@ -73,8 +73,11 @@ class ProgGANL1(LatentModel):
         self.generator = Generator(settings, self.last).requires_grad_(False)
         self.encoder = Trunk(settings, self.last)
         self.to(memory_format=torch.channels_last)
-        adam = Adam(self.encoder.parameters(), settings.lr, settings.betas, fused=True)
-        self._optimizers = {"encoder": adam}
+
+    def make_optimizers(self) -> dict[str, Optimizer]:
+        """An Adam for the encoder; the generator is as it was."""
+        lr, betas = self.settings.lr, self.settings.betas
+        return {"encoder": Adam(self.encoder.parameters(), lr, betas, fused=True)}
 
     def start_from(self, other: Any) -> None:
         """Take the averaged generator and the discriminator of a trained ProgGAN.

@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Adam
+from torch.optim import Adam, Optimizer
 
 from genbench.interfaces import Batch, Model, Preset, Stage, Tensors
 
@@ -105,8 +105,11 @@ class VAE(LatentModel):
         self.numbers = settings.channels * resolution**2  # in an image
         self.encoder = strided_stack(shape, 2 * settings.latent)
         self.decoder = generator(settings.latent, shape)
-        both = Adam(self.parameters(), settings.lr, settings.betas, fused=True)
-        self._optimizers = {"both": both}
+
+    def make_optimizers(self) -> dict[str, Optimizer]:
+        """One Adam for both networks."""
+        settings = self.settings
+        return {"both": Adam(self.parameters(), settings.lr, settings.betas, fused=True)}
 
     # --- schedule
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Adam
+from torch.optim import Adam, Optimizer
 
 from genbench.distributed import processes
 from genbench.interfaces import Batch, Model, Preset, Stage, Tensors
@@ -78,7 +78,11 @@ class WGANGP(LatentModel):
         self.generator = generator(settings.latent, shape)
         # A norm over the batch would make the penalty of an image depend on the others.
         self.critic = strided_stack(shape, 1, norm=None, bias=True, head_bias=True)
-        self._optimizers = {
+
+    def make_optimizers(self) -> dict[str, Optimizer]:
+        """One Adam for each network."""
+        settings = self.settings
+        return {
             name: Adam(net.parameters(), settings.lr, settings.betas, fused=True)
             for name, net in (("critic", self.critic), ("generator", self.generator))
         }

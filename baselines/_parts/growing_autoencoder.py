@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
 from torch import Tensor, nn
-from torch.optim import Adam
+from torch.optim import Adam, Optimizer
 
 from genbench.distributed import processes
 from genbench.interfaces import Adopted, Batch, Geometry, Stage, Tensors
@@ -75,8 +75,13 @@ class GrowingAutoencoder(LatentModel):
         # The layout that a GPU's tensor cores want; 5 % faster on a CPU too.
         self.to(memory_format=torch.channels_last)
         self.buffer = _buffer(settings.buffer, schedule.eras)
-        self._optimizers = {
-            name: Adam(net.parameters(), lr, settings.betas, fused=True)
+        self._lr = lr
+
+    def make_optimizers(self) -> dict[str, Optimizer]:
+        """One Adam for each network."""
+        settings = self.settings
+        return {
+            name: Adam(net.parameters(), self._lr, settings.betas, fused=True)
             for name, net in (("encoder", self.encoder), ("generator", self.generator))
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
@@ -31,11 +32,14 @@ class LatentModel(nn.Module):
     resolution: int
     seen: int
     settings: Any
-    _optimizers: Mapping[str, Optimizer]
 
     @abstractmethod
     def decode(self, latents: Tensor) -> Tensor:
         """(n, d) -> (n, 3, r, r)."""
+
+    @abstractmethod
+    def make_optimizers(self) -> dict[str, Optimizer]:
+        """The optimisers by name; asked once, and only if the model is trained."""
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
         """n latents of the prior, (n, d), on the device of *rng*."""
@@ -53,6 +57,12 @@ class LatentModel(nn.Module):
     def optimizers(self) -> Mapping[str, Optimizer]:
         """The optimisers by name, as a rule one Adam for each network."""
         return self._optimizers
+
+    @cached_property
+    def _optimizers(self) -> dict[str, Optimizer]:
+        # Not in __init__: torch's first optimiser costs eight seconds of imports, which whoever
+        # loads a trained model need not wait for.
+        return self.make_optimizers()
 
     def descend(self, name: str, loss: Tensor) -> None:
         """One step of the optimiser *name* down *loss*."""
