@@ -30,7 +30,7 @@ from genbench.runtime.tensor_digest import digest
 
 LAYER = str(FEATURES)
 FILE = Path(__file__).with_suffix(".safetensors")
-SHA256 = "40787e23d760b1436cbd18510dd98cdff298a868ce8ad1fcd3aecaa791e05025"
+SHA256 = "56b51b94999eb8be1751b1fa3310d4a97ab06633f3075fe37829a3becece8dff"
 AT_ONCE = 256  # images in a forward pass
 
 
