@@ -164,14 +164,14 @@ def test_folding_changes_no_feature() -> None:
 def test_nothing_is_known_at_an_error_of_one() -> None:
     """What tells the shares of choices, and the middle of spans, is at 1 on average."""
     values, _ = _train_toynet.degraded(0, 4000, seed=0)
-    told = torch.zeros(4000, _train_toynet.outputs())
-    for name, columns in _train_toynet.split(told):  # views of it
+    answers = torch.zeros(4000, _train_toynet.outputs())
+    for name, columns in _train_toynet.split(answers):  # views of it
         kind = _train_toynet.KINDS[name]
         if isinstance(kind, Choice):
             columns += torch.tensor(kind.shares).log()
         elif name == "glasses":
             columns += torch.tensor(0.3 / 0.7).log()
 
-    error = _train_toynet.error(told, values)
+    error = _train_toynet.error(answers, values)
 
     assert float(error) == pytest.approx(1, abs=0.15)
