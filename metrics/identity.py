@@ -68,7 +68,11 @@ def metric(descriptor: Descriptor | None = None) -> Metric:
         compute=_compute,
         columns={
             "identity": Column("identity", lower_is_better=True, median=True),
-            "identity_same": Column(f"same person (≤ {SAME:g})", lower_is_better=False),
+            "identity_same": Column(
+                f"same person (≤ {SAME:g})",
+                lower_is_better=False,
+                about="Share of reconstructions in which dlib would know the person again.",
+            ),
         },
     )
 

@@ -57,7 +57,10 @@ def _metric(network: str, face: bool, variants: Mapping[str, Metric]) -> Metric:
             score: Column(f"{title})", lower_is_better=True),
             f"{score}_median": Column(f"{title}, median)", lower_is_better=True, median=True),
             f"{score}_std": Column(
-                f"{title}, std over images)", lower_is_better=None, optional=True
+                f"{title}, std over images)",
+                lower_is_better=None,
+                about="How much LPIPS varies from image to image.",
+                optional=True,
             ),
         },
         variants=variants,

@@ -200,7 +200,13 @@ def _check(side: int) -> None:
 
 RECONSTRUCTION = pair_metric(
     ms_ssim_per_pair,
-    {"ms_ssim_reconstruction": Column("MS-SSIM of reconstructions", lower_is_better=False)},
+    {
+        "ms_ssim_reconstruction": Column(
+            "MS-SSIM of reconstructions",
+            lower_is_better=False,
+            about="Multi-scale structural similarity of reconstructions and their inputs.",
+        )
+    },
     code="ms-ssim",
     parameters=DEFINITION,
     check=_check,
@@ -210,7 +216,13 @@ METRIC = Metric(
     version=1,
     inputs={"samples": Input(Stream.SAMPLES, Neighbours())},
     compute=_diversity,
-    columns={"ms_ssim_diversity": Column("MS-SSIM between samples", lower_is_better=True)},
+    columns={
+        "ms_ssim_diversity": Column(
+            "MS-SSIM between samples",
+            lower_is_better=True,
+            about="Multi-scale structural similarity of two samples: 1 where all are one image.",
+        )
+    },
     parameters=DEFINITION,
     check=_check,
     variants={"reconstruction": replace(RECONSTRUCTION, symmetric=True)},

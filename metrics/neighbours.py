@@ -156,7 +156,10 @@ def _metric(kind: Kind, stream: Stream, variants: Mapping[str, Metric]) -> Metri
         columns={
             score: Column(f"nearest training image{tail}", lower_is_better=None, unit=kind.unit),
             f"{score}_ratio": Column(
-                f"times as far as unseen{tail}", lower_is_better=None, optional=True
+                f"times as far as unseen{tail}",
+                lower_is_better=None,
+                about=f"How far {who} are from training images, by how far unseen images are.",
+                optional=True,
             ),
         },
         reference=Floor(kind.distances),

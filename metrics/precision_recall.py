@@ -27,6 +27,12 @@ LAYER = "2048"
 OTHERS = ("768",)
 K = 3
 ROUNDING = 1e-12  # of the largest squared length; batches alter a feature by 1e-6 of its length
+ABOUT = {
+    "precision": "Share of samples that lie near real images: do they look real?",
+    "recall": "Share of real images that lie near samples: is everything there?",
+    "density": "How many real images each sample lies near, over those expected.",
+    "coverage": "Share of real images that have a sample near them.",
+}
 
 
 def precision_recall(real: Array, fake: Array, *, k: int = K, tile: int = 1024) -> dict[str, float]:
@@ -141,8 +147,8 @@ def metric(network: str, layer: str, suffix: str, tail: str, whose: str) -> Metr
         whose: what the network is called in notes.
     """
     columns = {
-        f"{name}{suffix}": Column(f"{name.title()}{tail}", lower_is_better=False)
-        for name in ("precision", "recall", "density", "coverage")
+        f"{name}{suffix}": Column(f"{name.title()}{tail}", lower_is_better=False, about=about)
+        for name, about in ABOUT.items()
     }
     function = functools.partial(_scores, suffix, whose)
     return feature_metric(function, network, layer, columns, parameters={"neighbours": K})

@@ -26,6 +26,7 @@ from genbench.tables.table import (
     Figure,
     Row,
     Table,
+    TableColumn,
     bodies,
     printed,
 )
@@ -53,6 +54,8 @@ class Shown:
     spread: str = ""
     exponent: str = ""
     sort: str = ""  # what the column is sorted by; empty goes last
+    full: str = ""  # all digits, or the reason
+    kind: str = ""  # classes of the style
     mark: str = ""  # of the reason
     best: bool = False
     bar: Bar | None = None
@@ -73,7 +76,10 @@ def render(report: Document) -> str:
     return page.render(
         report=report,
         tables=[_bodies(table) for table in report.tables],
+        first=[figure for figure in report.figures if figure.first],
+        rest=[figure for figure in report.figures if not figure.first],
         picture=_picture,
+        columns=_columns,
         style=Markup(style),
         script=Markup(script),
         policy=(
@@ -95,6 +101,15 @@ def _digest(text: str) -> str:
 
 def _picture(figure: Figure) -> str:
     return f"data:image/png;base64,{base64.b64encode(figure.png).decode()}"
+
+
+def _columns(table: Table) -> list[tuple[str, str]]:
+    """What columns say, once for all that say the same: (headings, sentence)."""
+    found: dict[str, list[str]] = {}
+    for column in table.columns:
+        if column.about:
+            found.setdefault(column.about, []).append(column.heading)
+    return [(", ".join(dict.fromkeys(headings)), about) for about, headings in found.items()]
 
 
 def _bodies(table: Table) -> tuple[Table, list[list[tuple[Row, list[Shown]]]]]:
@@ -121,15 +136,39 @@ def _scale(cells: Sequence[Cell]) -> tuple[float, float] | None:
 def _shown(table: Table, row: Row, scales: Sequence[tuple[float, float] | None]) -> list[Shown]:
     cells = []
     for cell, column, scale in zip(row.cells, table.columns, scales, strict=True):
+        kind = _kind(cell, column)
         if cell.value is None:
             words = NOT_MEASURED if cell.reason else NO_RECORD
-            cells.append(Shown(words, mark=table.mark(cell)))
+            cells.append(Shown(words, full=cell.reason or "", kind=kind, mark=table.mark(cell)))
             continue
         words, spread, exponent = printed(cell.value, cell.spread, column)
         # An untrained model would press all others into one point, so anchors have no bar.
         bar = None if row.anchor or scale is None else _bar(cell.value, cell.spread or 0.0, scale)
-        cells.append(Shown(words, spread, exponent, repr(cell.value), "", cell.best, bar))
+        cells.append(
+            Shown(
+                words,
+                spread,
+                exponent,
+                sort=repr(cell.value),
+                full=_full(cell),
+                kind=kind,
+                best=cell.best,
+                bar=bar,
+            )
+        )
     return cells
+
+
+def _kind(cell: Cell, column: TableColumn) -> str:
+    kinds = {"best": cell.best, "theirs": column.source, "extra": not column.headline}
+    return " ".join(kind for kind, on in kinds.items() if on)
+
+
+def _full(cell: Cell) -> str:
+    """Every digit, and what the error bar is."""
+    bar = "" if cell.spread is None else f" ± {cell.spread!r}"
+    over = f" ({cell.spread_over})" if cell.spread is not None and cell.spread_over else ""
+    return f"{cell.value!r}{bar}{over}"
 
 
 def _bar(value: float, spread: float, scale: tuple[float, float]) -> Bar:

@@ -32,10 +32,11 @@ def render(report: Document) -> str:
     blocks = [
         f"# {escape(report.title)}",
         *map(paragraph, report.lead),
+        *(block for figure in report.figures if figure.first for block in _figure(figure)),
         *(block for table in report.tables for block in _table(table)),
     ]
-    if report.figures:
-        blocks += ["## Figures", *(block for figure in report.figures for block in _figure(figure))]
+    if rest := [figure for figure in report.figures if not figure.first]:
+        blocks += ["## Figures", *(block for figure in rest for block in _figure(figure))]
     if report.facts:
         facts = (f"**{escape(name)}**: {escape(value)}" for name, value in report.facts)
         blocks += ["## How this was made", _list(facts)]
@@ -58,12 +59,14 @@ def paragraph(words: str) -> str:
 def _table(table: Table) -> Iterator[str]:
     yield f"## {escape(table.title)}"
     yield _grid(table)
+    if table.brief:
+        yield paragraph(table.brief)
     reasons = [f"({i}) {escape(reason)}" for i, reason in enumerate(table.reasons, start=1)]
-    if lines := [*reasons, *map(paragraph, (*table.notes, *table.remarks))]:
-        yield _list(lines)
-    if table.footnotes:
-        yield "### Protocols"
-        yield _list(map(_footnote, table.footnotes))
+    lines = [*reasons, *map(paragraph, (*table.notes, *table.remarks))]
+    if lines or table.footnotes:
+        yield "<details><summary>Notes and protocols</summary>"
+        yield _list([*lines, *map(_footnote, table.footnotes)])
+        yield "</details>"
 
 
 def _grid(table: Table) -> str:
@@ -78,8 +81,8 @@ def _grid(table: Table) -> str:
 
 
 def _head(column: TableColumn) -> str:
-    marker = f" <sup>{column.marker}</sup>" if column.marker else ""
-    return f"{escape(column.heading)} {column.arrow}{marker}"
+    marker = f"<sup>{column.marker}</sup>" if column.marker else ""
+    return " ".join(filter(None, (escape(column.heading), column.arrow, marker)))
 
 
 def _cell(table: Table, cell: Cell, column: TableColumn) -> str:

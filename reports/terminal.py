@@ -5,37 +5,26 @@ from __future__ import annotations
 import io
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
-from rich.box import SIMPLE_HEAD
-from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table as Grid
 from rich.text import Text
 
 from genbench.interfaces import Report
-from genbench.tables.table import (
-    Cell,
-    Document,
-    Row,
-    Table,
-    TableColumn,
-    figure_file,
-    text,
-)
+from genbench.tables.table import NOT_MEASURED, Document, Figure, Table, figure_file
 
+from ._terminal_grid import grids
 from ._words import plain
 
-GAP = 2  # blanks that rich puts around each column together
 PIPED = (100, 24)  # columns and lines of text where there is no terminal to ask
-MODEL = "model"
 
 
 def render(report: Document) -> str:
     """The whole text, as wide as the terminal, or as COLUMNS says.
 
-    Numbers are never cut: a table that is too wide goes on below, with its models again.
+    Numbers are never cut: a table that is too wide is turned, or goes on below. Of the notes
+    those stand under a table that are read with its numbers; the rest where the report unfolds.
     """
     size = shutil.get_terminal_size(PIPED)
     stream = io.StringIO()
@@ -51,15 +40,17 @@ def render(report: Document) -> str:
     return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().strip().splitlines())
 
 
-def _parts(report: Document, width: int) -> Iterator[Text | Grid | Padding]:
+def _parts(report: Document, width: int) -> Iterator[Text | Padding]:
     if report.title:
         yield Text(plain(report.title), "bold")
     for words in report.lead:
         yield Text(f"\n{plain(words)}")
     for table in report.tables:
-        yield from _table(table, width)
+        yield Text(f"\n{plain(table.title)}", "bold")
+        yield from grids(table, width, marked=report.unfolded)
+        yield from _notes(table) if report.unfolded else _brief(table)
     for name, items in (
-        ("Figures", [f"{f.title}: {f.caption} ({figure_file(f)})" for f in report.figures]),
+        ("Figures", [_figure(each, report.unfolded) for each in report.figures]),
         ("How this was made", [f"{name}: {value}" for name, value in report.facts]),
     ):
         if items:
@@ -73,11 +64,22 @@ def _parts(report: Document, width: int) -> Iterator[Text | Grid | Padding]:
         )
 
 
-def _table(table: Table, width: int) -> Iterator[Text | Grid | Padding]:
-    yield Text(f"\n{plain(table.title)}", "bold")
-    for block in _blocks(table, width):
-        yield _grid(table, block)
-    yield from (_indented(f"({i})", reason) for i, reason in enumerate(table.reasons, start=1))
+def _brief(table: Table) -> Iterator[Padding]:
+    """What is read with the numbers: units, what bold is, why a cell is empty, what differs."""
+    yield from _legend(table)
+    if table.brief:
+        yield _indented("", table.brief)
+    yield from _reasons(table)
+    for note in table.footnotes:
+        yield from (_indented("", f"[{note.marker}] differs: {line}") for line in note.differs)
+    if table.notes or table.remarks or table.footnotes:
+        yield _indented("", "All notes, and the protocol of each number: genbench table --notes")
+
+
+def _notes(table: Table) -> Iterator[Padding]:
+    """All of them."""
+    yield from _legend(table)
+    yield from _reasons(table)
     yield from (_indented("", note) for note in (*table.notes, *table.remarks))
     for note in table.footnotes:
         titles = ", ".join(note.titles)
@@ -87,55 +89,29 @@ def _table(table: Table, width: int) -> Iterator[Text | Grid | Padding]:
         yield _indented("", "The whole recipe behind a number: genbench table protocol ID")
 
 
-def _blocks(table: Table, width: int) -> Iterator[list[int]]:
-    """Columns that fit side by side, beside the models: at least one at a time."""
-    # Names fold, numbers do not: long names may take half of the width.
-    models = min(_widest([MODEL, *(plain(row.label) for row in table.rows)]), width // 2)
-    block: list[int] = []
-    used = models
-    for index, column in enumerate(table.columns):
-        words = [_words(table, row.cells[index], column) for row in table.rows]
-        wants = _widest([*_head(column).split("\n"), *words])
-        if block and used + wants > width:
-            yield block
-            block, used = [], models
-        block.append(index)
-        used += wants
-    yield block
+def _legend(table: Table) -> Iterator[Padding]:
+    """What the arrows are, and the units, which the heads have no room for."""
+    units: dict[str, list[str]] = {}
+    for column in table.columns:
+        if column.unit:
+            units.setdefault(column.unit, []).append(column.title)
+    words = ["↓ lower is better, ↑ higher"] if any(c.arrow for c in table.columns) else []
+    words += [
+        f"{', '.join(titles)} {unit if unit.startswith('×') else f'in {unit}'}"
+        for unit, titles in units.items()
+    ]
+    if words:
+        yield _indented("", f"{'; '.join(words)}.")
 
 
-def _widest(words: Iterable[str]) -> int:
-    return max(map(cell_len, words)) + GAP
+def _figure(figure: Figure, unfolded: bool) -> str:
+    caption = f": {figure.caption}" if unfolded else ""
+    return f"{figure.title}{caption} ({figure_file(figure)})"
 
 
-def _grid(table: Table, block: Sequence[int]) -> Grid:
-    grid = Grid(box=SIMPLE_HEAD, header_style="", pad_edge=False)
-    grid.add_column(Text(MODEL), overflow="fold")
-    for index in block:
-        grid.add_column(Text(_head(table.columns[index])), justify="right", no_wrap=True)
-    for row in table.rows:
-        cells = [(row.cells[index], table.columns[index]) for index in block]
-        words = [Text(_words(table, *pair), _style(row, pair[0])) for pair in cells]
-        grid.add_row(Text(plain(row.label), _style(row, None)), *words)
-    return grid
-
-
-def _head(column: TableColumn) -> str:
-    marker = f" [{column.marker}]" if column.marker else ""
-    return f"{plain(column.heading)} {column.arrow}{marker}"
-
-
-def _words(table: Table, cell: Cell, column: TableColumn) -> str:
-    words = text(cell, column)
-    if cell.reason:
-        return f"{words} ({table.mark(cell)})"
-    return f"* {words}" if cell.best else words
-
-
-def _style(row: Row, cell: Cell | None) -> str:
-    if row.anchor:
-        return "dim italic"
-    return "bold" if cell is not None and cell.best else ""
+def _reasons(table: Table) -> Iterator[Padding]:
+    for i, reason in enumerate(table.reasons, start=1):
+        yield _indented(f"({i})", f"{NOT_MEASURED}: {reason}")
 
 
 def _indented(mark: str, words: str) -> Padding:

@@ -19,15 +19,17 @@ from genbench.cli.table_files import (
 
 @click.group(invoke_without_command=True)
 @click.option("--version", type=int, help="An earlier version; by default the newest.")
+@click.option("--notes", is_flag=True, help="All notes, and the protocol of each number.")
 @table_option
 @click.pass_context
-def table_command(ctx: click.Context, version: int | None, table_dir: Path) -> None:
+def table_command(ctx: click.Context, version: int | None, notes: bool, table_dir: Path) -> None:
     """Print the results table, or look into its history.
 
     \b
     Examples:
       genbench table
       genbench table --version 3
+      genbench table --notes
       genbench table history
       genbench table diff 3 5
       genbench table compare --metric rmse
@@ -41,7 +43,7 @@ def table_command(ctx: click.Context, version: int | None, table_dir: Path) -> N
     if ctx.invoked_subcommand is None:
         from genbench.reporting.report import to_text
 
-        click.echo(to_text(ctx.obj.read(version, values=True)))
+        click.echo(to_text(ctx.obj.read(version, values=True), notes=notes))
 
 
 @table_command.command()

@@ -66,11 +66,17 @@ class Drawing:
     words: Words
     canvas: Canvas
     dpi: float = DPI
+    large: bool = False  # wants the width of a page
 
-    def figure(self) -> Figure:
-        """For a report, which prints the caption itself."""
+    def figure(self, *, first: bool = False) -> Figure:
+        """For a report, which prints the caption itself.
+
+        Args:
+            first: it stands above the tables.
+        """
         words = self.words
-        return Figure(words.title, words.caption, self.render(".png"), words.alt)
+        picture = self.render(".png")
+        return Figure(words.title, words.caption, picture, words.alt, first, self.large)
 
     def render(self, suffix: str, *, captioned: bool = False) -> bytes:
         """The bytes of a file, title and caption in its metadata; *captioned*: in the picture."""

@@ -97,12 +97,46 @@ def side_by_side(strips: Sequence[Strip], seed: int = 0) -> Drawing:
     names = [each.name for each in strips]
     about = " ".join(f"{each.about}." for each in strips if each.about)
     words = Words(
-        "Models side by side",
+        "Reconstructions",
         f"Held-out images ({NOT_CHOSEN}) and their reconstructions by {', '.join(names)}. {about} "
         f"Data {first.data}; seed {seed}.",
         f"a row of held-out images, and a row of reconstructions of each of {len(names)} models",
     )
     return draw(Sheet(tiles, {0.0: "input", **dict(zip(tops, names, strict=True))}), words)
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """What one model samples."""
+
+    name: str
+    about: str
+    images: Tensor
+
+
+def row(of: TrainedModel, count: int = COLUMNS, seed: int = 0) -> Row:
+    """One row of `sampled_side_by_side`; the model itself is not kept.
+
+    Raises:
+        NotMeasurable: the model cannot sample.
+    """
+    of.need("samples to set side by side", "sample")
+    return Row(of.name, of.about, of.sample(count, seed))
+
+
+def sampled_side_by_side(rows: Sequence[Row], seed: int = 0) -> Drawing:
+    """Samples of one seed, a row for each model."""
+    tiles = [
+        tile for top, each in enumerate(rows) for tile in block(each.images, len(each.images), top)
+    ]
+    names = [each.name for each in rows]
+    about = " ".join(f"{each.about}." for each in rows if each.about)
+    words = Words(
+        "Samples",
+        f"What {', '.join(names)} sample: one seed, none left out. {about} Seed {seed}.",
+        f"a row of samples of each of {len(names)} models",
+    )
+    return draw(Sheet(tiles, {float(top): name for top, name in enumerate(names)}), words)
 
 
 def neighbours(of: TrainedModel, count: int = 6, near: int = 5, seed: int = 0) -> Drawing:

@@ -11,6 +11,7 @@ from genbench.figures.canvas import (
     COLOURS,
     COLUMN,
     MARKERS,
+    WIDTH,
     Drawing,
     Words,
     blank,
@@ -19,6 +20,8 @@ from genbench.figures.canvas import (
 from genbench.figures.labels import name_points
 from genbench.figures.scores import axis_label, column_of, directed, protocol_words, where
 from genbench.tables.table import Row, Table
+
+FEW = 3  # points that a small plot has room for, with their names
 
 
 def tradeoff(table: Table, x: str, y: str, log: Sequence[str] = ()) -> Drawing:
@@ -41,7 +44,8 @@ def tradeoff(table: Table, x: str, y: str, log: Sequence[str] = ()) -> Drawing:
         raise NotEnoughData(f"no model has both {x} and {y}; measure them: genbench evaluate")
     points = [(float(a or 0), float(b or 0)) for a, b in (_point(r, across, up) for r in shown)]
     best = front(points, lower)
-    with blank(1.25 * COLUMN, COLUMN) as canvas:
+    large = len(points) > FEW
+    with blank(*((WIDTH, 0.6 * WIDTH) if large else (1.25 * COLUMN, COLUMN))) as canvas:
         axes = canvas.add_subplot()
         for number, (row, point) in enumerate(zip(shown, points, strict=True)):
             axes.errorbar(
@@ -73,7 +77,8 @@ def tradeoff(table: Table, x: str, y: str, log: Sequence[str] = ()) -> Drawing:
         ]
         names = [text(row.label, 32) for row in shown]
         name_points(axes, points, names, [*bars, *pairwise(path)])
-    return Drawing(_words(table, across, up, [shown[i] for i in best]), canvas)
+    words = _words(table, across, up, [shown[i] for i in best])
+    return Drawing(words, canvas, large=large)
 
 
 def front(points: Sequence[tuple[float, float]], lower: tuple[bool, bool]) -> list[int]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from genbench import registry, runs
@@ -19,14 +19,14 @@ from genbench.errors import (
 )
 from genbench.figures import trained_model
 from genbench.figures.ranks import ranks
-from genbench.figures.samples import Strip, side_by_side, strip
+from genbench.figures.samples import Row, Strip, row, sampled_side_by_side, side_by_side, strip
 from genbench.figures.standard import standard
 from genbench.figures.tradeoff import tradeoff
 from genbench.figures.training_curves import training_curves
 from genbench.interfaces import Column, Report
 from genbench.results.record import Record
 from genbench.runtime import atomic
-from genbench.tables import with_published
+from genbench.tables import fame, with_published
 from genbench.tables.build import build
 from genbench.tables.table import (
     Document,
@@ -47,10 +47,15 @@ def column(metric: str, score: str) -> Column:
     return replace(how, about=about)
 
 
-def to_text(records: Sequence[Record]) -> str:
-    """Tables for the terminal."""
+def to_text(records: Sequence[Record], *, notes: bool = False) -> str:
+    """Tables for the terminal.
+
+    Args:
+        notes: all of them, where else only those that are read with the numbers.
+    """
     form: Report = registry.plugin("report", "terminal").load()
-    return form.render(Document(title="", tables=tuple(build(records, column))))
+    tables = tuple(build(records, column))
+    return form.render(Document(title="", tables=tables, unfolded=notes))
 
 
 def compose(
@@ -73,15 +78,14 @@ def compose(
     pictures: list[Figure] = []
     notes: list[str] = []
     opened: dict[str, Dataset] = {}  # by fingerprint
-    strips: dict[str, list[Strip]] = {}  # by that of the images as they are now
+    glances: dict[str, Glance] = {}  # by that of the images as they are now
     for run in (there[run_id] for run_id in shown):
         try:
-            pictures += _pictures(run, opened, strips, device)
+            pictures += _pictures(run, opened, glances, device)
         except GenbenchError as error:
             notes.append(f"no pictures of {run.name}: {error}")
     tables = build(records, column)
-    pictures += [side_by_side(each).figure() for each in strips.values() if len(each) > 1]
-    pictures += _charts(records, tables, notes)
+    pictures = [*_at_a_glance(list(glances.values())), *pictures, *_charts(records, tables, notes)]
     newest = records[-1] if records else None
     facts = [] if newest is None else _facts(newest)
     return Document(
@@ -136,11 +140,10 @@ def _charts(
     """Of each table the trade-off of samples and reconstructions, and the ranks, where they are."""
     for table in tables:
         directed = [c for c in table.columns if c.protocol_id and c.lower_is_better is not None]
-        across = _scores_of("fid", directed) or _scores_of("swd", directed)
-        up = _scores_of("lpips", directed) or _scores_of("rmse", directed)
+        across, up = (_first_of(names, directed) for names in (fame.SAMPLES, ("lpips", "rmse")))
         try:
             if across and up:
-                yield tradeoff(table, across[0], up[0]).figure()
+                yield tradeoff(table, across, up).figure()
         except BadInput as error:  # numbers of several protocols
             notes.append(f"no trade-off plot: {error}")
         except NotEnoughData:
@@ -149,21 +152,50 @@ def _charts(
             yield ranks(records, column, (table.dataset, table.resolution)).figure()
 
 
+def _first_of(metrics: Iterable[str], columns: Sequence[TableColumn]) -> str | None:
+    """A score of the first of these metrics that the table has."""
+    return next((score for name in metrics for score in _scores_of(name, columns)), None)
+
+
 def _scores_of(metric: str, columns: Sequence[TableColumn]) -> list[str]:
     """The score that is called as its metric, and those of variants: "fid", "fid_768"."""
     scores = dict.fromkeys(column.score for column in columns)
     return [score for score in scores if score == metric or score.startswith(f"{metric}_")]
 
 
+@dataclass
+class Glance:
+    """What several models make of one data set, to be set side by side."""
+
+    strips: list[Strip] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+    def add(self, of: trained_model.TrainedModel) -> None:
+        """What this model can make of it."""
+        with contextlib.suppress(NotMeasurable, NotEnoughData):
+            self.strips.append(strip(of))
+        with contextlib.suppress(NotMeasurable):
+            self.rows.append(row(of))
+
+
+def _at_a_glance(glances: Sequence[Glance]) -> Iterator[Figure]:
+    """Reconstructions and samples of all models; those of the first data set above the tables."""
+    for number, each in enumerate(glances):
+        first = number == 0
+        if each.strips:
+            yield side_by_side(each.strips).figure(first=first)
+        if each.rows:
+            yield sampled_side_by_side(each.rows).figure(first=first)
+
+
 def _pictures(
-    run: runs.Run, opened: dict[str, Dataset], strips: dict[str, list[Strip]], device: str
+    run: runs.Run, opened: dict[str, Dataset], glances: dict[str, Glance], device: str
 ) -> list[Figure]:
     key = str(run.facts["fingerprint"])
     if key not in opened:
         opened[key] = runs.data_of(run)
     of = trained_model.from_run(run, device, opened[key])
-    with contextlib.suppress(NotMeasurable, NotEnoughData):
-        strips.setdefault(of.data.fingerprint, []).append(strip(of))
+    glances.setdefault(of.data.fingerprint, Glance()).add(of)
     return [drawn.figure() for drawn in standard(of)]
 
 

@@ -6,12 +6,8 @@ from collections.abc import Iterable, Mapping
 
 # What a reader asks first: how good samples are, how good reconstructions look, how close they
 # are. Of the metrics that answer a question the first one that a table has stands for all.
-HEADLINES = (
-    ("fid", "fd_toynet", "fd_dinov2", "fd_clip", "kid", "swd"),
-    ("lpips",),
-    ("rmse",),
-    ("psnr",),
-)
+SAMPLES = ("fid", "fd_toynet", "fd_dinov2", "fd_clip", "kid", "kd_toynet", "swd")
+HEADLINES = (SAMPLES, ("lpips",), ("rmse",), ("psnr",))
 # By name, without variants. A plug-in that is not named here comes last.
 FAME = (
     "fid",
@@ -21,9 +17,12 @@ FAME = (
     "psnr",
     "ssim",
     "kid",
+    "kd_toynet",
     "precision_recall",
+    "precision_recall_toynet",
     "inception_score",
     "ppl",
+    "path_length_toynet",
     "swd",
     "ms_ssim",
     "rfid",

@@ -103,6 +103,8 @@ class Figure:
     caption: str
     png: bytes
     alt: str  # what is to be seen, for those who cannot see it
+    first: bool = False  # stands above the tables: what to see at a glance
+    large: bool = False  # takes the whole width, where a form sets figures beside each other
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ class Document:
     figures: tuple[Figure, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()  # (name, value): command, version, time, hardware
     next_steps: tuple[str, ...] = ()  # commands
+    unfolded: bool = False  # whether a form that folds notes away prints them all
 
 
 def figure_file(figure: Figure) -> str:

@@ -88,6 +88,14 @@ def test_a_tradeoff_names_its_front_its_bars_and_its_protocols() -> None:
     assert {"a", "b", "c"} <= {text.get_text() for text in axes.texts}
 
 
+def test_more_than_three_points_are_drawn_large() -> None:
+    small = tradeoff(one_table(THREE, titles), "fid", "rmse")
+    large = tradeoff(one_table([*THREE, fid("d", 9), rmse("d", 1.0)], titles), "fid", "rmse")
+
+    assert (small.figure().large, large.figure().large) == (False, True)
+    assert large.canvas.get_size_inches()[0] > 1.5 * small.canvas.get_size_inches()[0]
+
+
 def test_anchors_and_models_without_both_numbers_are_not_points() -> None:
     records = [
         *THREE,

@@ -24,6 +24,8 @@ from genbench.figures.samples import (
     nearest,
     neighbours,
     reconstructions,
+    row,
+    sampled_side_by_side,
     samples,
     side_by_side,
     strip,
@@ -171,6 +173,15 @@ def test_models_side_by_side_see_the_same_data() -> None:
 
     with pytest.raises(BadInput, match=r"noise at 4×4 \(abab.* and noise at 4×4 \(cdcd"):
         side_by_side([strip(one), strip(other)])
+
+
+def test_samples_of_several_models_stand_in_rows() -> None:
+    drawing = sampled_side_by_side([row(trained(name=name), 3) for name in ("one", "two")])
+
+    assert len(drawing.canvas.axes) == 2 * 3
+    assert [text.get_text() for text in drawing.canvas.texts] == ["one", "two"]
+    assert "one, two" in drawing.words.caption
+    assert drawing.figure(first=True).first
 
 
 def test_more_images_than_there_are_are_refused() -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from made_up import recorded, winners
 
+from genbench import registry
 from genbench.reporting.report import _scores_of, column, compose
+from genbench.tables import fame
 from genbench.tables.build import build
 from genbench.tables.table import TableColumn
 
@@ -48,6 +50,18 @@ def test_the_trade_off_is_of_scores_that_say_which_way_is_better(tmp_path: Path)
 
     assert [column.score for column in document.tables[0].columns] == ["fid", "rmse"]
     assert document.figures == ()
+
+
+def test_every_metric_has_its_place_in_the_order_of_fame() -> None:
+    """A metric that is forgotten there would stand behind those of strangers."""
+    assert set(fame.FAME) == {name for name in registry.plugins("metric") if "/" not in name}
+    assert {name for group in fame.HEADLINES for name in group} <= set(fame.FAME)
+
+
+def test_every_column_says_in_a_sentence_what_it_is() -> None:
+    for name in fame.FAME:
+        for score in registry.metric(name).columns:
+            assert column(name, score).about
 
 
 def test_a_score_that_only_begins_as_fid_is_not_taken_for_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
@@ -196,10 +197,103 @@ def test_a_hidden_column_does_not_disturb_sorting(opened: Browser, hostile: str)
     assert opened.run(LABELS) == [hostile, "ten", "hundred", "real images"]
 
 
-def test_a_footnote_opens_its_protocol(opened: Browser) -> None:
+def test_a_footnote_opens_its_protocol_among_the_notes(opened: Browser) -> None:
     opened.run("document.querySelector('thead sup a').click()")
 
     assert opened.run("document.querySelector('details').open") is True
+    assert opened.run("document.querySelector('details details').open") is True
+
+
+def test_notes_are_folded_under_one_line(opened: Browser, report: Document) -> None:
+    line = "document.querySelector('.fine > summary')"
+    seen = "[...document.querySelectorAll('.fine > :not(summary)')].filter(e => {}).length"
+    checked = seen.format("e.checkVisibility({contentVisibilityAuto: true})")
+
+    assert opened.run(f"{line}.textContent").startswith(report.tables[0].brief)
+    assert opened.run(checked) == 0
+
+    opened.run(f"{line}.click()")
+    assert opened.run(checked) > 0
+
+
+@pytest.fixture
+def wide(report: Document, page: Browser, tmp_path: Path) -> Browser:
+    """A page with six columns, two of them those that people look for, and a picture before."""
+    (table, *_) = report.tables
+    scores = [
+        dataclasses.replace(table.columns[0], title=f"S{i}", headline=i < 2, about="What it says.")
+        for i in range(6)
+    ]
+    rows = [dataclasses.replace(row, cells=row.cells[:1] * 6) for row in table.rows]
+    first = dataclasses.replace(report.figures[0], first=True)
+    table = dataclasses.replace(table, columns=tuple(scores), rows=tuple(rows))
+    shown = dataclasses.replace(report, tables=(table,), figures=(first, *report.figures))
+    file = tmp_path / "wide.html"
+    file.write_text(plugin("report", "html").load().render(shown), encoding="utf-8")
+    page.open(file)
+    return page
+
+
+HEADS = (
+    "[...document.querySelectorAll('thead th')].filter(t => t.checkVisibility())"
+    ".map(t => t.dataset.value)"
+)
+
+
+def test_other_columns_wait_behind_a_switch_that_the_keyboard_reaches(wide: Browser) -> None:
+    assert wide.run(HEADS) == ["model", "S0", "S1"]
+
+    wide.run("document.querySelector('.more').focus()")
+    wide.press(" ", 32, " ")
+    assert wide.run(HEADS) == ["model", *(f"S{i}" for i in range(6))]
+
+
+def test_the_switch_works_without_a_script(wide: Browser, tmp_path: Path) -> None:
+    wide.send("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        wide.open(tmp_path / "wide.html")
+        root = wide.send("DOM.getDocument", depth=-1)["root"]["nodeId"]
+        extra = wide.send("DOM.querySelector", nodeId=root, selector="thead .extra")["nodeId"]
+        switch = wide.send("DOM.querySelector", nodeId=root, selector=".more")["nodeId"]
+
+        def display() -> str:
+            styles = wide.send("CSS.getComputedStyleForNode", nodeId=extra)["computedStyle"]
+            return next(s["value"] for s in styles if s["name"] == "display")
+
+        wide.send("DOM.enable")
+        wide.send("CSS.enable")
+        assert display() == "none"
+        wide.send("DOM.focus", nodeId=switch)
+        wide.press(" ", 32, " ")
+        assert display() == "table-cell"
+    finally:
+        wide.send("Emulation.setScriptExecutionDisabled", value=False)
+
+
+def test_a_filter_of_columns_also_finds_those_behind_the_switch(wide: Browser) -> None:
+    wide.run(typed(1, "S5"))
+
+    assert wide.run(HEADS) == ["model", "S5"]
+
+
+def test_print_has_all_columns(wide: Browser) -> None:
+    wide.send("Emulation.setEmulatedMedia", media="print")
+    try:
+        assert len(wide.run(HEADS)) == 1 + 6
+    finally:
+        wide.send("Emulation.setEmulatedMedia", media="")
+
+
+def test_pictures_come_before_numbers(wide: Browser) -> None:
+    top = "document.querySelector('{}').getBoundingClientRect().top"
+
+    assert wide.run(f"{top.format('.first img')} < {top.format('table')}")
+    assert wide.run("document.querySelectorAll('.gallery img').length") == 1
+
+
+def test_a_column_says_in_a_sentence_what_it_is(wide: Browser) -> None:
+    assert wide.run("document.querySelectorAll('thead th')[1].title") == "What it says."
+    assert "What it says." in wide.run("document.querySelector('.fine dl').textContent")
 
 
 def test_a_figure_opens_with_enter_and_closes_with_escape(opened: Browser) -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from genbench.registry import plugin
-from genbench.tables.table import Document, figure_file
+from genbench.tables.table import Cell, Document, Row, Table, TableColumn, figure_file
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def test_every_line_of_a_table_has_as_many_cells_as_its_head(text: str) -> None:
 
 def test_a_hostile_name_is_text(text: str) -> None:
     assert r"a\|b\<script\>alert(1)\</script\>" in text
-    assert re.search(r"(?<!\\)<(?!/?sup>)", text) is None
+    assert re.search(r"(?<!\\)<(?!/?(?:sup|details|summary)>)", text) is None
 
 
 def test_a_paragraph_cannot_begin_a_list(text: str) -> None:
@@ -61,6 +61,23 @@ def test_a_figure_is_a_relative_link(report: Document, text: str) -> None:
 
     assert re.fullmatch(r"figures/[a-z0-9-]+\.png", file)
     assert f"]({file})" in text
+
+
+def test_notes_are_folded_under_one_line(report: Document, text: str) -> None:
+    before, _, folded = text.partition("<details>")
+
+    assert report.tables[0].brief
+    assert before.rstrip().endswith("± is std over 5 sets.")
+    assert "yardsticks" in folded.partition("</details>")[0]
+
+
+def test_a_head_has_no_gap_where_an_arrow_is_missing() -> None:
+    column = TableColumn("n", "neighbours", "", None, 3, "p", "a")
+    table = Table("t", "t", 64, "", (column,), (Row("m", "", False, (Cell(1.0),)),))
+
+    words = plugin("report", "markdown").load().render(Document("", tables=(table,)))
+
+    assert "| neighbours <sup>a</sup> |" in words
 
 
 def test_footnotes_name_the_protocol_and_what_differs(report: Document, text: str) -> None:

@@ -190,7 +190,8 @@ def test_every_measure_is_a_score_that_a_metric_has() -> None:
 
 
 @pytest.mark.parametrize("form", ["markdown", "latex", "html", "terminal", "csv", "json"])
-def test_every_form_prints_it(form: str) -> None:
+def test_every_form_prints_it(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")  # names are not folded
     found = plugin("report", form).load().render(Document("r", tables=(beside(table(), PIONEER),)))
 
     assert "ALI, as published" in found
