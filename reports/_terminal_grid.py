@@ -73,13 +73,17 @@ def grids(table: Table, width: int, *, marked: bool) -> Iterator[Text]:
     """The lines of a table; where they are too wide turned or in blocks, whatever is shorter.
 
     Args:
-        marked: whether every column names its footnote; else those that share a title do.
+        marked: whether every column names its footnote; else those that share a title, and those
+            of papers.
     """
     titles = Counter(column.title for column in table.columns)
     upright = Face(
         "model",
         [Text(plain(row.label), _style(row, None)) for row in table.rows],
-        [Text(_head(c, marked=marked or titles[c.title] > 1)) for c in table.columns],
+        [
+            Text(_head(c, marked=marked or bool(c.source) or titles[c.title] > 1))
+            for c in table.columns
+        ],
         [
             [
                 Text(_words(table, cell, column), _style(row, cell))

@@ -65,11 +65,14 @@ def _parts(report: Document, width: int) -> Iterator[Text | Padding]:
 
 
 def _brief(table: Table) -> Iterator[Padding]:
-    """What is read with the numbers: units, what bold is, why a cell is empty, what differs."""
+    """What is read with the numbers: units, bold, empty cells, sources, what differs."""
     yield from _legend(table)
     if table.brief:
         yield _indented("", table.brief)
     yield from _reasons(table)
+    for column in table.columns:
+        if column.source:
+            yield _indented(f"[{column.marker}]", f"as published in {column.source}")
     for note in table.footnotes:
         yield from (_indented("", f"[{note.marker}] differs: {line}") for line in note.differs)
     if table.notes or table.remarks or table.footnotes:
