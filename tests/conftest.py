@@ -5,10 +5,19 @@ are found by environment.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from children import Start, children
+from hypothesis import HealthCheck, settings
+
+# A machine that is busy is no failure, of an example as little as of a test.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -33,6 +42,13 @@ def pytest_runtest_call() -> None:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test sees one cache of this session and no data or weights by default."""
     monkeypatch.setenv("GENBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts processes that do not outlive the test: start(command, ...) -> Child."""
+    with children() as starter:
+        yield starter
 
 
 def _asset(variable: str) -> Path:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
-import time
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from children import Start
 from click.testing import CliRunner, Result
 
 from genbench import registry, runs
@@ -78,20 +77,14 @@ def test_it_measures_every_row_and_reports(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_interrupted_it_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_interrupted_it_goes_on_where_it_was(start: Start, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "genbench", "quickstart", "--out", str(tmp_path)]
-    with subprocess.Popen(
-        [*command, "--models", "vae"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    ) as child:
-        while not (tmp_path / "runs" / "vae" / "tensorboard").is_dir():
-            assert child.poll() is None
-            time.sleep(0.1)
-        time.sleep(1)
-        child.send_signal(signal.SIGINT)
-        _, words = child.communicate()
+    child = start(*command, "--models", "vae")
+    child.until((tmp_path / "runs" / "vae" / "tensorboard").is_dir)  # it minds signals by then
+    child.send(signal.SIGINT)
 
-    assert child.returncode == 130
-    assert "Traceback" not in words
+    assert child.end() == 130
+    assert "Traceback" not in child.err
     run = runs.read(tmp_path / "runs" / "vae")
     assert run.state is RunState.INTERRUPTED
     before = run.facts["seen"]

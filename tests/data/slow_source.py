@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -23,8 +25,9 @@ class Slow:
     recipe = Recipe(crop="none", resize="none", split="every third is test")
     licence = "unknown"
 
-    def __init__(self, pause: float = 0.0) -> None:
+    def __init__(self, pause: float = 0.0, last: int | None = None) -> None:
         self.pause = pause
+        self.last = last  # the read in which the process dies
         self.reads = 0
 
     def __len__(self) -> int:
@@ -38,6 +41,8 @@ class Slow:
 
     def read(self, start: int, stop: int, resolution: int) -> Chunk:
         self.reads += 1
+        if self.reads == self.last:
+            os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(self.pause)
         rows = [row for row in range(start, stop) if row != 50]
         images = [self.image(row, resolution) for row in rows]
@@ -53,15 +58,15 @@ class Slow:
         return rng.integers(0, 256, (3, resolution, resolution), dtype=np.uint8)
 
 
-def main(root: Path) -> None:
-    """Prepare, and say how often the source was read."""
+def main(root: Path, last: int | None = None) -> None:
+    """Prepare, and say how often the source was read; die in the read *last*."""
     prepare.CHUNK_ROWS = 4
     prepare.workers = lambda: 2
-    source = Slow(PAUSE)
+    source = Slow(PAUSE, last)
     print("ready", flush=True)  # noqa: T201  # the parent waits for it
     entry = cache.cache_entry(source, 8, "skip", root)
     print(source.reads, entry.fingerprint)  # noqa: T201  # the parent reads it
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

@@ -4,7 +4,6 @@ import errno
 import json
 import runpy
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from children import Child, Start, all_done
 
 from genbench.data import cache, prepare, writer
 from genbench.errors import BadInput
@@ -23,17 +23,11 @@ COLUMNS = ("row", "file")
 Slow: Any = runpy.run_path(str(PROGRAM))["Slow"]
 
 
-def start(root: Path) -> subprocess.Popen[str]:
-    """A process that prepares the slow source, once it is about to begin."""
-    process = subprocess.Popen(
-        [sys.executable, str(PROGRAM), str(root)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
+def preparing(start: Start, root: Path, *last: int) -> Child:
+    """A process that prepares the slow source, once it is about to begin; it dies in a read."""
+    child = start(sys.executable, PROGRAM, root, *last)
+    child.until(lambda: child.out)
+    return child
 
 
 def entries(root: Path) -> list[Path]:
@@ -125,24 +119,24 @@ def test_entry_with_a_file_missing_is_made_anew(file: str, tmp_path: Path) -> No
     assert content(cache.cache_entry(Slow(), 8, "skip", tmp_path)) == good
 
 
-def test_kill_at_any_moment_leaves_nothing_or_a_whole_entry(tmp_path: Path) -> None:
-    """Preparing takes about 0.15 s after 'ready'; the kills fall before, into and after it."""
+def test_kill_at_any_moment_leaves_nothing_or_a_whole_entry(start: Start, tmp_path: Path) -> None:
+    """In a few of the first reads, and at moments that fall before, into and after the work."""
     clean = content(cache.cache_entry(Slow(), 8, "skip", tmp_path / "clean"))
     root = tmp_path / "killed"
     root.mkdir()
-    interrupted = 0
-    for delay in (0.0, 0.03, 0.06, 0.1, 0.15, 0.25):
-        process = start(root)
+    for read in (1, 3, 5):
+        assert preparing(start, root, read).end() == -signal.SIGKILL
+        assert [entry.name[0] for entry in entries(root)] == ["."]
+    for delay in (0.0, 0.05, 0.1, 0.25):  # the work takes about 0.1 s
+        child = preparing(start, root)
         time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        whole = [entry for entry in entries(root) if not entry.name.startswith(".")]
-        interrupted += not whole
-        for entry in whole:
-            assert json.loads((entry / "dataset.json").read_text())["fingerprint"] == clean[0]
+        child.kill()
+        for entry in entries(root):
+            if not entry.name.startswith("."):
+                facts = json.loads((entry / "dataset.json").read_text())
+                assert facts["fingerprint"] == clean[0]
 
     assert content(cache.cache_entry(Slow(), 8, "skip", root)) == clean
-    assert interrupted >= 2
     assert len(entries(root)) == 1, "what the dead left behind is gone"
 
 
@@ -165,17 +159,10 @@ def test_a_kill_just_before_the_end_leaves_what_can_be_finished(
     assert content(cache.cache_entry(Slow(), 8, "skip", tmp_path / "cut")) == clean
 
 
-def test_two_processes_at_once_do_the_work_once(tmp_path: Path) -> None:
-    processes = [start(tmp_path) for _ in range(2)]
+def test_two_processes_at_once_do_the_work_once(start: Start, tmp_path: Path) -> None:
+    said = all_done([preparing(start, tmp_path) for _ in range(2)])
 
-    # Not communicate: it passes over what came together with the line already read.
-    outputs = []
-    for process in processes:
-        assert process.stdout is not None
-        with process.stdout as said:
-            outputs.append(said.read().split())
-
-    assert all(process.wait(timeout=60) == 0 for process in processes)
+    outputs = [lines.removeprefix("ready\n").split() for lines in said]
     assert sorted(int(reads) for reads, _ in outputs) == [0, 30]
     assert len({fingerprint for _, fingerprint in outputs}) == 1
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from children import children
 
 from genbench.distributed import group
 from genbench.errors import BadSetting
@@ -21,12 +21,14 @@ TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
 CPU = torch.device("cpu")
 
 
-def run(devices: int, table: Path, trouble: str = "none", start: list[str] | None = None) -> Any:
+def run(devices: int, table: Path, trouble: str = "none", through: list[str] | None = None) -> Any:
     """What each process says, by rank."""
-    command = [sys.executable, *(start or []), str(SCRIPT), str(devices), trouble, str(table)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert lines, done.stderr
+    command = [sys.executable, *(through or []), SCRIPT, devices, trouble, table]
+    with children() as start:
+        process = start(*command)
+        process.end()  # well or, where there is trouble, with an error
+        lines = [json.loads(line) for line in process.out.splitlines() if line.startswith("{")]
+        assert lines, process.err
     return {line.pop("rank"): line for line in lines}
 
 
@@ -40,12 +42,12 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("devices", "start"), [(2, []), (3, [*TORCHRUN, "3"])])
+@pytest.mark.parametrize(("devices", "through"), [(2, []), (3, [*TORCHRUN, "3"])])
 def test_processes_give_what_one_gives(
-    tmp_path: Path, one: Any, devices: int, start: list[str]
+    tmp_path: Path, one: Any, devices: int, through: list[str]
 ) -> None:
     """150 samples are three blocks, 50 pairs are one: shares are unequal, and some empty."""
-    together = run(devices, tmp_path / "many", start=start)
+    together = run(devices, tmp_path / "many", through=through)
 
     assert sorted(together) == list(range(devices))
     for said in together.values():

@@ -11,7 +11,6 @@ import json
 import os
 import select
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from children import children
 
 from genbench.interfaces import Column
 from genbench.results.protocol import Protocol
@@ -62,7 +62,7 @@ QUIET = [
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 ]
-PATIENCE = 60.0  # seconds without a word; a busy machine needs a few to start one
+PATIENCE = 1800.0  # seconds without a word; if it ends, that is noticed at once
 DOMAINS = ("Page", "Runtime", "Log", "Network")
 
 
@@ -132,21 +132,13 @@ def _browser(program: str) -> Iterator[Browser]:
     ours_in, theirs_out = os.pipe()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [sys.executable, "-c", LAUNCH, str(theirs_in), str(theirs_out), program]
-        process = subprocess.Popen(
-            [*command, *QUIET, f"--user-data-dir={profile}"],
-            pass_fds=(theirs_in, theirs_out),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(theirs_in)
-        os.close(theirs_out)
-        try:
+        with children() as start:
+            start(*command, *QUIET, f"--user-data-dir={profile}", pass_fds=(theirs_in, theirs_out))
+            os.close(theirs_in)
+            os.close(theirs_out)
             yield Browser(ours_out, ours_in)
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
-            os.close(ours_out)
-            os.close(ours_in)
+        os.close(ours_out)
+        os.close(ours_in)
 
 
 @pytest.fixture(scope="session")

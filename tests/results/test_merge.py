@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-import subprocess
 import sys
 from array import array
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from children import Start, all_done
 from click.testing import CliRunner, Result
 from deltalake import write_deltalake
 from hypothesis import given, settings
@@ -285,7 +285,7 @@ def test_what_is_exported_is_imported_to_the_bit(tmp_path: Path, form: str) -> N
 
 
 @pytest.mark.parametrize("form", FORMS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_any_text_and_number_comes_back(
     form: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -451,7 +451,7 @@ for k in range(3):
 
 
 @pytest.mark.slow
-def test_eight_processes_at_once_lose_nothing(tmp_path: Path) -> None:
+def test_eight_processes_at_once_lose_nothing(start: Start, tmp_path: Path) -> None:
     """Eight processes create and fill one table: 24 commits, 24 records, every id and digest."""
     table, go = tmp_path / "t", tmp_path / "go"
     shared = str(Path(__file__).parents[1] / "shared")
@@ -459,10 +459,10 @@ def test_eight_processes_at_once_lose_nothing(tmp_path: Path) -> None:
         WRITER.format(shared=shared, go=str(go), table=str(table), number=number)
         for number in range(8)
     ]
-    writers = [subprocess.Popen([sys.executable, "-c", code]) for code in codes]
+    writers = [start(sys.executable, "-c", code) for code in codes]
     go.touch()
 
-    assert [writer.wait(240) for writer in writers] == [0] * 8
+    all_done(writers)
 
     store = Store(table)
     assert store.version() == 23

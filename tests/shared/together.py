@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from children import all_done, children
 
 PREAMBLE = """
 import json, os
@@ -41,20 +42,10 @@ def together(code: str, folder: Path, count: int = 2) -> list[Any]:
     there is no group.
     """
     meeting = f"file://{folder / f'meeting-{count}'}"
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", PREAMBLE + code + FAREWELL],
-            env=os.environ | {"RANK": str(rank), "WORLD_SIZE": str(count), "MEETING": meeting},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(count)
-    ]
-    told = []
-    for process in running:
-        out, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err
-        lines = [line for line in out.splitlines() if line.startswith("told ")]
-        told += [json.loads(line.removeprefix("told ")) for line in lines]
-    return told
+    shared = os.environ | {"WORLD_SIZE": str(count), "MEETING": meeting}
+    command = [sys.executable, "-c", PREAMBLE + code + FAREWELL]
+    with children() as start:
+        running = [start(*command, env=shared | {"RANK": str(rank)}) for rank in range(count)]
+        said = all_done(running)
+    lines = [line for out in said for line in out.splitlines() if line.startswith("told ")]
+    return [json.loads(line.removeprefix("told ")) for line in lines]

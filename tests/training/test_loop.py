@@ -7,7 +7,6 @@ import multiprocessing
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from multiprocessing.process import BaseProcess
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from children import Start
 from killed import work
 from safetensors.torch import load_file
 
@@ -144,12 +144,15 @@ def test_a_run_killed_twenty_times_is_the_same_run(straight: runs.Run, tmp_path:
     while kills < 20 or ends == 0:
         child = server.Process(target=work, args=(tmp_path, SETTINGS, TRAINING))
         child.start()
-        if kills % 4:  # every fourth dies at its start
-            wait_for_more(tmp_path / "run", child)
-        child.join(moments.uniform(0.0, 0.3) if kills < 20 else 60)
-        if child.is_alive():
+        try:
+            if kills % 4:  # every fourth dies at its start
+                wait_for_more(tmp_path / "run", child)
+            child.join(moments.uniform(0.0, 0.3) if kills < 20 else None)
+            alive = child.is_alive()
+        finally:
             child.kill()  # SIGKILL
             child.join()
+        if alive:
             kills += 1
             places.add(saved(tmp_path / "run"))
         else:
@@ -162,8 +165,8 @@ def test_a_run_killed_twenty_times_is_the_same_run(straight: runs.Run, tmp_path:
 
 def wait_for_more(folder: Path, child: BaseProcess) -> None:
     """Until the child has written a checkpoint, or has ended."""
-    before, limit = saved(folder), time.monotonic() + 60
-    while saved(folder) == before and child.is_alive() and time.monotonic() < limit:
+    before = saved(folder)
+    while saved(folder) == before and child.is_alive():
         time.sleep(0.005)
 
 
@@ -172,19 +175,16 @@ def saved(folder: Path) -> str:
     return max((e.name for e in (folder / "checkpoints").glob("[0-9]*")), default="")
 
 
-def test_a_signal_ends_training_at_a_checkpoint(tmp_path: Path) -> None:
+def test_a_signal_ends_training_at_a_checkpoint(start: Start, tmp_path: Path) -> None:
     code = CHILD.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
     code = code.replace('"checkpoint_minutes": 0.0', '"checkpoint_minutes": 60.0').replace(
         "settings=SETTINGS,", 'settings=SETTINGS | {"images": 10_000_000},'
     )
-    child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
-    while not (tmp_path / "run" / "tensorboard").is_dir():
-        assert child.poll() is None
-        time.sleep(0.05)
-    time.sleep(0.5)
-    child.send_signal(signal.SIGTERM)
+    child = start(sys.executable, "-c", code)
+    child.until((tmp_path / "run" / "tensorboard").is_dir)  # it minds signals by then
+    child.send(signal.SIGTERM)
+    child.done()
 
-    assert child.wait(30) == 0
     run = runs.read(tmp_path / "run")
     assert run.status == "interrupted by SIGTERM"
     assert checkpoints.latest(run.checkpoints, training=True)[0].seen == run.facts["seen"] > 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from children import Child, Start
 from safetensors.torch import load_file
 
 from genbench import runs
@@ -47,21 +47,8 @@ TRAIN = [
 ]
 
 
-def genbench(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "genbench", *arguments],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def done(process: subprocess.Popen[str]) -> str:
-    """What a process that goes well says on standard error."""
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 0, said
-    return said
+def genbench(start: Start, folder: Path, *arguments: str) -> Child:
+    return start(sys.executable, "-m", "genbench", *arguments, cwd=folder)
 
 
 def newest(run: runs.Run) -> Path:
@@ -71,18 +58,20 @@ def newest(run: runs.Run) -> Path:
 
 
 @pytest.mark.slow
-def test_a_run_of_two_then_one_then_four_processes_is_the_run_of_one(tmp_path: Path) -> None:
+def test_a_run_of_two_then_one_then_four_processes_is_the_run_of_one(
+    start: Start, tmp_path: Path
+) -> None:
     """Images, weights, table of codes."""
-    done(genbench(tmp_path, *TRAIN, "--name", "alone"))
-    done(genbench(tmp_path, *TRAIN, "--name", "many", "--devices", "2", "--minutes", "0"))
+    genbench(start, tmp_path, *TRAIN, "--name", "alone").done()
+    genbench(start, tmp_path, *TRAIN, "--name", "many", "--devices", "2", "--minutes", "0").done()
     many = runs.read(tmp_path / "runs" / "many")
     assert many.facts["processes"] == many.facts["devices"] == 2
     assert many.facts["seen"] == 12 * parallel.AGREE_EVERY
 
     resume = ["train", "--resume", str(many.folder), "--devices"]
-    done(genbench(tmp_path, *resume, "1", "--minutes", "0"))
+    genbench(start, tmp_path, *resume, "1", "--minutes", "0").done()
     assert runs.read(many.folder).facts["seen"] == 12 * parallel.AGREE_EVERY + 12
-    done(genbench(tmp_path, *resume, "4"))
+    genbench(start, tmp_path, *resume, "4").done()
 
     alone, many = (runs.read(tmp_path / "runs" / name) for name in ("alone", "many"))
     assert many.state is RunState.FINISHED
@@ -103,37 +92,47 @@ def test_a_run_of_two_then_one_then_four_processes_is_the_run_of_one(tmp_path: P
     assert events == {"alone": 1, "many": 3}  # one process writes, once each time
 
 
-def child(process: subprocess.Popen[str]) -> int:
-    """The process that *process* has started."""
-    file = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    for _ in range(15000):
-        found = file.read_text().split()
-        for pid in found:
-            if b"genbench" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                return int(pid)
-        time.sleep(0.02)
-    raise AssertionError("no second process was started")
+def second(first: Child) -> int:
+    """The process that the first one has started, once it minds signals."""
+    file = Path(f"/proc/{first.pid}/task/{first.pid}/children")
+    found: list[int] = []
+
+    def minds_signals() -> bool:
+        started = [int(pid) for pid in file.read_text().split()]
+        found[:] = [pid for pid in started if is_genbench(pid) and catches(pid)]
+        return bool(found)
+
+    first.until(minds_signals)
+    return found[0]
 
 
-def at_work(run: Path, process: subprocess.Popen[str]) -> None:
-    """Until the run has drawn something, so that it is in the middle of its steps."""
+def is_genbench(pid: int) -> bool:
+    return b"genbench" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def catches(pid: int) -> bool:
+    """Whether a process does something of its own about SIGTERM."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    facts = dict(line.split(":\t", 1) for line in lines)
+    return bool(int(facts["SigCgt"], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def at_work(run: Path, process: Child) -> None:
+    """Until the run has drawn something: it minds signals by then, and its steps are next."""
     before = len(list((run / "tensorboard").glob("*")))
-    while len(list((run / "tensorboard").glob("*"))) == before:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
-    time.sleep(0.5)
+    process.until(lambda: len(list((run / "tensorboard").glob("*"))) > before)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
-def test_a_signal_to_any_process_stops_all_at_a_checkpoint(tmp_path: Path) -> None:
+def test_a_signal_to_any_process_stops_all_at_a_checkpoint(start: Start, tmp_path: Path) -> None:
     long = [*TRAIN, "--name", "run", "--devices", "2"]
     long[long.index("--images") + 1] = "100000000"
     run = tmp_path / "runs" / "run"
-    process = genbench(tmp_path, *long)
+    process = genbench(start, tmp_path, *long)
     at_work(run, process)
-    os.kill(child(process), signal.SIGTERM)
-    done(process)
+    os.kill(second(process), signal.SIGTERM)
+    process.done()
     stopped = runs.read(run)
     assert stopped.status == "interrupted by SIGTERM"
     assert int(newest(stopped).name) == stopped.facts["seen"]
@@ -142,25 +141,30 @@ def test_a_signal_to_any_process_stops_all_at_a_checkpoint(tmp_path: Path) -> No
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
 @pytest.mark.parametrize("victim", ["first", "second"])
-def test_where_one_process_is_killed_all_end_with_a_line(tmp_path: Path, victim: str) -> None:
+def test_where_one_process_is_killed_all_end_with_a_line(
+    start: Start, tmp_path: Path, victim: str
+) -> None:
     long = [*TRAIN, "--name", "run", "--devices", "2"]
     long[long.index("--images") + 1] = "100000000"
-    process = genbench(tmp_path, *long)
+    process = genbench(start, tmp_path, *long)
     at_work(tmp_path / "runs" / "run", process)
-    second = child(process)
+    other = second(process)
 
-    os.kill(process.pid if victim == "first" else second, signal.SIGKILL)
-    _, said = process.communicate(timeout=60)  # ends when both have closed standard error
+    os.kill(process.pid if victim == "first" else other, signal.SIGKILL)
 
-    assert process.returncode not in (0, None)
-    lines = [line for line in said.splitlines() if line.startswith("genbench: ")]
-    assert any("process has died; see its messages" in line for line in lines), said
-    assert not Path(f"/proc/{second}").exists() or zombie(second)
+    assert process.end() != 0
+    while not gone(other):
+        time.sleep(0.01)
+    lines = [line for line in process.err.splitlines() if line.startswith("genbench: ")]
+    assert any("process has died; see its messages" in line for line in lines), process.err
 
 
-def zombie(pid: int) -> bool:
-    """Whether nothing but its exit code is left of a process."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+def gone(pid: int) -> bool:
+    """Whether nothing but, at most, its exit code is left of a process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from children import Start
 
 from genbench import runs
 from genbench.errors import BadSetting
@@ -185,7 +185,7 @@ def test_without_scontrol_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.slow
-def test_a_job_that_is_preempted_goes_on_when_it_starts_again(tmp_path: Path) -> None:
+def test_a_job_that_is_preempted_goes_on_when_it_starts_again(start: Start, tmp_path: Path) -> None:
     """The command of a script, with a real signal and an scontrol that only takes notes."""
     few = ["--set", "latent=16", "--set", "phase_images=64", "--set", "buffer=8", "--name", "run"]
     _, command = written(tmp_path, *few, "--images", "4000")
@@ -197,18 +197,12 @@ def test_a_job_that_is_preempted_goes_on_when_it_starts_again(tmp_path: Path) ->
     }
     folder = tmp_path / "runs" / "run"
 
-    job = subprocess.Popen(
-        command[2:], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
-    )
-    while not (folder / "tensorboard").is_dir():
-        assert job.poll() is None
-        time.sleep(0.05)
-    time.sleep(0.3)
-    job.send_signal(signal.SIGUSR1)
-    _, said = job.communicate(timeout=60)
+    job = start(*command[2:], cwd=tmp_path, env=environment)
+    job.until((folder / "tensorboard").is_dir)  # it minds signals by then
+    job.send(signal.SIGUSR1)
+    job.done()
 
-    assert job.returncode == 0
-    assert "job 7 is queued again" in said
+    assert "job 7 is queued again" in job.err
     assert (tmp_path / "asked").read_text() == "requeue 7\n"
     stopped = runs.read(folder)
     assert stopped.status == "interrupted by SIGUSR1"
