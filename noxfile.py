@@ -34,7 +34,10 @@ PASSED_ON = ("GENBENCH_WEIGHTS", "GENBENCH_DATA", "GENBENCH_CACHE", "CHROMIUM")
 
 
 def environment() -> dict[str, str]:
-    return {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    # uv installs no bytecode. Where Python may keep none either, each process that a test starts
+    # translates all of torch: seconds that most of them do not take otherwise.
+    kept = {"PYTHONDONTWRITEBYTECODE": ""}
+    return kept | {name: os.environ[name] for name in PASSED_ON if name in os.environ}
 
 
 def interpreters() -> list[str]:
@@ -107,7 +110,7 @@ def run_tests(session: nox.Session, marked: str) -> None:
 def docs(session: nox.Session) -> None:
     """The command reference is the help of today, and what a page points to is there."""
     session.install("-e", ".", "--group", "runner")
-    session.run("pytest", "tests/docs", *session.posargs)
+    session.run("pytest", "tests/docs", *session.posargs, env=environment())
 
 
 @nox.session(name="all", default=False, venv_backend="none")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -37,6 +38,29 @@ def test_what_a_child_has_started_goes_with_it() -> None:
 
     assert not lives(parent.pid)
     while lives(grandchild):  # killed, and not yet gone
+        os.sched_yield()
+
+
+TESTS = """
+import sys, time
+sys.path.insert(0, {shared!r})
+from children import Child
+child = Child(sys.executable, "-c", {sleeps!r})
+print(child.pid, flush=True)
+time.sleep(1e6)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a service of Linux")
+def test_who_kills_the_tests_kills_the_child(start: Start) -> None:
+    shared = str(Path(__file__).parent / "shared")
+    tests = start(sys.executable, "-c", TESTS.format(shared=shared, sleeps=SLEEPS))
+    tests.until(lambda: tests.out.endswith("\n"))
+    child = int(tests.out)
+
+    os.kill(tests.pid, signal.SIGKILL)
+
+    while lives(child):
         os.sched_yield()
 
 

@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -17,6 +18,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+# Linux kills a child when the tests themselves are killed; then it becomes what was asked for.
+LINKED = """
+import ctypes, os, signal, sys
+PR_SET_PDEATHSIG = 1
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+if os.getppid() == int(sys.argv[1]):  # else they have been killed already
+    os.execvp(sys.argv[2], sys.argv[2:])
+"""
 MARK = "GENBENCH_TEST_CHILD"  # in the environment of a child, and of all that it starts
 PROC = Path("/proc")
 
@@ -29,7 +38,7 @@ class Child:
         self._err = tempfile.TemporaryFile()  # noqa: SIM115
         self._mark = uuid.uuid4().hex
         self._process = subprocess.Popen(
-            [str(word) for word in command],
+            [*_linked(), *(str(word) for word in command)],
             env={**(os.environ if env is None else env), MARK: self._mark},
             stdout=self._out,
             stderr=self._err,
@@ -113,6 +122,12 @@ def all_done(running: list[Child]) -> list[str]:
             assert not child.code, child.err
         time.sleep(0.01)
     return [child.done() for child in running]
+
+
+def _linked() -> list[str]:
+    """What a command begins with, so that nobody who kills the tests leaves it behind."""
+    command = [sys.executable, "-I", "-S", "-c", LINKED, str(os.getpid())]
+    return command if sys.platform == "linux" else []
 
 
 def _written(descriptor: int) -> str:
