@@ -79,8 +79,8 @@ def noisy(share: float) -> Tensor:
 def made_worse(blur: float, noise: float) -> Tensor:
     """The 500 faces with a share of the most blur, 2 pixels, and of the most noise, 0.3."""
     rng = torch.Generator().manual_seed(0)
-    shares = torch.tensor([[blur], [noise]], dtype=torch.float32).expand(2, N)
-    return to_bytes(degrade(to_floats(faces(12)), *shares, rng))
+    blurs, noises = torch.tensor([[blur], [noise]], dtype=torch.float32).expand(2, N)
+    return to_bytes(degrade(to_floats(faces(12)), blurs, noises, rng))
 
 
 def mixed(share: float) -> Tensor:

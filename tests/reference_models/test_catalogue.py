@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -55,8 +56,9 @@ def test_numbers_are_those_of_the_card(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_is_the_run_that_it_becomes(name: str, tmp_path: Path) -> None:
-    model, run = genbench.zoo(name, device="cpu"), catalogue.use(name, runs_dir=tmp_path)
-    loaded = runs.load(run.folder, device="cpu")
+    model: Any = genbench.zoo(name, device="cpu")
+    run = catalogue.use(name, runs_dir=tmp_path)
+    loaded: Any = runs.load(run.folder, device="cpu")
     images = genbench.open_dataset("toyfaces", 32).test.take(slice(0, 4)) / 127.5 - 1
 
     assert not model.training
