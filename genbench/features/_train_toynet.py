@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import click
 import torch
 from safetensors.torch import save_file
 from torch import Generator, Tensor, nn
@@ -201,8 +201,10 @@ def held_out(trunk: nn.Module, top: nn.Module, settings: Settings) -> dict[str, 
     return accuracies(answers, values)
 
 
+@click.command()
+@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
 def main(target: Path) -> None:
-    """Train, measure and write."""
+    """Train toynet and write it to TARGET, which takes about three minutes on a free core."""
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     settings = Settings()
@@ -215,9 +217,10 @@ def main(target: Path) -> None:
         "held_out": held_out(trunk, top, settings),
     }
     # One entry: the order of several would be another in every process, and so the checksum.
-    save_file(tensors(trunk, top), target, {"card": json.dumps(card)})
-    sys.stdout.write(f"{json.dumps(card, indent=1)}\nsha256 {atomic.sha256(target)}\n")
+    with atomic.new_file(target) as temporary:
+        save_file(tensors(trunk, top), temporary, {"card": json.dumps(card)})
+    click.echo(f"{json.dumps(card, indent=1)}\nsha256 {atomic.sha256(target)}")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()
