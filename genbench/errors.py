@@ -1,4 +1,4 @@
-"""Errors that a user can cause: one clear line each, exit code 2.
+"""Errors that a user can cause: one clear line each, and an exit code, most often 2.
 
 Every message says what was asked, what was found, what was wanted, and what to do next.
 A bug is not one of these and keeps its traceback.
@@ -12,6 +12,8 @@ from collections.abc import Iterable
 
 class GenbenchError(Exception):
     """Anything a user can cause and put right."""
+
+    exit_code = 2  # of the command that it ends
 
 
 class UnknownName(GenbenchError):
@@ -36,6 +38,18 @@ class NotEnoughData(GenbenchError):
 
 class NotMeasurable(GenbenchError):
     """A number that this model or this data cannot have; the message is the reason in the table."""
+
+
+class NothingMeasured(GenbenchError):
+    """What was asked for makes sense, and not one number came of it; the message says why."""
+
+    exit_code = 1
+
+
+class CheckFailed(GenbenchError):
+    """What was to be checked is not as it should be; what is wrong was told before."""
+
+    exit_code = 1
 
 
 class MissingWeights(NotMeasurable):

@@ -124,9 +124,28 @@ def model(name: str) -> Model[Any]:
     return found
 
 
+def declarations(kind: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """What all plug-ins of a kind declare, and why those of others declare nothing, by name.
+
+    A broken package of somebody else takes away nothing but itself.
+
+    Raises:
+        BadPlugin: one of ours is broken.
+    """
+    found, broken = {}, {}
+    for name, each in plugins(kind).items():
+        try:
+            found[name] = each.load()
+        except BadPlugin as error:
+            if each.entry is None:
+                raise
+            broken[name] = str(error)
+    return found, broken
+
+
 def models() -> dict[str, Model[Any]]:
-    """What every model declares, by public name."""
-    return {name: model(name) for name in plugins("model")}
+    """What every model declares that can be loaded, by public name."""
+    return declarations("model")[0]
 
 
 def metric(name: str) -> Metric:

@@ -125,6 +125,19 @@ def test_a_wrong_object_is_told_in_one_line(
     )
 
 
+@pytest.mark.parametrize("kind", DECLARED)
+def test_a_broken_package_takes_nothing_else_away(
+    kind: str, guest: Callable[[str, str], registry.Plugin]
+) -> None:
+    guest(kind, "no_such_module:METRIC")
+
+    found, broken = registry.declarations(kind)
+
+    assert list(broken) == ["their-package/mine"]
+    assert "cannot be loaded: ModuleNotFoundError" in broken["their-package/mine"]
+    assert found.keys() == registry.plugins(kind).keys() - broken.keys()
+
+
 @pytest.mark.parametrize("value", ["math:nothing", "no_such_module:METRIC"])
 def test_an_entry_point_that_leads_nowhere_is_named(
     value: str, guest: Callable[[str, str], registry.Plugin]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
-import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
-from genbench.errors import GenbenchError, UnknownName, nearest
+from genbench.cli import _ends, _place, _verbosity
+from genbench.cli._groups import Family
+from genbench.errors import UnknownName, nearest
 
 # command -> module of genbench.cli that holds it under the same name
 COMMANDS = {
@@ -41,8 +44,8 @@ class Genbench(click.Group):
         """Import the one module that is needed."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"genbench.cli.{COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, f"{cmd_name}_command")
+        command = _command(cmd_name)
+        ctx.default_map = {**(ctx.default_map or {}), cmd_name: _defaults(ctx, cmd_name, command)}
         return command
 
     def resolve_command(
@@ -57,20 +60,37 @@ class Genbench(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a user's error is one line on standard error and exit code 2."""
-        try:
-            return super().invoke(ctx)
-        except GenbenchError as error:
-            click.echo(f"genbench: {' '.join(str(error).split())}", err=True)
-            sys.exit(2)
-        except KeyboardInterrupt:
-            click.echo("genbench: interrupted", err=True)
-            sys.exit(130)
+        """Run the command, by what is usual in this place."""
+        with _ends.in_one_line(ctx):
+            for name, value in ctx.params.items():
+                _verbosity.be(ctx, name, value)
+            file = _place.find(Path.cwd(), Path.home())
+            if file is not None:
+                ctx.meta[_place.META] = _place.read(file)
+            with _place.of(ctx).in_force():
+                return super().invoke(ctx)
+
+
+@functools.cache
+def _command(name: str) -> click.Command:
+    """The command of that name, which takes the options that all take."""
+    module = importlib.import_module(f"genbench.cli.{COMMANDS[name]}")
+    command: click.Command = getattr(module, f"{name}_command")
+    _verbosity.teach(command)
+    return command
+
+
+def _defaults(ctx: click.Context, name: str, command: click.Command) -> dict[str, Any]:
+    """Of a command and of those below it, as click wants them."""
+    found = _place.of(ctx).defaults(name)
+    if isinstance(command, click.Group) and not isinstance(command, Family):
+        return dict.fromkeys(command.commands, found)
+    return found
 
 
 @click.group(cls=Genbench, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="genbench")
-def main() -> None:
+def main(**_: Any) -> None:
     """Train generative autoencoders, measure them, and print tables whose numbers may be compared.
 
     \b
@@ -81,3 +101,6 @@ def main() -> None:
       genbench evaluate --models all --metrics fid:768,swd,rmse,psnr
       genbench report --format md,html
     """
+
+
+main.params.extend(_verbosity.OPTIONS)

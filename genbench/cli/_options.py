@@ -34,6 +34,9 @@ runs_option = click.option(
     show_default=True,
     help="Folder of the run folders.",
 )
+data_dir_option = click.option(
+    "--data-dir", type=click.Path(path_type=Path), help="Where data sets lie.  [env: GENBENCH_DATA]"
+)
 table_option = click.option(
     "--table",
     "table_dir",

@@ -15,8 +15,9 @@ from genbench.cli import main
 HEAD = """# Commands
 
 Made from the help of each command; `nox -s commands` makes it anew. Every command ends with 0 if
-all went well, with 1 if a check found something wrong, and with 2 and one line on standard error
-if it was asked for something that cannot be."""
+all went well, with 1 if a check found something wrong or nothing could be measured, with 2 and one
+line on standard error if it was asked for something that cannot be, and with 130 or 143 if Ctrl-C
+or SIGTERM ended it. What `--json` prints stands in [json.md](json.md)."""
 WIDTH = 100
 
 

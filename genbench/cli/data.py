@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from genbench.cli._options import Names
+from genbench.cli._groups import Family
+from genbench.cli._json import json_option, say
+from genbench.cli._options import Names, data_dir_option
+from genbench.errors import CheckFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from genbench.data.inventory import Entry
-    from genbench.interfaces import Origin, Source
+    from genbench.interfaces import Origin
 
-data_dir_option = click.option(
-    "--data-dir", type=click.Path(path_type=Path), help="Where data sets lie.  [env: GENBENCH_DATA]"
-)
+
+@dataclass(frozen=True)
+class Asked:
+    """The options that all commands of the group share."""
+
+    data_dir: Path | None
 
 
 class Sizes(Names):
@@ -34,8 +40,9 @@ class Sizes(Names):
         return found
 
 
-@click.group("data")
-def data_command() -> None:
+@click.group("data", cls=Family, about=Asked)
+@data_dir_option
+def data_command(**_: Any) -> None:
     """Prepare, verify and list data sets.
 
     Training and evaluation prepare what they need by themselves; this does it beforehand.
@@ -65,9 +72,9 @@ def data_command() -> None:
     show_default=True,
     help="What to do about images that cannot be used.",
 )
-@data_dir_option
+@click.pass_obj
 def prepare(
-    spec: str, sides: tuple[str, ...], on_bad: Literal["refuse", "skip"], data_dir: Path | None
+    asked: Asked, spec: str, sides: tuple[str, ...], on_bad: Literal["refuse", "skip"]
 ) -> None:
     """Decode the data set SPEC into the cache; cut short, the same command goes on.
 
@@ -80,7 +87,7 @@ def prepare(
     from genbench.data import open_dataset
 
     for side in sides:
-        found = open_dataset(spec, int(side), data_dir=data_dir, on_bad=on_bad)
+        found = open_dataset(spec, int(side), data_dir=asked.data_dir, on_bad=on_bad)
         if found.train.streamed:
             click.echo(f"{found.name} is a stream: a part was looked at, nothing is prepared")
         left_out = f", {found.left_out} left out" if found.left_out else ""
@@ -92,8 +99,8 @@ def prepare(
 
 @data_command.command()
 @click.argument("spec")
-@data_dir_option
-def verify(spec: str, data_dir: Path | None) -> None:
+@click.pass_obj
+def verify(asked: Asked, spec: str) -> None:
     """Hash the pixels of what was prepared of SPEC, or of all, against the fingerprints.
 
     Ends with 1 if something is damaged.
@@ -108,15 +115,16 @@ def verify(spec: str, data_dir: Path | None) -> None:
 
     found = list(entries(paths.cache_dir() / "data"))
     if spec != "all":
-        found = _of(found, spec, data_dir)
+        found = _of(found, spec, asked.data_dir)
     whole = [_verified(entry) for entry in found]
     if not all(whole):
-        sys.exit(1)
+        raise CheckFailed(f"{whole.count(False)} of {len(whole)} are damaged")
 
 
 @data_command.command("list")
-@data_dir_option
-def list_data(data_dir: Path | None) -> None:
+@json_option
+@click.pass_obj
+def list_data(asked: Asked, as_json: bool) -> None:
     """List every data set with its recipe and licence, where it is, and what was prepared of it.
 
     \b
@@ -127,17 +135,62 @@ def list_data(data_dir: Path | None) -> None:
     from genbench.data.inventory import entries, partial_folders
     from genbench.runtime import paths
 
+    root = paths.cache_dir() / "data"
+    if as_json:
+        say(
+            datasets=[_plain(name, asked.data_dir) for name in registry.plugins("dataset")],
+            cache=str(root),
+            prepared=[_plain_entry(entry) for entry in entries(root)],
+            partial=[{"folder": str(f), "bytes": size} for f, size in partial_folders(root)],
+        )
+        return
+    sources, broken = registry.declarations("dataset")
     for name, plugin in registry.plugins("dataset").items():
         click.echo(f"{name}: {plugin.summary()}")
-        source: Source = plugin.load()
-        for line in _about(name, source.origin, data_dir):
+        for line in (
+            [f"not available: {broken[name]}"]
+            if name in broken
+            else _about(name, sources[name].origin, asked.data_dir)
+        ):
             click.echo(f"  {line}")
-    root = paths.cache_dir() / "data"
     click.echo(f"prepared, in {root}")
     for entry in entries(root):
         click.echo(f"  {entry.title}: {_images(entry)}, {_bytes(entry.size)}, {entry.folder.name}")
     for folder, size in partial_folders(root):
         click.echo(f"  {folder.name}: cut short, {_bytes(size)}; preparing it again goes on there")
+
+
+def _plain(name: str, data_dir: Path | None) -> dict[str, Any]:
+    """A data set, for programs."""
+    from genbench import registry
+
+    plugin = registry.plugin("dataset", name)
+    why_not = _why_not(name, data_dir)
+    sources, _ = registry.declarations("dataset")
+    origin: Origin | None = sources[name].origin if name in sources else None
+    return {
+        "name": name,
+        "summary": plugin.summary(),
+        "found": why_not is None,
+        "reason": why_not,
+        "recipe": None if origin is None else origin.recipe,
+        "licence": None if origin is None else origin.licence,
+        "address": None if origin is None else origin.address,
+        "files": [] if origin is None else list(origin.files),
+        "options": {} if origin is None else dict(origin.options),
+    }
+
+
+def _plain_entry(entry: Entry) -> dict[str, Any]:
+    """What was prepared, for programs; what its description does not say is null."""
+    about = {name: entry.about.get(name) for name in ("name", "resolution", "images")}
+    fingerprint = entry.about.get("fingerprint")
+    return {
+        **about,
+        "fingerprint": fingerprint,
+        "folder": str(entry.folder),
+        "bytes": entry.size,
+    }
 
 
 def _of(found: list[Entry], spec: str, data_dir: Path | None) -> list[Entry]:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from genbench.cli._json import json_option, plain, say
 from genbench.cli._options import (
     Names,
+    data_dir_option,
     device_option,
     runs_option,
     table_option,
 )
-from genbench.errors import GenbenchError
+from genbench.errors import GenbenchError, NothingMeasured
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from genbench.results.record import Record
 
 
 @click.command()
@@ -36,9 +43,7 @@ from genbench.errors import GenbenchError
     "--preset", help="Metrics and numbers of images of a paper: pioneer-table1, quick, ..."
 )
 @click.option("--data", help="Data set; by default the one the runs were trained on.")
-@click.option(
-    "--data-dir", type=click.Path(path_type=Path), help="Where data sets lie.  [env: GENBENCH_DATA]"
-)
+@data_dir_option
 @click.option(
     "--on-bad",
     type=click.Choice(["refuse", "skip"]),
@@ -94,6 +99,11 @@ from genbench.errors import GenbenchError
     "--anchors", is_flag=True, help="Measure real images, the mean image and untrained models too."
 )
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would be done, and stop.")
+@click.option(
+    "--again",
+    is_flag=True,
+    help="Begin anew, also where the same command was cut short and would go on.",
+)
 @click.option("--weights-dir", type=click.Path(path_type=Path), help="Folder of network weights.")
 @click.option("--download", is_flag=True, help="Fetch missing weights from their first address.")
 @device_option
@@ -107,6 +117,7 @@ from genbench.errors import GenbenchError
 @click.option("--compile", is_flag=True, help="Compile feature networks; the recipe says so.")
 @runs_option
 @table_option
+@json_option
 def evaluate_command(
     models: tuple[str, ...],
     metrics: tuple[str, ...],
@@ -118,9 +129,14 @@ def evaluate_command(
     table_dir: Path,
     plan_only: bool,
     preset: str | None,
+    again: bool,
+    as_json: bool,
     **options: Any,
 ) -> None:
-    """Measure trained models and add one version to the results table.
+    """Measure trained models and commit each to the results table once it is measured.
+
+    Stopped half-way, the same command goes on with the models that are missing; once it has come
+    to its end, it measures anew.
 
     \b
     Examples:
@@ -143,23 +159,36 @@ def evaluate_command(
         on_bad=on_bad,
         resolution=resolution,
         runs_dir=runs_dir,
+        again=again,
     )
     what = metrics if preset is None else [f"--preset {preset}"]
     command = " ".join(["evaluate", *models, *what])
     try:
         if plan_only:
-            text, where = "\n".join(outline(request)), None
+            lines = outline(request)
         else:
             done = measure(request, table=table_dir, command=command)
-            text, where = (
-                to_text(done.records),
-                f"version {done.version} of the table in {table_dir}",
-            )
     except GenbenchError:
         if group.rank():
             sys.exit(0)  # the first process says it; one that fails makes the launcher kill it
         raise
-    if group.rank() == 0:
-        click.echo(text)
-        if where is not None:
-            click.echo(where, err=True)
+    if group.rank():
+        return
+    if plan_only:
+        say(plan=lines) if as_json else click.echo("\n".join(lines))
+        return
+    if as_json:
+        say(table=str(table_dir), version=done.version, records=plain(done.records))
+    else:
+        click.echo(to_text(done.records))
+    click.echo(f"version {done.version} of the table in {table_dir}", err=True)
+    _check(done.records)
+
+
+def _check(records: Sequence[Record]) -> None:
+    """Raise where not one number came of it."""
+    if any(record.value is not None for record in records):
+        return
+    reasons = dict.fromkeys(f"{r.metric}: {r.reason}" for r in records)
+    more = f" (and {len(reasons) - 1} more reasons above)" if len(reasons) > 1 else ""
+    raise NothingMeasured(f"nothing could be measured; {next(iter(reasons))}{more}")

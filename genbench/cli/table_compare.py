@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from genbench.cli._json import finite, say
 from genbench.cli._options import Names
+from genbench.cli._table_asked import Asked, version_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from genbench.results.record import Record
     from genbench.tables.compare import Contest
+    from genbench.tables.select import Key
 
 
 @click.command()
@@ -32,8 +35,11 @@ if TYPE_CHECKING:
     help="Rows of the table or ids of runs, separated by commas; all are the "
     "contenders, without yardsticks such as real images.",
 )
+@version_option
 @click.pass_obj
-def compare(store: Any, metrics: tuple[str, ...], models: tuple[str, ...]) -> None:
+def compare(
+    asked: Asked, metrics: tuple[str, ...], models: tuple[str, ...], version: int | None
+) -> None:
     """Test the differences between models, pair by pair.
 
     Only numbers of one protocol are compared. Others are refused, with the fields that differ.
@@ -43,23 +49,58 @@ def compare(store: Any, metrics: tuple[str, ...], models: tuple[str, ...]) -> No
       genbench table compare
       genbench table compare --metric rmse,fid --models pioneer-celeba-64,age-celeba-64
     """
-    from genbench.errors import BadInput
+    from genbench.errors import NothingMeasured
 
-    records = _of_models(_of_metrics(store.read(values=True), metrics), models)
+    records = _of_models(_of_metrics(asked.store.read(version, values=True), metrics), models)
     # Whoever names models wants to know why they stand in two tables; else each is by itself.
     groups = [records] if models != ("all",) else _by_table(records)
     contests = [contest for group in groups for contest in _contests(group)]
     if not contests:
-        raise BadInput("there are no two models with one score; measure more: genbench evaluate")
+        raise NothingMeasured(
+            "there are no two models with one score; measure more: genbench evaluate"
+        )
     tested = [contest for contest in contests if contest.found is not None]
-    for line in _table(tested):
-        click.echo(line)
+    if asked.as_json:
+        _say_json(contests)
+    elif tested:
+        click.echo("\n".join(_table(tested)))
     for line in dict.fromkeys(_refusal(c) for c in contests if c.found is None):
         click.echo(line, err=True)
     if not tested:
-        raise BadInput("no two of these numbers can be compared; the reasons stand above")
-    for line in _remarks(tested):
-        click.echo(line)
+        raise NothingMeasured("no two of these numbers can be compared; the reasons stand above")
+    if not asked.as_json:
+        click.echo("\n".join(_remarks(tested)))
+
+
+def _say_json(contests: Sequence[Contest]) -> None:
+    """Tests, and the pairs that cannot be tested."""
+    tests: list[dict[str, Any]] = []
+    refused: list[dict[str, Any]] = []
+    for c in contests:
+        pair = {"score": c.scale.score, "a": _key(c.a), "b": _key(c.b)}
+        if c.found is None:
+            refused.append({**pair, "reason": c.reason, "differ": list(c.apart)})
+            continue
+        tests.append(
+            {
+                **pair,
+                "difference": c.found.value,
+                "error": finite(c.found.error),
+                "p": c.found.p,
+                "p_holm": c.adjusted,
+                "better": None if c.better is None else _key(c.better),
+                "test": c.found.test,
+                "n": c.found.n,
+                "rows": c.found.rows,
+                "paired": c.found.paired,
+                "protocol_id": c.protocol_id,
+            }
+        )
+    say(tests=tests, refused=refused)
+
+
+def _key(key: Key) -> dict[str, str]:
+    return {"model": key[0], "run": key[1]}
 
 
 def _of_metrics(records: Sequence[Record], names: tuple[str, ...]) -> list[Record]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+
+from genbench.cli._json import say
+from genbench.cli._table_asked import Asked, version_option
+from genbench.errors import CheckFailed
 
 if TYPE_CHECKING:
     from genbench.results.merge import MergeResult
@@ -22,7 +25,7 @@ form_option = click.option(
 @click.command()
 @click.argument("other", type=click.Path(path_type=Path))
 @click.pass_obj
-def merge(store: Any, other: Path) -> None:
+def merge(asked: Asked, other: Path) -> None:
     """Take over every record of the table in OTHER that is not here yet, in one commit.
 
     Records are known by their ids, so merging twice, or in both directions, adds nothing twice.
@@ -34,15 +37,15 @@ def merge(store: Any, other: Path) -> None:
     from genbench.results import merge
     from genbench.results.store import Store
 
-    _say(merge.merge(store, Store(other)), store, other)
+    _say(merge.merge(asked.store, Store(other)), asked, other)
 
 
 @click.command("export")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--version", type=int, help="An earlier version; by default the newest.")
+@version_option
 @form_option
 @click.pass_obj
-def export_command(store: Any, file: Path, version: int | None, form: str | None) -> None:
+def export_command(asked: Asked, file: Path, version: int | None, form: str | None) -> None:
     """Write all records into FILE, with their values of each image: .parquet, .csv or .json.
 
     \b
@@ -52,8 +55,11 @@ def export_command(store: Any, file: Path, version: int | None, form: str | None
     from genbench.results import export
 
     export.form_of(file, form)  # a wrong name should not wait for the table
-    records = store.read(version, values=True)
+    records = asked.store.read(version, values=True)
     export.save(records, file, form)
+    if asked.as_json:
+        say(file=str(file), records=len(records))
+        return
     click.echo(str(file))
     click.echo(f"{len(records)} records", err=True)
 
@@ -62,7 +68,7 @@ def export_command(store: Any, file: Path, version: int | None, form: str | None
 @click.argument("file", type=click.Path(path_type=Path))
 @form_option
 @click.pass_obj
-def import_command(store: Any, file: Path, form: str | None) -> None:
+def import_command(asked: Asked, file: Path, form: str | None) -> None:
     """Take over the records of a FILE that genbench has exported, if all of their ids hold.
 
     \b
@@ -72,13 +78,13 @@ def import_command(store: Any, file: Path, form: str | None) -> None:
     from genbench.results import export, merge
 
     records = export.load(file, form)
-    _say(merge.join(store, records, f"table import {file.name}"), store, file)
+    _say(merge.join(asked.store, records, f"table import {file.name}"), asked, file)
 
 
 @click.command()
-@click.option("--version", type=int, help="An earlier version; by default the newest.")
+@version_option
 @click.pass_obj
-def verify(store: Any, version: int | None) -> None:
+def verify(asked: Asked, version: int | None) -> None:
     """Compute every id, every digest of values and every protocol anew; exit code 1 if one fails.
 
     \b
@@ -87,19 +93,30 @@ def verify(store: Any, version: int | None) -> None:
     """
     from genbench.results.merge import damages
 
-    count, wrong = damages(store, version)
-    for line in wrong:
-        click.echo(line)
+    count, wrong = damages(asked.store, version)
+    if asked.as_json:
+        say(table=str(asked.table_dir), records=count, faults=wrong)
+    elif wrong:
+        for line in wrong:
+            click.echo(line)
+    else:
+        click.echo(f"{count} records: every id, every digest and every protocol holds")
     if wrong:
-        click.echo(f"genbench: {len(wrong)} faults in {count} records of {store.folder}", err=True)
-        sys.exit(1)
-    click.echo(f"{count} records: every id, every digest and every protocol holds")
+        raise CheckFailed(f"{len(wrong)} faults in {count} records of {asked.table_dir}")
 
 
-def _say(joined: MergeResult, store: Any, source: Path) -> None:
+def _say(joined: MergeResult, asked: Asked, source: Path) -> None:
     """What came, what was there, and what a reader of the table should know."""
+    if asked.as_json:
+        say(
+            added=joined.added,
+            known=joined.known,
+            notes=list(joined.notes),
+            version=joined.version,
+        )
+        return
     click.echo(f"{joined.added} records of {source} are new, {joined.known} were here already")
     for note in joined.notes:
         click.echo(note)
     if joined.version is not None:
-        click.echo(f"version {joined.version} of the table in {store.folder}", err=True)
+        click.echo(f"version {joined.version} of the table in {asked.table_dir}", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+HERE = Path()
 OPTION = re.compile(r"(?:^|,)([a-z]+)=([a-z0-9-]+)$")  # the last one of an argument
 
 
@@ -21,12 +22,16 @@ def options(argument: str | None) -> tuple[str | None, dict[str, str]]:
     return path or None, found
 
 
-def anchored(spec: str) -> str:
-    """The same with its path made absolute, where it exists: a run finds its data from anywhere."""
+def anchored(spec: str, base: Path = HERE) -> str:
+    """The same with its path made absolute, where it exists: a run finds its data from anywhere.
+
+    Args:
+        base: the folder that a relative path starts from.
+    """
     name, colon, argument = spec.partition(":")
-    if colon and Path(argument).exists():
-        return f"{name}:{Path(argument).resolve()}"
+    if colon and (base / argument).exists():
+        return f"{name}:{(base / argument).resolve()}"
     path, _ = options(argument)
-    if path is None or not Path(path).exists():
+    if path is None or not (base / path).exists():
         return spec
-    return f"{name}:{Path(path).resolve()}{argument[len(path) :]}"
+    return f"{name}:{(base / path).resolve()}{argument[len(path) :]}"

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from genbench.data import Dataset, open_dataset
 from genbench.distributed import group
-from genbench.errors import BadSetting
+from genbench.errors import BadSetting, GenbenchError
 from genbench.evaluation import presets
 from genbench.evaluation.candidates import Candidate, find_candidates
+from genbench.evaluation.journal import go_on, open_journal
 from genbench.evaluation.measure import carry_out
 from genbench.evaluation.plan import Plan, find_metrics, make_plan
 from genbench.evaluation.settings import METRICS, Evaluation
@@ -41,6 +42,7 @@ class Request:
     on_bad: Literal["refuse", "skip"] = "refuse"  # about images that cannot be used
     resolution: int | None = None  # of the data; None: that of the runs
     runs_dir: Path = Path("runs")  # where names of runs are looked up
+    again: bool = False  # measure anew what the same request has committed before it was cut short
 
     def parts(self) -> list[Evaluation]:
         """The evaluations that it takes, several where a preset has several sizes.
@@ -76,7 +78,10 @@ def plans(request: Request) -> list[Plan]:
 
 
 def measure(request: Request, *, table: Path | None = None, command: str = "") -> Result:
-    """Measure, and commit once to the results table.
+    """Measure, and commit every model to the results table as soon as it is measured.
+
+    Where the same request was cut short, by a signal or a failure, it goes on: what has been
+    committed is not measured again, but returned with the rest.
 
     Where several devices are asked for, this program is started once for each, unless
     torchrun or SLURM has done so. Every process returns the records; the first one speaks on
@@ -88,14 +93,22 @@ def measure(request: Request, *, table: Path | None = None, command: str = "") -
 
     Raises:
         GenbenchError: anything the caller can put right, in every process.
+        KeyboardInterrupt: somebody wants it to stop; a note says what is in the table.
     """
-    version = None
     with _planned(request) as planned:
-        records = [record for plan in planned for record in carry_out(plan)]
-        with group.agreed():
-            if group.rank() == 0 and table is not None:
-                version = Store(table).append(records, command)
-    return Result(records, version)
+        if table is None:
+            return Result([record for plan in planned for record in carry_out(plan)])
+        journal = open_journal(planned, request.models, Store(table), command)
+        try:
+            with group.agreed():
+                if not request.again:
+                    go_on(journal, planned)
+            records = [record for plan in planned for record in carry_out(plan, journal)]
+        except (KeyboardInterrupt, GenbenchError) as stop:
+            if group.rank() == 0:
+                stop.add_note(journal.state())
+            raise
+    return Result(records, journal.version)
 
 
 def outline(request: Request) -> list[str]:
@@ -136,6 +149,7 @@ def evaluate(
     compile: bool = False,  # noqa: A002  # as the option is called
     runs_dir: str | Path = "runs",
     table: str | Path | None = None,
+    again: bool = False,
 ) -> pd.DataFrame:
     """Measure models and return one row per number: all that ``genbench evaluate`` does.
 
@@ -143,8 +157,8 @@ def evaluate(
         models: runs, objects with `sample`, `encode`, `decode`, folders of images; one, a list,
             a mapping by name, or "all", the runs in *runs_dir*.
         metrics: names as on the command line: "fid", "fid:768", "rmse"; or ["all"].
-        preset: metrics and numbers of images of a paper, "pioneer-table1"; *metrics* does not
-            count then.
+        preset: metrics, repeats and numbers of images of a paper, "pioneer-table1", in the place
+            of those.
         data: a data set, "celeba", "folder:PATH", or an open one; by default the one
             that the runs were trained on.
         data_dir: where data sets lie; by default what GENBENCH_DATA says.
@@ -169,7 +183,9 @@ def evaluate(
             every process returns the same, and the first one commits.
         compile: compile feature networks; the recipe says so.
         runs_dir: where names of runs are looked up.
-        table: folder of the results table to commit to; None commits nothing.
+        table: folder of the results table to commit to, model by model; the same call goes on
+            where it was cut short. None commits nothing.
+        again: begin anew where the same call was cut short.
 
     Returns:
         A DataFrame with the fields of `Record`, and its id.
@@ -204,6 +220,7 @@ def evaluate(
         on_bad=on_bad,
         resolution=resolution,
         runs_dir=Path(runs_dir),
+        again=again,
     )
     if plan:
         lines = outline(request)

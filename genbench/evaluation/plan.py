@@ -29,7 +29,7 @@ class Plan:
 
     metrics: Mapping[str, Metric]  # by the names they were asked for
     candidates: Sequence[Candidate]  # the anchors last
-    left_out: Sequence[str]  # one line for each candidate that does not fit the data
+    left_out: Sequence[str]  # candidates that do not fit the data, and broken metrics, a line each
     inputs: Sequence[Input]  # each once, and only those whose network is at hand
     missing: Mapping[str, str]  # network -> why it is not
     refused: Mapping[str, str]  # metric -> why images of this size cannot have it
@@ -95,6 +95,9 @@ def make_plan(found: Sequence[Candidate], data: Dataset, how: Evaluation, *, str
     metrics = find_metrics(how.metrics)
     sizes = stream_sizes(how, data)
     kept, left = candidates.fitting(found, data, strict=strict)
+    if "all" in how.metrics:
+        broken = registry.declarations("metric")[1]
+        left += [f"metric {name}: {why}" for name, why in broken.items()]
     if not kept:
         raise BadSetting("none of the models fits the data: " + "; ".join(left))
     device = devices.choose(how.device)
@@ -134,8 +137,8 @@ def find_metrics(names: Iterable[str]) -> dict[str, Metric]:
     found: dict[str, Metric] = {}
     for name in names:
         if name == "all":
-            for each, plugin in registry.plugins("metric").items():
-                metric: Metric = plugin.load()
+            metrics: dict[str, Metric] = registry.declarations("metric")[0]
+            for each, metric in metrics.items():
                 found[each] = metric
                 found |= {f"{each}:{variant}": m for variant, m in metric.variants.items()}
             continue

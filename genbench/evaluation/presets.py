@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from genbench.errors import BadSetting, nearest
-from genbench.evaluation.settings import Evaluation
+from genbench.evaluation.settings import METRICS, Evaluation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,14 +150,20 @@ def parts(name: str, how: Evaluation) -> list[Evaluation]:
     """The evaluations that a preset consists of; everything it does not fix comes from *how*.
 
     Raises:
-        BadSetting: no such preset, or *how* gives a number of images, which presets fix.
+        BadSetting: no such preset, or *how* gives what presets fix: metrics, numbers of images.
     """
     if name not in PRESETS:
         raise BadSetting(
             f"no evaluation preset is called {name!r}.{nearest(name, PRESETS)} "
             f"Known: {', '.join(PRESETS)}"
         )
-    given = [option for option, n in how.counts().items() if n is not None]
+    given: list[str] = [option for option, n in how.counts().items() if n is not None]
+    if how.metrics not in ((), METRICS):
+        given.append("metrics")
+    if how.repeats != Evaluation.repeats:
+        given.append("repeats")
+    if PRESETS[name].quantise not in (None, how.quantise) and how.quantise != Evaluation.quantise:
+        given.append("quantise")
     if given:
         raise BadSetting(f"--preset {name} fixes --{given[0]}; leave one of the two out")
     preset = PRESETS[name]

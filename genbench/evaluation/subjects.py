@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,15 +12,16 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from genbench.data import read_images
-from genbench.errors import BadInput
+from genbench.data import Dataset, read_images
+from genbench.errors import BadInput, GenbenchError
 from genbench.images import to_floats
 from genbench.interfaces import Decodes, Draws, Encodes, Generates, Interpolates, Maker, Step
-from genbench.runtime import seeds
+from genbench.runtime import seeds, tensor_digest
 
 Sampler = Callable[[int, int, int, int], Tensor]  # (start, stop, seed, repeat) -> images
 Walker = Callable[[int, int, int, Step], tuple[Tensor, Tensor]]  # (start, stop, seed, step)
 Reconstructor = Callable[[Tensor], Tensor]  # uint8 images -> images of any range to_bytes takes
+FEW = 16  # images that tell one object from another
 NO_PATH = "it has not all of draw, decode and interpolate"
 
 
@@ -33,10 +35,37 @@ class Subject:
     missing: Mapping[Maker, str] = field(default_factory=dict)  # why it cannot do the rest
     note: str | None = None  # for all its records
     sets: int | None = None  # separate sets of samples that it has; None: any number
+    digest: str | None = None  # of all images that it has, where these are a finite number
 
     def reasons(self) -> dict[Maker, str]:
         """Why it cannot do what it cannot."""
         return ({Maker.WALKER: NO_PATH} if self.path is None else {}) | dict(self.missing)
+
+
+def content(subject: Subject, data: Dataset, seed: int) -> str | None:
+    """Digest of what a subject shows: two that differ in it are two, whatever they are called.
+
+    Of an object these are the first few images that it really makes, since nothing else says
+    what its code does. None where it makes none, or none that can be known again.
+
+    Args:
+        data: what it reconstructs a few images of.
+        seed: of its samples.
+    """
+    if subject.digest is not None:
+        return subject.digest
+    shown: list[Tensor] = []
+    try:
+        if subject.samples is not None:
+            shown.append(subject.samples(0, FEW, seed, 0))
+        if subject.reconstruct is not None:
+            shown.append(subject.reconstruct(data.test.take(slice(0, FEW))))
+        if subject.path is not None:
+            shown += subject.path(0, FEW, seed, Step())
+    except GenbenchError:
+        return None
+    named = ((str(place), images) for place, images in enumerate(shown))
+    return tensor_digest.digest(named) if shown else None
 
 
 def from_model(model: Any, device: torch.device) -> Subject:
@@ -138,5 +167,7 @@ def from_folder(folder: Path, resolution: int) -> Subject:
         return images[start:stop]
 
     return Subject(
-        samples, missing={Maker.RECONSTRUCTOR: "a folder of images reconstructs nothing"}
+        samples,
+        missing={Maker.RECONSTRUCTOR: "a folder of images reconstructs nothing"},
+        digest=hashlib.sha256(images.numpy().data).hexdigest(),
     )

@@ -161,7 +161,7 @@ def sides_of(
     if name not in attributes:
         raise UnknownName(
             f"no attribute is called {name!r}.{nearest(name, attributes)} "
-            f"Known: {', '.join(attributes)}"
+            f"Known: {', '.join(_form(each, column) for each, column in attributes.items())}"
         )
     column = np.asarray(attributes[name])
     have, lack, words = _with_value(name, column, value) if equals else _halves(name, column)
@@ -178,6 +178,17 @@ def sides_of(
     return Sides(chosen[0], chosen[1], f"{counts} training images, {words}")
 
 
+def _form(name: str, column: NDArray[np.generic]) -> str:
+    """How an attribute is asked for: "smile", or "label=3" where a value has to be named."""
+    values = np.unique(np.asarray(column))
+    return f"{name}={values[0]}" if _many(np.asarray(column), values) else name
+
+
+def _many(column: NDArray[np.generic], values: NDArray[np.generic]) -> bool:
+    """Whether there are more values than two, and no order that makes halves of them."""
+    return column.dtype.kind != "f" and len(values) > 2
+
+
 Halves = tuple[NDArray[np.int64], NDArray[np.int64], str]
 
 
@@ -187,7 +198,7 @@ def _halves(name: str, column: NDArray[np.generic]) -> Halves:
         low, high = np.quantile(column.astype(np.float64), [0.25, 0.75])
         words = f"{name} of {high:.2g} and more against {low:.2g} and less"
         return _rows(column >= high), _rows(column <= low), words
-    if len(values) > 2:
+    if _many(column, values):
         raise BadSetting(
             f"{name} has {len(values)} values, {_listed(values.tolist())}; say which one is meant: "
             f"--attribute {name}={values[0]}"

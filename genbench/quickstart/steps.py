@@ -116,7 +116,7 @@ def reported(wanted: Quickstart, records: Sequence[Record], found: Sequence[Run]
         next_steps=next_steps(wanted),
         figures=(shown(wanted),),
     )
-    forms = {form: registry.plugin("report", form).load() for form in registry.plugins("report")}
+    forms, _ = registry.declarations("report")
     files = write(report, forms, wanted.out / "report")
     return sorted(files, key=lambda file: file.suffix != ".html")
 

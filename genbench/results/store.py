@@ -1,4 +1,4 @@
-"""The results table: a Delta Lake table in which one evaluation is one commit and one version.
+"""The results table: a Delta Lake table. A model that was measured is a commit and a version.
 
 Old versions stay readable, several processes may write at once, and a kill in the middle
 of a commit leaves the table as it was.
@@ -9,10 +9,11 @@ from __future__ import annotations
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -39,6 +40,8 @@ SCHEMA = pa.schema(
         *(pa.field(n, ARROW[how.kind], nullable=not how.needed) for n, how in FIELDS.items()),
     ]
 )
+FACT = "genbench.fact."  # in front of the names of what commits say of themselves
+NO_FACTS: Mapping[str, str] = MappingProxyType({})
 ATTEMPTS = 12  # commits tried before a conflict is given up
 T = TypeVar("T")
 
@@ -51,6 +54,7 @@ class Commit:
     time: str
     records: int  # added by it
     command: str
+    facts: Mapping[str, str]  # what whoever committed wants to know again
 
 
 class Store:
@@ -60,8 +64,13 @@ class Store:
         """Nothing is created before the first `append`."""
         self.folder = Path(folder)
 
-    def append(self, records: Sequence[Record], command: str = "") -> int:
+    def append(
+        self, records: Sequence[Record], command: str = "", facts: Mapping[str, str] = NO_FACTS
+    ) -> int:
         """Commit *records* as one new version and return its number.
+
+        Args:
+            facts: for `history`.
 
         Raises:
             BadInput: another kind of table is there, or it cannot be written.
@@ -69,8 +78,9 @@ class Store:
         """
         batch = pa.Table.from_pylist([to_row(record) for record in records], schema=SCHEMA)
         mark = secrets.token_hex(8)
-        facts = CommitProperties(
+        properties = CommitProperties(
             custom_metadata={
+                **{f"{FACT}{name}": value for name, value in facts.items()},
                 "genbench.records": str(len(records)),
                 "genbench.command": command,
                 "genbench.mark": mark,
@@ -84,7 +94,7 @@ class Store:
                 batch,
                 mode="append",
                 name="genbench",
-                commit_properties=facts,
+                commit_properties=properties,
                 schema_mode="merge",  # older tables have fewer columns
             )
             # Another process may have committed since: our version is the one with our mark.
@@ -142,6 +152,11 @@ class Store:
                 ),
                 records=int(entry.get("genbench.records", 0)),
                 command=str(entry.get("genbench.command", "")),
+                facts={
+                    name.removeprefix(FACT): str(value)
+                    for name, value in entry.items()
+                    if name.startswith(FACT)
+                },
             )
             for entry in self._open(None).history()
         ]

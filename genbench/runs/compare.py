@@ -24,6 +24,30 @@ def overview(runs: Sequence[Run]) -> Rows:
     return [HEAD, *(_line(run) for run in runs)]
 
 
+def plain(run: Run) -> dict[str, Json]:
+    """What there is to know of a run, for programs."""
+    best = _best_of(run)
+    return {
+        "name": run.name,
+        "folder": str(run.folder),
+        "id": run.id,
+        "model": run.model,
+        "preset": run.facts.get("preset"),
+        "data": run.facts["data"],
+        "dataset": run.facts["dataset"],
+        "resolution": run.resolution,
+        "fingerprint": run.facts["fingerprint"],
+        "created": run.facts.get("created"),
+        "state": run.state.value,
+        "reason": str(run.facts.get("reason") or "") or None,
+        "saved": _saved(run),
+        "total": int(run.facts["total"]),
+        "device": run.device_kind,
+        "device_hours": run.device_hours,
+        "best": best and {name: best[name] for name in ("metric", "value", "seen")},
+    }
+
+
 def comparison(runs: Sequence[Run], *, everything: bool = False) -> Rows:
     """A head and a row for each fact, setting and number that is not the same in all runs.
 
@@ -43,7 +67,7 @@ def cost(run: Run) -> str:
 
 def _line(run: Run) -> tuple[str, ...]:
     newest = checkpoints.newest(run.checkpoints)
-    saved, total = int(newest.name) if newest else 0, max(int(run.facts["total"]), 1)
+    saved, total = _saved(run), max(int(run.facts["total"]), 1)
     state = run.status
     if run.state is RunState.TRAINING:  # nobody can tell from a folder whether the process is alive
         ago = _age(newest.stat().st_mtime) if newest else ""
@@ -67,12 +91,25 @@ def _age(when: float) -> str:
     return f"{seconds:.0f} s"
 
 
+def _saved(run: Run) -> int:
+    """Images that its newest checkpoint has seen."""
+    newest = checkpoints.newest(run.checkpoints)
+    return int(newest.name) if newest else 0
+
+
 def _best(run: Run) -> str:
-    try:
-        _, about = checkpoints.best(run.folder)
-    except BadInput:
+    about = _best_of(run)
+    if about is None:
         return "-"
     return f"{about['metric']} {number(about['value'], None, 3)} at {about['seen']}"
+
+
+def _best_of(run: Run) -> dict[str, Any] | None:
+    """What is said of the best weights; None where training has kept none."""
+    try:
+        return checkpoints.best(run.folder)[1]
+    except BadInput:
+        return None
 
 
 def _facts(runs: Sequence[Run]) -> Iterator[tuple[str, ...]]:

@@ -8,20 +8,27 @@ from genbench.errors import BadInput, nearest
 from genbench.runs.run import Run, read
 from genbench.runtime.paths import as_path, is_path
 
+DEPTHS = ("[!.]*/run.json", "[!.]*/[!.]*/run.json")
+
 
 def list_all(folder: Path) -> list[Run]:
-    """Every run below *folder*, oldest first."""
+    """Every run below *folder*, oldest first.
+
+    A run whose name has a slash lies one folder deeper: before its model's name was spelled
+    without, a run of ``package/model`` did.
+    """
     if not folder.is_dir():
         return []
-    found = [read(file.parent) for file in sorted(folder.glob("[!.]*/run.json"))]
+    files = [file for depth in DEPTHS for file in sorted(folder.glob(depth))]
+    found = [read(file.parent) for file in files]
     return sorted(found, key=lambda run: str(run.facts.get("created", "")))
 
 
 def find(name: str | Path, runs_dir: Path) -> Run:
     """The run that *name* means.
 
-    A path is the folder that it names; a bare name is a run in *runs_dir* or, where there is
-    none of that name, a folder here.
+    A path is the folder that it names or, where that is no run, one below *runs_dir*; a bare name
+    is a run in *runs_dir* or, where there is none of that name, a folder here.
 
     Args:
         name: a bare name, "pca"; or a path, which has a separator in it, "./pca", or is a `Path`.
@@ -48,9 +55,10 @@ def find_if_any(name: str | Path, runs_dir: Path) -> Run | None:
         BadInput: a bare name is two runs.
     """
     here, there = Path(name), runs_dir / name
-    places = [here] if is_path(name) else [there, here]
+    path = is_path(name)
+    places = [here, there] if path else [there, here]
     found = [place for place in places if (place / "run.json").is_file()]
-    if len(found) == 2 and not here.samefile(there):
+    if len(found) == 2 and not path and not here.samefile(there):
         raise BadInput(
             f"{name!r} is two runs, {as_path(there)} and {as_path(here)}; give the path of the "
             "one that is meant"

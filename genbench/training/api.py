@@ -190,6 +190,7 @@ def _layer(values: Layer | Mapping[str, Any] | None) -> Layer:
 def free_name(folder: Path, model: str, settings: Training) -> str:
     """model-data-resolution, numbered if that is taken."""
     data = "".join(c if c.isalnum() else "-" for c in Path(settings.data).name or settings.data)
-    stem = f"{model}-{data.strip('-').removesuffix('-zip')}-{settings.resolution}"
+    owner = model.replace("/", "-")  # a run of package/model is a folder beside all others
+    stem = f"{owner}-{data.strip('-').removesuffix('-zip')}-{settings.resolution}"
     names = (stem if k == 1 else f"{stem}-{k}" for k in range(1, 10_000))
     return next(name for name in names if not (folder / name).exists())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,3 +139,16 @@ def test_the_protocol_says_how_many_real_images_there_were(tmp_path: Path) -> No
     )
 
     assert json.loads(frame.protocol[0])["images"] == {"real": 40, "samples": 70}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"metrics": ("rmse",)}, "--metrics"),
+        ({"repeats": 7}, "--repeats"),
+        ({"images": 7}, "--images"),
+    ],
+)
+def test_what_a_preset_fixes_is_not_silently_ignored(given: Any, words: str) -> None:
+    with pytest.raises(BadSetting, match=f"--preset pioneer-table1 fixes {words}; leave one of"):
+        parts("pioneer-table1", Evaluation(**{"metrics": (), **given}))

@@ -74,6 +74,22 @@ def test_its_metric_stands_in_the_table(installed: dict[str, str], tmp_path: Pat
     assert record.protocol_id
 
 
+@pytest.mark.slow
+def test_a_run_of_its_model_is_found_by_every_command(
+    installed: dict[str, str], tmp_path: Path
+) -> None:
+    """Train, list, measure, report: the name of the model has a slash, that of the run has none."""
+    data = "--data toyfaces:60 --resolution 16 --images 64"
+    genbench(installed, tmp_path, f"train {PROJECT['name']}/linear --preset tiny {data}")
+
+    name = "genbench-example-linear-toyfaces-60-16"
+    assert name in genbench(installed, tmp_path, "runs")
+    text = genbench(installed, tmp_path, "evaluate --metrics rmse --pairs 10")
+    assert name in text
+    report = genbench(installed, tmp_path, "report --format json --out report")
+    assert name in (tmp_path / report.splitlines()[0]).read_text(encoding="utf-8")
+
+
 def test_the_metric_is_a_page() -> None:
     """What others copy is short."""
     text = (EXAMPLES / "genbench_example" / "metric.py").read_text(encoding="utf-8")

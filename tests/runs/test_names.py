@@ -46,6 +46,16 @@ def test_a_path_is_its_folder_and_a_name_a_run(name: str | Path, found: str) -> 
 
 
 @pytest.mark.usefixtures("_two")
+def test_a_run_of_package_and_model_is_found_where_it_lies_one_folder_deeper() -> None:
+    run_folder(Path("runs/package/model-faces-32"), id="deep")
+
+    assert [run.id for run in runs.list_all(RUNS)].count("deep") == 1
+    assert runs.find("package/model-faces-32", RUNS).id == "deep"
+    run_folder(Path("package/model-faces-32"), id="here")
+    assert runs.find("package/model-faces-32", RUNS).id == "here"  # a path is its folder
+
+
+@pytest.mark.usefixtures("_two")
 def test_inside_a_run_folder_a_dot_is_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("runs/away")
     assert runs.find(".", Path("..")).id == "of runs/away"

@@ -23,7 +23,8 @@ def choices(
     for key, value in given.items():
         if key not in known:
             raise BadSetting(
-                f"{name} has no option {key!r}.{nearest(key, known)} Known: {', '.join(known)}"
+                f"{name} has no option {key!r}.{nearest(key, known)} Known: "
+                + (", ".join(f"{each}={'|'.join(known[each])}" for each in known) or "none")
             )
         if value not in known[key]:
             raise BadSetting(
