@@ -10,7 +10,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -28,6 +28,7 @@ class Layer:
 
     source: str  # "preset tiny", "file pioneer.yaml", "--set"
     values: Mapping[str, Any]
+    others: Mapping[str, str] = field(default_factory=dict)  # sources of single values, if others
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,9 @@ def resolve(schema: type[S], layers: Iterable[Layer], owner: str) -> Resolved[S]
                     f"{owner} has no setting {name!r} (from {layer.source})."
                     f"{nearest(name, fields)} Known: {', '.join(fields)}"
                 )
-            chosen[name] = _convert(value, fields[name], f"{owner}.{name}", layer.source)
-            sources[name] = layer.source
+            source = layer.others.get(name, layer.source)
+            chosen[name] = _convert(value, fields[name], f"{owner}.{name}", source)
+            sources[name] = source
     return Resolved(schema(**chosen), sources)
 
 

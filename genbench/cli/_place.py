@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from genbench.data.spec import anchored
 from genbench.errors import BadInput, BadSetting, nearest
@@ -110,6 +111,15 @@ def of(context: click.Context) -> Place:
     """The place in which a command works."""
     found: Place = context.find_root().meta.get(META, Place())
     return found
+
+
+def usual(context: click.Context) -> dict[str, str]:
+    """Options of a command that the file has set and nobody has typed, with its name."""
+    return {
+        name: NAME
+        for name in context.params
+        if context.get_parameter_source(name) is ParameterSource.DEFAULT_MAP
+    }
 
 
 def find(here: Path, home: Path) -> Path | None:

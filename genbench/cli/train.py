@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from genbench.cli import _slurm
+from genbench.cli import _place, _slurm
 from genbench.cli._options import runs_option
 from genbench.errors import BadSetting, GenbenchError
 
@@ -18,6 +18,11 @@ from genbench.errors import BadSetting, GenbenchError
 def _listed(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:
     """Words parted by commas."""
     return None if value is None else [word.strip() for word in value.split(",") if word.strip()]
+
+
+def _loggers(context: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+    """As `_listed`, and "none" for none."""
+    return [] if value == "none" else _listed(context, parameter, value)
 
 
 @click.command()
@@ -71,6 +76,11 @@ def _listed(_: click.Context, __: click.Parameter, value: str | None) -> list[st
     help="What to do when training goes wrong in a way that is known: stop at the last "
     "good checkpoint, go back to it and on with other noise, or only say so.  "
     "[default: stop]",
+)
+@click.option(
+    "--loggers",
+    callback=_loggers,
+    help="Who is told the scalars: tensorboard, or none.  [default: tensorboard]",
 )
 @click.option("--keep", type=click.IntRange(min=1), help="Checkpoints kept.  [default: 2]")
 @click.option(
@@ -142,7 +152,8 @@ def train_command(
 ) -> None:
     """Train MODEL and leave a run folder with checkpoints, logs and sample grids.
 
-    Settings come in layers: defaults, then --preset, then --config, then the command line.
+    Settings come in layers: defaults, then --preset, then --config, then genbench.toml, then the
+    command line.
 
     \b
     Examples:
@@ -154,6 +165,7 @@ def train_command(
       genbench train pioneer --preset celeba-64 --devices 8 --nodes 4 --slurm
     """
     given = {key: value for key, value in engine.items() if value is not None}
+    usual = _place.usual(click.get_current_context())  # what nobody has typed
     if slurm_options and not slurm:
         raise BadSetting("--slurm-option is for the script that --slurm writes; add --slurm")
     if again is not None:
@@ -162,7 +174,8 @@ def train_command(
                 "--resume takes its settings from the run; "
                 "only how it is watched and stopped may be new: --minutes, --device, --evaluate ..."
             )
-        _resume(again, runs_dir, given, slurm_options if slurm else None)
+        typed = {key: value for key, value in given.items() if key not in usual}
+        _resume(again, runs_dir, typed, slurm_options if slurm else None)
         return
     if model is None:
         raise BadSetting(
@@ -178,7 +191,7 @@ def train_command(
         "preset": preset,
         "config": config,
         "settings": Layer("command line", parse_assignments(assignments).values),
-        "training": Layer("command line", given),
+        "training": Layer("command line", given, usual),
     }
     if slurm:
         _slurm.write_to_begin(model, asked, runs_dir, slurm_options, name=name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from genbench.errors import BadInput, nearest
@@ -55,12 +56,18 @@ def find_if_any(name: str | Path, runs_dir: Path) -> Run | None:
         BadInput: a bare name is two runs.
     """
     here, there = Path(name), runs_dir / name
-    path = is_path(name)
-    places = [here, there] if path else [there, here]
+    places = [there, here]
+    if is_path(name):
+        places = [here, there] if _may_be_below(name) else [here]
     found = [place for place in places if (place / "run.json").is_file()]
-    if len(found) == 2 and not path and not here.samefile(there):
+    if len(found) == 2 and not is_path(name) and not here.samefile(there):
         raise BadInput(
             f"{name!r} is two runs, {as_path(there)} and {as_path(here)}; give the path of the "
             "one that is meant"
         )
     return read(found[0]) if found else None
+
+
+def _may_be_below(name: str | Path) -> bool:
+    """Whether a path may also be meant from the folder of runs: "package/model", not "./model"."""
+    return isinstance(name, str) and not name.startswith(os.curdir) and not Path(name).is_absolute()

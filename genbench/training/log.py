@@ -8,7 +8,7 @@ import resource
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -23,14 +23,14 @@ from genbench.training import parallel
 class Log:
     """TensorBoard events of a run; rows later than where it goes on are withdrawn."""
 
-    def __init__(self, run: Run, seen: int, device: torch.device) -> None:
-        """Go on after *seen* images."""
+    def __init__(self, run: Run, seen: int, device: torch.device, loggers: Container[str]) -> None:
+        """Go on after *seen* images; without the logger tensorboard nothing is written."""
         self.folder, self.device = run.folder, device
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of tensorboard's own imports
             self._writer = (
                 SummaryWriter(str(run.folder / "tensorboard"), purge_step=seen or None)
-                if parallel.first()
+                if parallel.first() and "tensorboard" in loggers
                 else None
             )
         self._last = (seen, time.monotonic())

@@ -152,7 +152,7 @@ class Trainer:
         self.validation.begin(model.seen)
         with (
             signals() as stop,
-            closing(Log(self.run, model.seen, self.device)) as log,
+            closing(Log(self.run, model.seen, self.device, self.settings.loggers)) as log,
             progress.bar(
                 title, total, start=model.seen, shown=parallel.first(), cost=self._cost()
             ) as advance,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from genbench.errors import BadSetting
 
+LOGGERS = ("tensorboard",)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
@@ -27,6 +29,7 @@ class Training:
     cpu_minutes: float | None = None  # likewise, of processor time: fair on a busy machine
     images: int | None = None  # shown in all; None: as many as the model wants
     flip: bool = True  # mirror images at random, where data set and model welcome it
+    loggers: tuple[str, ...] = ("tensorboard",)  # who is told the scalars; none may be
     log_every: int = 50  # steps between two rows of scalars
     grids: int = 24  # pairs of pictures over the whole training
     checkpoint_minutes: float = 5.0  # a kill loses at most so much work
@@ -47,6 +50,11 @@ def check(settings: Training) -> None:
         value = getattr(settings, name)
         if value not in known:
             raise BadSetting(f"training.{name} is {' or '.join(known)}, got {value!r}")
+    if strange := sorted(set(settings.loggers) - set(LOGGERS)):
+        raise BadSetting(
+            f"training.loggers has {strange[0]!r}, which nobody knows. "
+            f"Known: {', '.join(LOGGERS)}; none turns them off"
+        )
     for name in ("log_every", "keep"):
         if getattr(settings, name) < 1:
             raise BadSetting(f"training.{name} must be at least 1, got {getattr(settings, name)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 from pathlib import Path
@@ -144,3 +145,30 @@ def test_data_of_the_file_are_those_of_train_alone(place: Path) -> None:
         "device": "cpu",
     }
     assert found.defaults("evaluate") == {"device": "cpu"}
+
+
+def test_training_takes_them_and_says_so_in_the_run(place: Path) -> None:
+    (place / "genbench.toml").write_text(
+        'runs = "r"\ndata = "toyfaces:60"\nresolution = 16\nloggers = []\n'
+    )
+
+    result = run("train pca --preset tiny --name one --device cpu")
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"{place / 'r' / 'one'}\n"
+    folder = place / "r" / "one"
+    settings = json.loads((folder / "settings.json").read_text())["training"]
+    assert settings["data"] == {"value": "toyfaces:60", "source": "genbench.toml"}
+    assert settings["resolution"] == {"value": 16, "source": "genbench.toml"}
+    assert settings["loggers"] == {"value": [], "source": "genbench.toml"}
+    assert settings["device"] == {"value": "cpu", "source": "command line"}
+    assert not (folder / "tensorboard").exists()
+    # What a run was begun with is not set anew by what is usual here.
+    assert "cannot change" not in run("train --resume one").stderr
+
+
+def test_an_unknown_logger_is_named(place: Path) -> None:
+    result = run("train pca --data toyfaces:60 --resolution 16 --loggers wandb")
+
+    assert result.exit_code == 2
+    assert "has 'wandb', which nobody knows. Known: tensorboard; none turns" in result.stderr
