@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from together import together
+from together import alone, together
 
 import genbench
 from genbench import runs
@@ -96,7 +96,7 @@ def test_evaluation_finds_codes_in_inference_mode(tmp_path: Path) -> None:
 
 def test_processes_keep_one_table(tmp_path: Path) -> None:
     """Each has half the batch; both end with the table of one process that has it all."""
-    ((rows, shown),) = together(SHARED, tmp_path, 1)
+    rows, shown = alone(SHARED)
 
     for others, theirs in together(SHARED, tmp_path, 2):
         assert theirs == shown

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from small_parts import rng, same, weights
 from small_proggan import FADE, STABLE, build, images, proggan
-from together import together
+from together import alone, together
 from torch import Tensor
 from waiting import Waits
 
@@ -385,7 +385,7 @@ tell([scores.tolist(), norms.tolist(), torch.cat([g.flatten() for g in gradients
 
 def test_two_processes_with_half_a_batch_are_one_with_the_whole(tmp_path: Path) -> None:
     """Groups of 4 of 8 images lie across both; through scores, penalty and repelling."""
-    ((scores, norms, gradient),) = together(HALVES, tmp_path, 1)
+    scores, norms, gradient = alone(HALVES)
 
     halves = together(HALVES, tmp_path, 2)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from draws import rng
-from together import together
+from together import alone, together
 
 from genbench.distributed import gathered, own, processes
 
@@ -47,7 +47,7 @@ def test_alone_the_rows_are_ones_own() -> None:
 
 
 def test_moments_and_their_gradients_are_those_of_the_whole_batch(tmp_path: Path) -> None:
-    ((loss, gradient),) = together(LOSS, tmp_path, 1)
+    loss, gradient = alone(LOSS)
 
     for other_loss, other in together(LOSS, tmp_path, 2):
         assert other_loss == pytest.approx(loss, rel=1e-14)
@@ -56,7 +56,7 @@ def test_moments_and_their_gradients_are_those_of_the_whole_batch(tmp_path: Path
 
 def test_a_gathered_batch_can_be_differentiated_twice(tmp_path: Path) -> None:
     """A gradient penalty goes through minibatch statistics."""
-    ((slope, curve),) = together(TWICE, tmp_path, 1)
+    slope, curve = alone(TWICE)
 
     told = together(TWICE, tmp_path, 2)
 

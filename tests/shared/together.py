@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import torch
 from children import all_done, children
 
 PREAMBLE = """
@@ -33,6 +34,17 @@ if COUNT > 1:
     dist.destroy_process_group()
 os._exit(0)
 """
+
+
+def alone(code: str) -> Any:
+    """Run *code* in this process, which has no other beside it; returns what it tells.
+
+    A process of its own would load torch for seconds. So it must leave alone what tests share.
+    """
+    told: list[Any] = []
+    exec(code, {"RANK": 0, "COUNT": 1, "torch": torch, "tell": told.append})
+    (value,) = told
+    return value
 
 
 def together(code: str, folder: Path, count: int = 2) -> list[Any]:
