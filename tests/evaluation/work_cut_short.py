@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,7 @@ def run(table: Path, trouble: str, devices: str) -> None:
     def found(_models: Any, *rest: Any) -> Any:
         return find(models, *rest)
 
-    from genbench.evaluation import api
-
+    api: Any = import_module("genbench.evaluation.api")
     api.find_candidates = found
     open_dataset("toyfaces:60", 16)
     options = ["--metrics", "rmse", "--pairs", "10", "--data", "toyfaces:60", "--resolution", "16"]
