@@ -61,6 +61,7 @@ class Settings:
     table: str = "default"  # when to grow, margins, learning rates: celebahq, lsun or default
     schedule: str = "paper"  # or release: the table as the released code has it
     rows: tuple[tuple[int, int, float, float], ...] = ()  # own table: from image, size, margin, lr
+    starts_scale: float = 1.0  # times the images after which the rows of the table begin
     margin: float | None = None  # M, in every row; empty: the table's; 0: no hinge
     lr: float | None = None  # in every row; empty: the table's
     fade_images: int = 1_200_000  # over which a new block fades in; alpha is 1 after that
@@ -103,15 +104,15 @@ def _ablation(settings: Mapping[str, Any]) -> Preset:
     )
 
 
-def _tiny(phase_images: int) -> dict[str, Any]:
+def _tiny(phase_images: int, images: int) -> dict[str, Any]:
     """For a CPU: S images a phase, and margins where the published tables have them."""
     s = phase_images
     rows = ((0, 4, 0.0), (s, 8, 0.0), (2 * s, 16, 0.2), (3 * s, 32, 0.4))
     return {
-        "latent": 64,
+        "latent": 32,
         "rows": tuple((start, size, margin, 1e-3) for start, size, margin in rows),
         "fade_images": s // 2,
-        "images": 5 * s,
+        "images": images,
         "batches": (16,) * 9,
         "buffer": 32,
         "average_decay": 0.99,
@@ -164,7 +165,9 @@ class BalancedPioneer(GrowingAutoencoder):
     def total(self, train_size: int) -> int:
         """How many images a full training shows."""
         images = self.settings.images
-        return self.schedule.rows[-1].start + 2 * PHASE if images is None else images
+        if images is not None:
+            return images
+        return self.schedule.rows[-1].start + round(2 * PHASE * self.settings.starts_scale)
 
     def encoder_loss(self, kl_real: Tensor, kl_fake: Tensor, l1: Tensor, growth: Growth) -> Tensor:
         """max(-M, 0.1 K(E(x)) - 0.1 K(E(G(z)))) + lambda_X |x - G(E(x))|.
@@ -212,6 +215,8 @@ def _table(settings: Settings, resolution: int) -> Table:
     rows = tuple(Row(*row) for row in settings.rows)
     rows = rows or TABLES.get((settings.table, settings.schedule), ())
     rows = tuple(row for row in rows if row.resolution <= resolution)
+    if settings.starts_scale != 1:
+        rows = tuple(row._replace(start=round(row.start * settings.starts_scale)) for row in rows)
     if settings.margin is not None:
         rows = tuple(row._replace(margin=settings.margin) for row in rows)
     if settings.lr is not None:
@@ -236,6 +241,7 @@ def _check(settings: Settings, resolution: int, table: Table) -> int:
             f"starts that rise from 0 and sizes from 4 to {resolution}, none left out,",
         ),
         "margin": (all(row.margin >= 0 for row in table.rows), "at least 0"),
+        "starts_scale": (settings.starts_scale > 0, "more than 0"),
         "fade_images": (settings.fade_images >= 0, "at least 0"),
         "equalised": (not (settings.equalised and settings.spectral_norm), "no spectral_norm"),
     }
@@ -263,8 +269,8 @@ MODEL = Model(
         "toyfaces-32": Preset(
             TOYFACES, data="toyfaces", resolution=32, source="ours: what `genbench zoo` offers"
         ),
-        "tiny": Preset(_tiny(3_000), resolution=32),
-        "smoke": Preset(_tiny(2_048), resolution=32),
+        "tiny": Preset(_tiny(3_000, 24_000), resolution=32),
+        "smoke": Preset(_tiny(2_048, 10_240), resolution=32),
     },
     flips=True,
     geometry=BalancedPioneer.geometry,
@@ -281,5 +287,5 @@ MODEL = Model(
     ),
     adopts=RELEASED,
     alarms=ADVERSARIAL_CODES,
-    image_counts=("fade_images",),
+    image_counts=("starts_scale", "fade_images"),
 )

@@ -346,7 +346,7 @@ def test_settings_come_in_layers(tmp_path: Path) -> None:
     )
 
     assert run.settings["model"]["lr"] == {"value": 0.01, "source": "file mine.yaml"}
-    assert run.settings["model"]["latent"] == {"value": 64, "source": "preset tiny"}
+    assert run.settings["model"]["latent"] == {"value": 32, "source": "preset tiny"}
     assert run.settings["model"]["images"] == {"value": 16, "source": "caller"}
     assert run.settings["training"]["seed"] == {"value": 5, "source": "file mine.yaml"}
     assert run.name == "pioneer-toyfaces-60-8"
