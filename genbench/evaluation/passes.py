@@ -90,11 +90,7 @@ class Passes:
             stream: reasons[info.maker] for stream, info in STREAMS.items() if info.maker in reasons
         }
         found: dict[Stream, list[Evidence]] = {}
-        work = [
-            task
-            for stream, mine in _by_pass(inputs).items()
-            for task in self._tasks(stream, name, subject, mine)
-        ]
+        work = self.tasks(name, subject, inputs)
         total = sum(task.producer.about.n for task in work)
         with progress.bar(name, total, shown=group.rank() == 0) as advance:
             for task in work:
@@ -112,6 +108,22 @@ class Passes:
             {stream: parts for stream, parts in found.items() if stream not in missing}
         )
         return SubjectEvidence(samples, once, missing, subject.note)
+
+    def tasks(self, name: str, subject: Subject, inputs: Sequence[Input]) -> list[Task]:
+        """The passes over everything that *subject*, called *name*, can do."""
+        return [
+            task
+            for stream, mine in _by_pass(inputs).items()
+            for task in self._tasks(stream, name, subject, mine)
+        ]
+
+    def data_tasks(self, inputs: Sequence[Input]) -> list[Task]:
+        """The passes over the data's own images."""
+        return [
+            Task(stream, self.producers.images(stream), mine)
+            for stream, mine in _by_pass(inputs).items()
+            if not STREAMS[stream].generated
+        ]
 
     def _tasks(
         self, stream: Stream, who: str, subject: Subject, inputs: Sequence[Input]

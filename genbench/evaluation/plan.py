@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -22,6 +23,9 @@ from genbench.interfaces import Extractor, Input, Metric, Statistic, Step
 from genbench.interfaces.streams import STREAMS, Count, Maker, Stream, StreamInfo, lead
 from genbench.runtime import devices, paths, provenance
 
+if TYPE_CHECKING:
+    from genbench.evaluation.timing import Times
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -35,24 +39,29 @@ class Plan:
     refused: Mapping[str, str]  # metric -> why images of this size cannot have it
     passes: Passes
 
-    def describe(self) -> list[str]:
-        """The passes and what they cost, a line each."""
+    def describe(self, times: Times | None = None) -> list[str]:
+        """The passes and what they cost, a line each; *times* as `timing.timed` finds them."""
         sizes = self.passes.sizes
         passes = [
             each for each in STREAMS if each in {lead(input_.stream) for input_ in self.inputs}
         ]
         lines = [
             f"{STREAMS[each].words}: {sizes[each]}, once for all models, unless they are cached"
+            + ("" if times is None else times.of(each))
             for each in passes
             if not STREAMS[each].generated
         ]
         made = ", ".join(self._made(each) for each in passes if STREAMS[each].generated)
-        lines += [f"{candidate.name}: {made or 'nothing'}" for candidate in self.candidates]
+        lines += [
+            f"{each.name}: {made or 'nothing'}"
+            + ("" if times is None else times.of_model(each.name))
+            for each in self.candidates
+        ]
         for network, images in self.forward_passes().items():
             lines.append(f"{network}: {images} images to look at in all")
         lines += [f"{metric}: cannot be had; {reason}" for metric, reason in self.refused.items()]
         lines += [f"{network}: not at hand; {reason}" for network, reason in self.missing.items()]
-        return lines
+        return lines if times is None else [*lines, times.whole]
 
     def _made(self, stream: Stream) -> str:
         """What a model makes in the passes of *stream*: "3 x 1000 samples"."""

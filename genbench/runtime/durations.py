@@ -28,3 +28,9 @@ def in_words(seconds: float) -> str:
     if round(seconds) >= MINUTE:
         return f"{round(seconds / MINUTE)} min"
     return f"{seconds:.0f} s" if seconds >= 0.5 else "under 1 s"
+
+
+def about(seconds: float) -> str:
+    """A time that is an estimate: "about 3 min", "under 1 s"."""
+    words = in_words(seconds)
+    return words if words.startswith("under") else f"about {words}"

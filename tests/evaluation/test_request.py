@@ -6,6 +6,7 @@ import inspect
 import shlex
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from genbench.cli import main
 from genbench.cli.evaluate import evaluate_command
 from genbench.data import Dataset, open_dataset
 from genbench.errors import BadSetting, GenbenchError
-from genbench.evaluation import api, presets
+from genbench.evaluation import api, presets, timing
 from genbench.evaluation.api import Request
 from genbench.evaluation.settings import METRICS, Evaluation
 from genbench.images import save_png
@@ -170,6 +171,7 @@ def test_both_print_the_same_plan_and_measure_nothing(
         raise AssertionError("something was measured")
 
     monkeypatch.setattr(api, "carry_out", never)
+    monkeypatch.setattr(timing, "time", SimpleNamespace(monotonic=lambda: 0.0))  # of any speed
     done = run(f"--preset little --plan --anchors --table {tmp_path / 'none'}")
     capsys.readouterr()
 
@@ -179,10 +181,10 @@ def test_both_print_the_same_plan_and_measure_nothing(
     assert {"id", "score", "value", "protocol"} <= set(frame.columns)
     assert capsys.readouterr().out == done.stdout
     assert done.stdout.splitlines()[:2] == [
-        "real images: 30, once for all models, unless they are cached",
-        "pca: 2 x 30 samples",
+        "real images: 30, once for all models, unless they are cached, under 1 s",
+        "pca: 2 x 30 samples, under 1 s",
     ]
-    assert "\n\npca: 9 reconstructions\n" in done.stdout
+    assert "\n\npca: 9 reconstructions, under 1 s\n" in done.stdout
     assert not (tmp_path / "none").exists()
 
 
