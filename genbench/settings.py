@@ -38,6 +38,11 @@ class Resolved(Generic[S]):
     values: S
     sources: Mapping[str, str]
 
+    def over(self, layer: Layer) -> Resolved[S]:
+        """The same with values of *layer*, which are of the right types, in the place of others."""
+        values = dataclasses.replace(self.values, **layer.values)  # type: ignore[type-var]  # S is a dataclass
+        return Resolved(values, {**self.sources, **dict.fromkeys(layer.values, layer.source)})
+
     def describe(self) -> dict[str, Json]:
         """{name: {"value": ..., "source": ...}}, for the run folder."""
         values = dataclasses.asdict(self.values)  # type: ignore[call-overload]  # S is a dataclass

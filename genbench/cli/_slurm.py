@@ -26,8 +26,12 @@ def write_to_begin(
         options: of sbatch, "partition=gpu".
         name: of the run; None for the default.
     """
-    from genbench.training.api import free_name, layered
+    from genbench.training.api import free_name
+    from genbench.training.job import layered
+    from genbench.training.preset import AUTO
 
+    if asked["preset"] == AUTO:  # chosen where the job runs: here there may be no GPU
+        asked = {**asked, "preset": None}
     _, engine = layered(model, **asked)
     _write(name or free_name(folder, model, engine.values), folder, engine.values, options)
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from genbench.cli import _place, _slurm
 from genbench.cli._options import runs_option
 from genbench.errors import BadSetting, GenbenchError
+
+if TYPE_CHECKING:
+    from genbench.training.fit import Budget
+    from genbench.training.plan import Plan
 
 
 def _listed(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:
@@ -27,7 +34,12 @@ def _loggers(context: click.Context, parameter: click.Parameter, value: str | No
 
 @click.command()
 @click.argument("model", required=False)
-@click.option("--preset", help="Published settings of the model by name, or tiny.")
+@click.option(
+    "--preset",
+    default="auto",
+    help="Published settings of the model by name; tiny, for minutes of a CPU; none, for the "
+    "model's defaults.  [default: tiny on a CPU, on a GPU a published one whose data are found]",
+)
 @click.option("--data", help="Data set: toyfaces, celeba, folder:PATH, zip:PATH, ...")
 @click.option("--resolution", type=int, help="Side of the images in pixels.")
 @click.option("--data-dir", type=click.Path(), help="Where data sets lie.  [env: GENBENCH_DATA]")
@@ -37,8 +49,17 @@ def _loggers(context: click.Context, parameter: click.Parameter, value: str | No
     help="What to do about images that cannot be used.  [default: refuse]",
 )
 @click.option("--images", type=click.IntRange(min=1), help="Images to show in all.")
-@click.option("--minutes", type=float, help="Stop at a checkpoint after so long.")
-@click.option("--cpu-minutes", type=float, help="The same, of processor time.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0),
+    help="Fit the schedule to this time: all counts of images, so that training ends fully grown. "
+    "Where you give a count yourself, and with --resume: stop at a checkpoint after so long.",
+)
+@click.option("--cpu-minutes", type=click.FloatRange(min=0), help="The same, of processor time.")
+@click.option(
+    "--plan", "plan_only", is_flag=True, help="Say what would be done and how long, and stop."
+)
+@click.option("--json", "as_json", is_flag=True, help="The plan as JSON.")
 @click.option("--seed", type=int, help="Fixes everything that is drawn.")
 @click.option("--device", help="auto, cpu, cuda or cuda:1.  [default: auto]")
 @click.option(
@@ -148,15 +169,20 @@ def train_command(
     go_on: bool,
     slurm: bool,
     slurm_options: tuple[str, ...],
+    plan_only: bool,
+    as_json: bool,
     **engine: Any,
 ) -> None:
     """Train MODEL and leave a run folder with checkpoints, logs and sample grids.
 
+    Says before it starts what it will do and how long that takes, from a short timing.
     Settings come in layers: defaults, then --preset, then --config, then genbench.toml, then the
     command line.
 
     \b
     Examples:
+      genbench train pioneer
+      genbench train pioneer --plan
       genbench train pioneer --preset tiny --data toyfaces --minutes 5
       genbench train pioneer --preset celeba-64 --set lr=0.0005
       genbench train pioneer --preset celeba-64 --evaluate fid:2000 --on-divergence rollback
@@ -168,8 +194,11 @@ def train_command(
     usual = _place.usual(click.get_current_context())  # what nobody has typed
     if slurm_options and not slurm:
         raise BadSetting("--slurm-option is for the script that --slurm writes; add --slurm")
+    if as_json and not plan_only:
+        raise BadSetting("--json is for the plan; add --plan")
     if again is not None:
-        if model or preset or config or assignments or engine["images"] or name or start or go_on:
+        begins = (model, config, assignments, engine["images"], name, start, go_on, plan_only)
+        if any(begins) or preset != "auto":
             raise BadSetting(
                 "--resume takes its settings from the run; "
                 "only how it is watched and stopped may be new: --minutes, --device, --evaluate ..."
@@ -184,9 +213,10 @@ def train_command(
     if go_on and name is None:
         raise BadSetting("--continue wants the --name of the run to begin or to go on with")
     from genbench.settings import Layer, parse_assignments
-    from genbench.training.api import train  # yaml and torch load here, not for --help
+    from genbench.training.api import plan, train  # yaml and torch load here, not for --help
     from genbench.training.resume import train_or_resume
 
+    budget = _budget(given)
     asked: dict[str, Any] = {
         "preset": preset,
         "config": config,
@@ -196,12 +226,51 @@ def train_command(
     if slurm:
         _slurm.write_to_begin(model, asked, runs_dir, slurm_options, name=name)
         return
-    where: dict[str, Any] = {"runs_dir": runs_dir, "start": start, "name": name}
+    asked |= {"runs_dir": runs_dir, "start": start, "budget": budget}
+    if plan_only:
+        _print_plan(plan(model, **asked), as_json=as_json)
+        return
+    asked |= {"name": name, "say": _tell}
     with _one_voice():
         if go_on:
-            _say(*train_or_resume(model, **where, **asked))
+            _say(*train_or_resume(model, **asked))
         else:
-            _say(train(model, **where, **asked))
+            _say(train(model, **asked))
+
+
+def _budget(given: dict[str, Any]) -> Budget | None:
+    """The time to fit the schedule to, taken out of *given*.
+
+    Raises:
+        BadSetting: it was given twice.
+    """
+    from genbench.training.fit import Budget
+
+    minutes, cpu = given.pop("minutes", None), given.pop("cpu_minutes", None)
+    if minutes is not None and cpu is not None:
+        raise BadSetting("--minutes and --cpu-minutes are two times for one schedule; give one")
+    if minutes is None and cpu is None:
+        return None
+    return Budget(minutes if cpu is None else cpu, cpu=cpu is not None)
+
+
+def _tell(line: str) -> None:
+    """A line beside the output, wrapped as the window is wide."""
+    width = shutil.get_terminal_size().columns
+    wrapped = textwrap.wrap(line, width, subsequent_indent="  ", break_on_hyphens=False)
+    click.echo("\n".join(wrapped), err=True)
+
+
+def _print_plan(plan: Plan, *, as_json: bool) -> None:
+    """A plan on standard output."""
+    if as_json:
+        click.echo(json.dumps(plan.describe(), indent=2))
+        return
+    from genbench.cli._columns import table
+
+    for line in plan.summary():
+        click.echo(line)
+    click.echo(table([*plan.table()]))
 
 
 @contextlib.contextmanager
@@ -227,7 +296,7 @@ def _resume(name: str, runs_dir: Path, given: dict[str, Any], script: Sequence[s
         if script is not None:
             _slurm.write_to_resume(run, given, script)
         else:
-            _say(*resume(run.folder, given))
+            _say(*resume(run.folder, given, say=_tell))
 
 
 def _say(run: Any, damaged: Sequence[str] = ()) -> None:

@@ -46,4 +46,5 @@ class Model(Generic[S]):
     adopts: str | None = None  # repositories whose weights it takes over (`Adopts`)
     eager: Mapping[str, str] = field(default_factory=dict)  # network not to compile -> why
     alarms: tuple[Alarm, ...] = ()  # how training fails, told from its scalars
-    image_counts: tuple[str, ...] = ()  # settings that count training images, for short trials
+    # settings that count training images, or are factors of such; scaled to fit another length
+    image_counts: tuple[str, ...] = ()

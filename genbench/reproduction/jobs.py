@@ -19,6 +19,7 @@ from genbench.evaluation.settings import DEFAULT_IMAGES, Evaluation
 from genbench.reproduction.papers import Job, Target
 from genbench.runs import Run
 from genbench.settings import preset_layer, resolve
+from genbench.training.fit import scaled
 
 # Training images a second on one GPU, by resolution: an estimate and no more. From Pioneer's
 # trainings: 25.0 million images in 5 days on one Titan V at 64x64, the further 9.9 million in
@@ -113,7 +114,7 @@ def settings(job: Job, how: How) -> dict[str, Any]:
     if how.scale == 1:
         return given
     counts = registry.model(job.model).image_counts
-    return {name: _shorter(own[name], how.scale) for name in counts} | given
+    return {name: scaled(own[name], how.scale) for name in counts} | given
 
 
 def _preset(job: Job) -> Any:
@@ -122,16 +123,6 @@ def _preset(job: Job) -> Any:
     return resolve(
         declared.settings, [preset_layer(declared, job.preset, job.model)], job.model
     ).values
-
-
-def _shorter(count: Any, scale: float) -> Any:
-    """A number of images, or several rising ones, at *scale*."""
-    if not isinstance(count, tuple):
-        return round(count * scale) or min(count, 1)
-    rising: list[int] = []
-    for start in count:
-        rising.append(max(round(start * scale), rising[-1] + 1 if rising else 0))
-    return tuple(rising)
 
 
 def images(job: Job, how: How, train_size: int) -> int:

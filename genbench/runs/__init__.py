@@ -15,6 +15,7 @@ from genbench.runs.run import (
     read,
     rebuild,
     restore,
+    settings_of,
     untrained,
     use_average,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "read",
     "rebuild",
     "restore",
+    "settings_of",
     "untrained",
     "use_average",
 ]

@@ -197,12 +197,16 @@ def prepare(model: Learns, data: Dataset, seed: int) -> None:
         model.prepare(data.train, seeds.generator(seed, "prepare", device=device))
 
 
-def rebuild(run: Run) -> Learns:
-    """A fresh, untrained model with the settings of *run*."""
+def settings_of(run: Run) -> Any:
+    """The settings of its model, as the model takes them."""
     values = {name: entry["value"] for name, entry in run.settings["model"].items()}
     schema = registry.model(run.model).settings
-    settings = resolve(schema, [Layer(f"{run.name}/settings.json", values)], run.model)
-    return build(run.model, settings.values, run.resolution, int(run.value("training", "seed")))
+    return resolve(schema, [Layer(f"{run.name}/settings.json", values)], run.model).values
+
+
+def rebuild(run: Run) -> Learns:
+    """A fresh, untrained model with the settings of *run*."""
+    return build(run.model, settings_of(run), run.resolution, int(run.value("training", "seed")))
 
 
 def load(

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from genbench import registry, runs
-from genbench.data import Dataset, open_dataset, spec
+from genbench import runs
 from genbench.distributed import group
-from genbench.errors import BadInput, BadSetting
-from genbench.interfaces import Continues, Learns
 from genbench.runs import Run, RunState
 from genbench.runtime import devices, provenance
-from genbench.settings import Layer, Resolved, preset_layer, read_layer, resolve
+from genbench.settings import Layer
 from genbench.training import determinism, parallel, session
-from genbench.training.loop import Trainer, total
+from genbench.training.fit import Budget
+from genbench.training.forecast import Forecast
+from genbench.training.job import Job, anchored, find_origin, layered, ready, within
+from genbench.training.loop import Trainer
+from genbench.training.plan import Plan
+from genbench.training.preset import choose
 from genbench.training.settings import Training, check
+
+Say = Callable[[str], None]
 
 
 def train(
@@ -32,19 +33,26 @@ def train(
     runs_dir: str | Path = "runs",
     name: str | None = None,
     start: str | Path | None = None,
+    budget: Budget | None = None,
+    say: Say | None = None,
 ) -> Run:
     """Train a model of the registry; what ``genbench train`` does.
 
     Args:
         model: public name, see ``genbench list model``.
-        preset: published settings of the model, or "tiny".
+        preset: published settings of the model, or "tiny"; "auto": one that suits this machine
+            and the data found here; None: the model's defaults.
         config: YAML file of model settings; engine settings under the key ``training``.
         settings: the model's settings, over preset and file.
-        training: the engine's settings (`Training`): data, resolution, seed, minutes ...
+        training: the engine's settings (`Training`): data, resolution, seed; minutes at which
+            to stop, wherever training then stands ...
         runs_dir: folder of run folders.
         name: of the run folder; default model-data-resolution and a short id.
         start: the run to start from, for a model that starts from a trained one (``--from``);
             a name in *runs_dir*, or a path.
+        budget: the time to which the schedule is fitted, so that training ends fully grown.
+        say: told before it starts what will be done and how long that takes, a line at a time;
+            None: nothing is timed.
 
     Returns:
         The run, with its last checkpoint written.
@@ -52,139 +60,92 @@ def train(
     Raises:
         GenbenchError: anything the caller can put right.
     """
-    chosen, engine = layered(model, preset, config, settings, training)
+    choice = choose(model, preset, training, config)
+    chosen, engine = layered(model, choice.preset, config, settings, training)
     check(engine.values)
     engine = anchored(engine)
     with parallel.processes(engine.values, devices.choose(engine.values.device)) as device:
         with group.agreed():
-            built = runs.build(model, chosen.values, engine.values.resolution, engine.values.seed)
-            origin = _origin(model, start, Path(runs_dir))
-        data = parallel.in_turn(lambda: _data(engine.values))
-        with group.agreed():
-            _begin(built, origin, data, device, engine.values.seed)
-        facts = _facts(built, data, engine.values, device) | {
-            "model": model,
-            "preset": preset,
-            "from": None if origin is None else _who(origin),
-        }
+            origin = find_origin(model, start, Path(runs_dir))
+        job, forecast = _timed(
+            ready(model, choice, (chosen, engine), device, origin), budget, wanted=say is not None
+        )
 
         def created() -> Run:
             folder = Path(runs_dir) / (name or free_name(Path(runs_dir), model, engine.values))
-            settings = {"model": chosen.describe(), "training": engine.describe()}
-            return runs.create(folder, facts, settings)
+            settings = {"model": job.chosen.describe(), "training": job.engine.describe()}
+            return runs.create(folder, _facts(job), settings)
 
         run = session.local(parallel.from_first(created), device)
-        return session.carry_out(Trainer(run, built, data, engine.values))
+        if say is not None and forecast is not None and parallel.first():
+            for line in Plan.of(job, forecast, budget).lines(run.folder):
+                say(line)
+        return session.carry_out(Trainer(run, job.model, job.data, job.engine.values, forecast))
 
 
-def _facts(model: Learns, data: Dataset, engine: Training, device: torch.device) -> dict[str, Any]:
-    """What run.json says of the data and of the machines."""
+def plan(
+    model: str,
+    *,
+    preset: str | None = None,
+    config: Path | None = None,
+    settings: Layer | Mapping[str, Any] | None = None,
+    training: Layer | Mapping[str, Any] | None = None,
+    runs_dir: str | Path = "runs",
+    start: str | Path | None = None,
+    budget: Budget | None = None,
+) -> Plan:
+    """What `train` would do with the same arguments, and how long that takes; nothing is written.
+
+    Data that were never prepared are, in the cache.
+
+    Raises:
+        GenbenchError: anything the caller can put right.
+    """
+    choice = choose(model, preset, training, config)
+    chosen, engine = layered(model, choice.preset, config, settings, training)
+    check(engine.values)
+    engine = anchored(engine)
+    origin = find_origin(model, start, Path(runs_dir))
+    device = devices.choose(engine.values.device)
+    job = ready(model, choice, (chosen, engine), device, origin)
+    job, forecast = _timed(job, budget, wanted=True)
+    assert forecast is not None
+    return Plan.of(job, forecast, budget)
+
+
+def _timed(job: Job, budget: Budget | None, *, wanted: bool) -> tuple[Job, Forecast | None]:
+    """The training fitted to *budget*, if there is one, and how long it takes, if *wanted*."""
+    if budget is not None:
+        return within(job, budget)
+    return job, job.forecast() if wanted else None
+
+
+def _facts(job: Job) -> dict[str, Any]:
+    """What run.json says of the training, of the data and of the machines."""
+    engine: Training = job.engine.values
+    data = job.data
     return {
         "data": engine.data,
         "dataset": data.name,
         "resolution": data.resolution,
         "fingerprint": data.fingerprint,
         "licence": data.licence,
-        **session.machines(engine, device),
-        "determinism": determinism.describe(device, deterministic=engine.deterministic),
+        **session.machines(engine, job.device),
+        "determinism": determinism.describe(job.device, deterministic=engine.deterministic),
         "created": provenance.now(),
         "state": RunState.TRAINING,
         "seen": 0,
-        "total": total(model, data, engine),
-        "provenance": provenance.describe(device),
+        "total": job.total,
+        "provenance": provenance.describe(job.device),
+        "model": job.name,
+        "preset": job.choice.preset,
+        "from": None if job.origin is None else _who(job.origin),
     }
-
-
-def _origin(model: str, start: str | Path | None, runs_dir: Path) -> Run | None:
-    """The run to start from, if the model starts from one.
-
-    Raises:
-        BadSetting: none was given where one is needed, or one that is of no use.
-        BadInput: what was given is not a run.
-    """
-    wanted = registry.model(model).starts_from
-    if start is None:
-        if wanted is not None:
-            raise BadSetting(
-                f"{model} starts from a trained {wanted}: train one with: genbench train {wanted}, "
-                "then give its run with --from RUN"
-            )
-        return None
-    if wanted is None:
-        raise BadSetting(f"{model} starts from nothing, so --from {start} is of no use; leave it")
-    run = runs.find(start, runs_dir)
-    if run.model != wanted:
-        raise BadSetting(f"{model} starts from a {wanted}, but {run.name} is a {run.model}")
-    return run
-
-
-def _begin(
-    model: Learns, origin: Run | None, data: Dataset, device: torch.device, seed: int
-) -> None:
-    """Everything a new model does before its first step."""
-    model.to(device)
-    if origin is not None:
-        assert isinstance(model, Continues)
-        model.start_from(runs.load(origin.folder, device=str(device)))
-    runs.prepare(model, data, seed)
 
 
 def _who(run: Run) -> dict[str, Any]:
     """What the facts of a run say about the one it started from."""
     return {"run": run.id, "name": run.name, "model": run.model, "seen": run.facts["seen"]}
-
-
-def anchored(engine: Resolved[Training]) -> Resolved[Training]:
-    """Paths made absolute: the run must find its data from any folder."""
-    place = engine.values.data_dir
-    changed = dataclasses.replace(
-        engine.values,
-        data=spec.anchored(engine.values.data),
-        data_dir=str(Path(place).resolve()) if place else None,
-    )
-    return Resolved(changed, engine.sources)
-
-
-def _data(engine: Training) -> Dataset:
-    return open_dataset(
-        engine.data,
-        engine.resolution,
-        data_dir=Path(engine.data_dir) if engine.data_dir else None,
-        on_bad="skip" if engine.on_bad == "skip" else "refuse",
-    )
-
-
-def layered(
-    model: str,
-    preset: str | None,
-    config: Path | None,
-    settings: Layer | Mapping[str, Any] | None,
-    training: Layer | Mapping[str, Any] | None,
-) -> tuple[Resolved[Any], Resolved[Training]]:
-    """Model and engine settings: defaults < preset < file < caller."""
-    declared = registry.model(model)
-    mine: list[Layer] = []
-    engine: list[Layer] = []
-    if preset is not None:
-        mine.append(preset_layer(declared, preset, model))
-        about = declared.presets[preset]
-        images = {"data": about.data, "resolution": about.resolution}
-        known = {name: value for name, value in images.items() if value is not None}
-        engine.append(Layer(f"preset {preset}", known))
-    if config is not None:
-        values = dict(read_layer(config).values)
-        inner = values.pop("training", {}) or {}
-        if not isinstance(inner, dict):
-            raise BadInput(f"{config}: 'training' must hold lines of the form 'name: value'")
-        mine.append(Layer(f"file {config.name}", values))
-        engine.append(Layer(f"file {config.name}", inner))
-    mine.append(_layer(settings))
-    engine.append(_layer(training))
-    return resolve(declared.settings, mine, model), resolve(Training, engine, "training")
-
-
-def _layer(values: Layer | Mapping[str, Any] | None) -> Layer:
-    return values if isinstance(values, Layer) else Layer("caller", values or {})
 
 
 def free_name(folder: Path, model: str, settings: Training) -> str:

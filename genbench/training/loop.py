@@ -22,6 +22,7 @@ from genbench.training.checkpointing import Keeper
 from genbench.training.determinism import enforce
 from genbench.training.divergence import Alarms
 from genbench.training.ema import EMA
+from genbench.training.forecast import Forecast
 from genbench.training.loader import Loader
 from genbench.training.log import Log, not_finite, to_numbers, where
 from genbench.training.precision import Pace
@@ -54,8 +55,20 @@ class Due:
 class Trainer:
     """One run at work: a model, its data, and everything a checkpoint holds."""
 
-    def __init__(self, run: Run, model: Learns, data: Dataset, settings: Training) -> None:
-        """Put the model on its device and prepare the loader; nothing is written yet."""
+    def __init__(
+        self,
+        run: Run,
+        model: Learns,
+        data: Dataset,
+        settings: Training,
+        forecast: Forecast | None = None,
+    ) -> None:
+        """Put the model on its device and prepare the loader; nothing is written yet.
+
+        Args:
+            forecast: how long the stages take, for the time that is left.
+        """
+        self.forecast = forecast
         self.run, self.model, self.data, self.settings = run, model, data, settings
         self.device = torch.device(str(run.facts["device"]))
         if settings.threads is not None:
@@ -176,6 +189,8 @@ class Trainer:
 
     def _cost(self) -> Callable[[int], float]:
         """What images of this training cost, for the time that is left."""
+        if self.forecast is not None:
+            return cost_of(self.forecast.parts, self.forecast.costs)
         parts = stretches(self.model, self.model.seen, self.total)
         return cost_of(parts, guessed_costs(parts))
 

@@ -15,8 +15,13 @@ from genbench.runs import Run, RunState, checkpoints
 from genbench.runtime import devices
 from genbench.settings import Layer, resolve
 from genbench.training import parallel, session
-from genbench.training.api import anchored, layered, train
+from genbench.training.api import train
+from genbench.training.fit import Budget, is_fitted, was_fitted
+from genbench.training.forecast import Specimen, forecast
+from genbench.training.job import anchored, layered
 from genbench.training.loop import Trainer
+from genbench.training.plan import Plan, parameters
+from genbench.training.preset import AUTO, Choice, choose
 from genbench.training.settings import Training, check
 
 # What a resumed run keeps: with another value it would not be the run that was begun.
@@ -32,12 +37,18 @@ FIXED = {
 }
 
 
-def resume(folder: str | Path, training: Mapping[str, Any] | None = None) -> tuple[Run, list[str]]:
+def resume(
+    folder: str | Path,
+    training: Mapping[str, Any] | None = None,
+    *,
+    say: Callable[[str], None] | None = None,
+) -> tuple[Run, list[str]]:
     """Go on with a run from its newest good checkpoint.
 
     Args:
         folder: the run.
         training: engine settings that may change on the way: minutes, device, log_every ...
+        say: told what is left to do and how long it takes; None: nothing is timed.
 
     Returns:
         The run, and what was wrong with checkpoints that were passed over.
@@ -54,7 +65,37 @@ def resume(folder: str | Path, training: Mapping[str, Any] | None = None) -> tup
         with group.agreed():
             trainer = Trainer(run, runs.rebuild(run), data, engine)
             damaged = trainer.resume()
+        if say is not None:
+            _announce(trainer, say)
         return session.carry_out(trainer), damaged
+
+
+def _announce(trainer: Trainer, say: Callable[[str], None]) -> None:
+    """What is left to do, and how long it takes."""
+    run, model = trainer.run, trainer.model
+    about = Specimen(
+        model=run.model,
+        settings=runs.settings_of(run),
+        resolution=run.resolution,
+        train=trainer.data.train,
+        engine=trainer.settings,
+        device=trainer.device,
+    )
+    trainer.forecast = forecast(model, trainer.total, about)
+    if not parallel.first():
+        return
+    preset = run.facts.get("preset")
+    plan = Plan(
+        model=run.model,
+        data=trainer.data.name,
+        resolution=run.resolution,
+        device=str(trainer.device),
+        choice=Choice(None if preset is None else str(preset), "as it was begun"),
+        forecast=trainer.forecast,
+        parameters=parameters(model),
+    )
+    for line in plan.lines(run.folder):
+        say(line)
 
 
 def engine_of(run: Run, given: Mapping[str, Any]) -> Training:
@@ -152,6 +193,8 @@ def train_or_resume(
     training: Layer | Mapping[str, Any] | None = None,
     runs_dir: str | Path = "runs",
     start: str | Path | None = None,
+    budget: Budget | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> tuple[Run, list[str]]:
     """Go on with the run *name*, or begin it as `train` does where there is none.
 
@@ -161,12 +204,20 @@ def train_or_resume(
     Raises:
         BadSetting: there is a run of that name, of another model or with other settings.
     """
-    chosen, engine = layered(model, preset, config, settings, training)
+    folder = Path(runs_dir) / name
+    before = runs.read(folder) if folder.exists() else None
+    if before is not None and preset == AUTO:  # what was found then may be another machine's
+        preset = before.facts.get("preset")
+    choice = choose(model, preset, training, config)
+    chosen, engine = layered(model, choice.preset, config, settings, training)
     engine = anchored(engine)
     described = {"model": chosen.describe(), "training": engine.describe()}
-    given = training.values if isinstance(training, Layer) else training or {}
+    given = dict(training.values if isinstance(training, Layer) else training or {})
+    fitted = before is not None and was_fitted(before.settings["training"])
+    if budget is not None and not fitted:
+        given |= budget.limit
     wanted = WantedRun(
-        folder=Path(runs_dir) / name,
+        folder=folder,
         begin=lambda: train(
             model,
             preset=preset,
@@ -176,17 +227,25 @@ def train_or_resume(
             runs_dir=runs_dir,
             name=name,
             start=start,
+            budget=budget,
+            say=say,
         ),
         changes={k: v for k, v in given.items() if k not in FIXED | {"images"}},
-        agree=lambda run: _same_settings(run, model, described),
+        agree=lambda run: _same_settings(run, model, described, fits=budget is not None),
     )
     with parallel.processes(engine.values, devices.choose(engine.values.device)):
         there = parallel.from_first(lambda: begun(wanted))  # looked at, and cleared, by one process
-    return _carry_on(wanted) if there else (wanted.begin(), [])
+    if not there:
+        return wanted.begin(), []
+    run = runs.read(folder)
+    return (run, []) if complete(run) else resume(folder, wanted.changes, say=say)
 
 
-def _same_settings(run: Run, model: str, wanted: Mapping[str, Any]) -> None:
-    """Raise `BadSetting` for the first thing in which a run is not the one that is wanted."""
+def _same_settings(run: Run, model: str, wanted: Mapping[str, Any], *, fits: bool) -> None:
+    """Raise `BadSetting` for the first thing in which a run is not the one that is wanted.
+
+    Where a time *fits* the schedule, what was fitted when the run began stays as it is.
+    """
     if run.model != model:
         raise BadSetting(
             f"{run.folder} is a run of {run.model}, so {model} cannot go on with it; "
@@ -194,6 +253,8 @@ def _same_settings(run: Run, model: str, wanted: Mapping[str, Any]) -> None:
         )
     for part, names in (("model", wanted["model"].keys()), ("training", FIXED | {"images"})):
         for name in sorted(names & run.settings[part].keys()):
+            if fits and is_fitted(run.settings[part][name]):
+                continue
             before, now = run.value(part, name), _plain(wanted[part][name]["value"])
             if before != now:
                 raise BadSetting(
