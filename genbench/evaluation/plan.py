@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -19,12 +18,10 @@ from genbench.evaluation.candidates import Candidate
 from genbench.evaluation.collect import networks_needed
 from genbench.evaluation.passes import Passes
 from genbench.evaluation.settings import DEFAULT_IMAGES, Evaluation
+from genbench.evaluation.times import Times
 from genbench.interfaces import Extractor, Input, Metric, Statistic, Step
 from genbench.interfaces.streams import STREAMS, Count, Maker, Stream, StreamInfo, lead
 from genbench.runtime import devices, paths, provenance
-
-if TYPE_CHECKING:
-    from genbench.evaluation.timing import Times
 
 
 @dataclass(frozen=True)
