@@ -314,8 +314,8 @@ def _say(run: Any, damaged: Sequence[str] = ()) -> None:
     if facts["seen"] < facts["total"]:
         click.echo(f"go on:   genbench train --resume {as_path(run.folder)}", err=True)
     click.echo(f"look at: {run.folder / 'grids'}", err=True)
+    runs = run.folder.parent
+    where = "" if runs == Path("runs") else f"--runs {runs} "
     click.echo(
-        f"measure: genbench evaluate --models {run.name} --runs {run.folder.parent} "
-        "--metrics swd,rmse,psnr",
-        err=True,
+        f"measure: genbench evaluate --models {run.name} {where}--metrics swd,rmse,psnr", err=True
     )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
+
+import torch
 
 from genbench.errors import GenbenchError
 from genbench.evaluation import candidates
@@ -12,6 +15,7 @@ from genbench.evaluation.collect import collect
 from genbench.evaluation.passes import Passes, Task
 from genbench.evaluation.plan import Plan
 from genbench.evaluation.times import Time, Times
+from genbench.runtime.seeds import BLOCK
 
 FEW = 8  # images of a pass that are timed, after as many that warm up
 SECONDS = 20.0  # after which models that are still to come are taken to be as slow as the others
@@ -47,17 +51,34 @@ def _of(plan: Plan, candidate: Candidate) -> Time:
 
 
 def _seconds(passes: Passes, task: Task) -> float:
-    """A whole pass, judged by the second of two over its first images.
+    """A whole pass: what makes its images and what looks at them, each for an image.
 
     Raises:
         GenbenchError: the images cannot be used.
     """
-    about = task.producer.about
-    n = min(FEW, about.n)
-    few = replace(task.producer, about=replace(about, n=n))
-    took = 0.0
-    for _ in range(2):
-        began = time.monotonic()
-        collect(few, task.inputs, passes.networks, lambda _: None)
-        took = time.monotonic() - began
-    return took * about.n / n
+    producer = task.producer
+    few, block = (min(n, producer.about.n) for n in (FEW, BLOCK))
+    short = replace(producer, about=replace(producer.about, n=few))
+
+    def look() -> None:
+        collect(short, task.inputs, passes.networks, lambda _: None)
+
+    def make(n: int) -> None:
+        with torch.inference_mode():
+            producer.produce(0, n)
+
+    look()  # to warm up
+    both = _clocked(look, passes.device)
+    making = _clocked(lambda: make(few), passes.device)
+    # Some models make a whole block even where fewer images are wanted.
+    each = _clocked(lambda: make(block), passes.device) / block
+    return (max(both - making, 0.0) / few + each) * producer.about.n
+
+
+def _clocked(work: Callable[[], None], device: torch.device) -> float:
+    """Seconds that *work* takes."""
+    began = time.monotonic()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.monotonic() - began
