@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import sys
 import textwrap
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from genbench.cli import _place, _slurm
+from genbench.cli._json import json_option, say
 from genbench.cli._options import runs_option
 from genbench.errors import BadSetting, GenbenchError
 
@@ -59,7 +59,7 @@ def _loggers(context: click.Context, parameter: click.Parameter, value: str | No
 @click.option(
     "--plan", "plan_only", is_flag=True, help="Say what would be done and how long, and stop."
 )
-@click.option("--json", "as_json", is_flag=True, help="The plan as JSON.")
+@json_option
 @click.option("--seed", type=int, help="Fixes everything that is drawn.")
 @click.option("--device", help="auto, cpu, cuda or cuda:1.  [default: auto]")
 @click.option(
@@ -264,7 +264,7 @@ def _tell(line: str) -> None:
 def _print_plan(plan: Plan, *, as_json: bool) -> None:
     """A plan on standard output."""
     if as_json:
-        click.echo(json.dumps(plan.describe(), indent=2))
+        say(**plan.describe())
         return
     from genbench.cli._columns import table
 

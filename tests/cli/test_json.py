@@ -98,6 +98,7 @@ def test_the_table_is_its_newest_numbers() -> None:
         ("runs compare one two", "genbench runs compare"),
         ("list", "genbench list"),
         ("data list", "genbench data list"),
+        ("train pca --data toyfaces:60 --resolution 8 --plan", "genbench train --plan"),
     ],
 )
 def test_keys_are_documented(line: str, heading: str) -> None:
