@@ -64,6 +64,10 @@ class Diverged(GenbenchError):
     """Training produced a number that is not finite."""
 
 
+class RangeWarning(UserWarning):
+    """The images of a model are not in the range that it should use, so its numbers mislead."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """' Did you mean vae?' for a near miss, otherwise an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)

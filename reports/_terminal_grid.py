@@ -16,7 +16,7 @@ from ._words import plain
 
 EDGE = " "  # before each line
 GAP = 2  # blanks between columns
-WORD = 16  # letters of a word that is broken only where it must be
+WORD = 20  # letters of a word that is broken only where it must be
 UNBROKEN = "\N{NO-BREAK SPACE}"  # between a title and its arrow
 FRAME = 2  # lines that a block takes beside its own: a rule, and an empty one above
 
@@ -140,7 +140,7 @@ def _style(row: Row, cell: Cell | None) -> str:
 def _folded(words: Text, width: int) -> Text:
     """On several lines as wide as *width*; parted between words, or within a longer one."""
     letters = max(1, width * len(words) // max(1, words.cell_len))  # some are two wide
-    lines = textwrap.wrap(words.plain, letters, break_on_hyphens=False) or [""]
+    lines = textwrap.wrap(words.plain, letters) or [""]
     return Text("\n".join(lines).replace(UNBROKEN, " "), words.style)
 
 

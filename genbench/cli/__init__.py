@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from genbench.cli import _ends, _place, _verbosity
+from genbench.cli import _ends, _place, _verbosity, _warnings
 from genbench.cli._groups import Family
 from genbench.errors import UnknownName, nearest
 
@@ -61,7 +61,7 @@ class Genbench(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, by what is usual in this place."""
-        with _ends.in_one_line(ctx):
+        with _ends.in_one_line(ctx), _warnings.in_one_line():
             for name, value in ctx.params.items():
                 _verbosity.be(ctx, name, value)
             file = _place.find(Path.cwd(), Path.home())

@@ -62,8 +62,8 @@ def tradeoff_command(
     from genbench.figures.canvas import check_format
     from genbench.figures.scores import one_table
     from genbench.figures.tradeoff import tradeoff
-    from genbench.reporting.report import column
     from genbench.results.store import Store
+    from genbench.tables.headings import column
 
     check_format(out)
     table = one_table(Store(table_dir).read(version, values=True), column, data, resolution)
@@ -98,8 +98,8 @@ def ranks_command(
     """
     from genbench.figures.canvas import check_format
     from genbench.figures.ranks import ranks
-    from genbench.reporting.report import column
     from genbench.results.store import Store
+    from genbench.tables.headings import column
 
     check_format(out)
     records = Store(table_dir).read(version, values=True)

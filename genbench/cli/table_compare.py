@@ -141,8 +141,8 @@ def _by_table(records: Sequence[Record]) -> list[list[Record]]:
 
 def _contests(records: Sequence[Record]) -> list[Contest]:
     """Every pair in every score."""
-    from genbench.reporting.report import column
     from genbench.tables.compare import Scale, hold
+    from genbench.tables.headings import column
     from genbench.tables.select import choose
 
     chosen = choose(records)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,7 +28,7 @@ from genbench.results.store import Store
 from genbench.runtime.devices import choose
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from genbench.evaluation.results_frame import Results
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +153,7 @@ def evaluate(
     runs_dir: str | Path = "runs",
     table: str | Path | None = None,
     again: bool = False,
-) -> pd.DataFrame:
+) -> Results:
     """Measure models and return one row per number: all that ``genbench evaluate`` does.
 
     Args:
@@ -191,7 +191,11 @@ def evaluate(
         again: begin anew where the same call was cut short.
 
     Returns:
-        A DataFrame with the fields of `Record`, and its id.
+        A DataFrame with the fields of `Record`, and its id, that shows itself as models against
+        metrics.
+
+    Warns:
+        RangeWarning: a model's images do not fill [-1, 1], so its numbers are not what they seem.
 
     Raises:
         GenbenchError: anything the caller can put right.
@@ -237,11 +241,10 @@ def _path(place: str | Path | None) -> Path | None:
     return None if place is None else Path(place)
 
 
-def _frame(records: Sequence[Record]) -> pd.DataFrame:
-    import pandas as pd  # half a second that the command line does not need
+def _frame(records: Sequence[Record]) -> Results:
+    from genbench.evaluation import results_frame  # pandas: half a second the command line saves
 
-    names = ["id", *(field.name for field in fields(Record))]
-    return pd.DataFrame([{"id": each.id, **asdict(each)} for each in records], columns=names)
+    return results_frame.frame(records)
 
 
 @contextlib.contextmanager

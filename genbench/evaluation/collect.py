@@ -15,8 +15,8 @@ from torch import Tensor
 
 from genbench.accumulators.merge import merged
 from genbench.distributed import group
-from genbench.errors import GenbenchError, NotMeasurable
-from genbench.evaluation.image_checks import Watch, remark
+from genbench.errors import GenbenchError, NotMeasurable, RangeWarning
+from genbench.evaluation.image_checks import Watch, remark, wrong_range
 from genbench.interfaces import (
     STREAMS,
     Accumulator,
@@ -27,6 +27,7 @@ from genbench.interfaces import (
     Stream,
     Tensors,
 )
+from genbench.runtime import caller
 
 CHECK_EVERY = 64  # batches
 
@@ -197,7 +198,14 @@ def _remarks(producer: Producer) -> dict[Stream, str]:
     if producer.watch is None:
         return {}
     words = STREAMS[next(iter(producer.streams))].words  # of the one that leads the pass
-    said = remark(group.everyone(producer.watch.seen()), words)
+    parts = group.everyone(producer.watch.seen())
+    if group.rank() == 0 and (misfit := wrong_range(parts, words)) is not None:
+        caller.warn(
+            f"{producer.watch.who}: {misfit} Its numbers are not what they seem; return floats in "
+            "[-1, 1], 2 * x - 1 of [0, 1], or uint8",
+            RangeWarning,
+        )
+    said = remark(parts, words)
     return {} if said is None else dict.fromkeys(producer.streams, said)
 
 

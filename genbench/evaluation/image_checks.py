@@ -130,15 +130,23 @@ def remark(parts: Sequence[Seen], what: str) -> str | None:
         said.append(f"all {n} {what} are identical")
     elif flat := sum(part.flat for part in parts):
         said.append(f"{flat} of {n} {what} are of a single colour")
-    low, high = min(part.low for part in parts), max(part.high for part in parts)
+    if (misfit := wrong_range(parts, what)) is not None:
+        said.append(misfit)
+    return "; ".join(said) or None
+
+
+def wrong_range(parts: Sequence[Seen], what: str) -> str | None:
+    """That the values of these images are not in [-1, 1], if they are far from it; see `remark`."""
+    low = min((part.low for part in parts if part.rows), default=-1.0)
+    high = max((part.high for part in parts if part.rows), default=1.0)
     if low < -FAR or high > FAR:
-        said.append(
+        return (
             f"the {what} reach from {low:.3g} to {high:.3g} where [-1, 1] is wanted, "
             "and are clamped"
         )
-    elif 0 <= low < high:
-        said.append(
+    if 0 <= low < high:
+        return (
             f"no value of the {what} is below 0, where they should fill [-1, 1]: "
             "is the model's range [0, 1]?"
         )
-    return "; ".join(said) or None
+    return None

@@ -11,7 +11,6 @@ from genbench import registry, runs
 from genbench.data import Dataset
 from genbench.errors import (
     BadInput,
-    BadSetting,
     GenbenchError,
     NotEnoughData,
     NotMeasurable,
@@ -23,11 +22,12 @@ from genbench.figures.samples import Row, Strip, row, sampled_side_by_side, side
 from genbench.figures.standard import standard
 from genbench.figures.tradeoff import tradeoff
 from genbench.figures.training_curves import training_curves
-from genbench.interfaces import Column, Report
+from genbench.interfaces import Report
 from genbench.results.record import Record
 from genbench.runtime import atomic
 from genbench.tables import fame, with_published
 from genbench.tables.build import build
+from genbench.tables.headings import column
 from genbench.tables.table import (
     Document,
     Figure,
@@ -35,16 +35,6 @@ from genbench.tables.table import (
     TableColumn,
     figure_file,
 )
-
-
-def column(metric: str, score: str) -> Column:
-    """How a score is printed: as its metric says; plainly, and nobody best, if that is gone."""
-    try:
-        how = registry.metric(metric).columns[score]
-        about = how.about or registry.plugin("metric", metric.partition(":")[0]).summary()
-    except (UnknownName, BadSetting, KeyError):
-        return Column(title=score, lower_is_better=None)
-    return replace(how, about=about)
 
 
 def to_text(records: Sequence[Record], *, notes: bool = False) -> str:

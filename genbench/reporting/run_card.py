@@ -14,11 +14,11 @@ from genbench import registry, runs
 from genbench.errors import GenbenchError
 from genbench.interfaces import Json, Report
 from genbench.reporting import model_card
-from genbench.reporting.report import column
 from genbench.results.record import Record
 from genbench.runs import Run
 from genbench.runtime import atomic
 from genbench.tables.build import build
+from genbench.tables.headings import column
 from genbench.tables.table import Document
 
 LATEST = 2  # grids shown of each kind

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
+import warnings
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
-from genbench.cli import COMMANDS, main
+from genbench.cli import COMMANDS, Genbench, main
+from genbench.errors import RangeWarning
+from genbench.runtime import caller
 
 
 def run(line: str) -> Result:
@@ -44,6 +48,23 @@ def test_train_says_where_the_run_is_and_what_to_do_next(place: Path) -> None:
     assert "measure: genbench evaluate --models another" in result.stderr
 
 
+def test_a_warning_about_a_range_is_one_line_on_standard_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @click.command()
+    def warns() -> None:
+        caller.warn("m: the samples reach from 0 to 255", RangeWarning)
+        click.echo("result")
+
+    monkeypatch.setattr(Genbench, "get_command", lambda *_: warns)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        result = run("list")
+
+    assert result.stderr == "genbench: m: the samples reach from 0 to 255\n"
+    assert result.stdout == "result\n"
+
+
 def test_runs_are_listed_with_progress() -> None:
     lines = run("runs").stdout
 
@@ -72,7 +93,7 @@ def test_history_and_diff_of_versions() -> None:
 
 
 def test_the_whole_recipe_of_a_number_can_be_printed() -> None:
-    ids = re.findall(r"protocol ([0-9a-f]{12})", run("table").stdout)
+    ids = re.findall(r"protocol ([0-9a-f]{12})", run("table --notes").stdout)
     text = run(f"table protocol {ids[0][:8]}").stdout
 
     assert "resolution: 16" in text
@@ -93,13 +114,13 @@ def test_a_report_is_files_and_text() -> None:
 
     assert result.exit_code == 0, result.output
     page = Path("out/report.html").read_text()
-    # samples, reconstructions and interpolations of two models, the two side by side, and ranks;
-    # rmse has been measured in two ways, so there is no trade-off plot
-    assert page.count("data:image/png") == 8
+    # samples, reconstructions and interpolations of two models, samples and reconstructions of the
+    # two side by side, and ranks; rmse has been measured in two ways, so there is no trade-off plot
+    assert page.count("data:image/png") == 9
     assert "no trade-off plot: rmse was measured under 2 protocols" in " ".join(page.split())
     text = Path("out/report.md").read_text()
     linked = re.findall(r"\((figures/[^)]+\.png)\)", text)
-    assert len(linked) == 8
+    assert len(linked) == 9
     assert all((Path("out") / link).is_file() for link in linked)
 
 

@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 import genbench
 from genbench import runs
 from genbench.data import Dataset, open_dataset
-from genbench.errors import BadInput, BadSetting, NotEnoughData, UnknownName
+from genbench.errors import BadInput, BadSetting, NotEnoughData, RangeWarning, UnknownName
 from genbench.images import save_png, to_floats
 from genbench.results.store import Store
 
@@ -421,14 +421,16 @@ def test_images_that_are_all_one_are_said_beside_the_number(data: Dataset) -> No
     assert "all 60 samples are identical" in row.note
 
 
-def test_another_range_is_said_beside_the_number(data: Dataset) -> None:
-    frame = genbench.evaluate(
-        Module(torch.rand(1, 3, 16, 16, generator=rng(1))).eval(),
-        data=data,
-        metrics=["swd"],
-        **SMALL,
-    )
+def test_another_range_is_a_warning_at_the_call_and_said_beside_the_number(data: Dataset) -> None:
+    with pytest.warns(RangeWarning, match=r"Module: no value of the samples is below 0") as caught:
+        frame = genbench.evaluate(
+            Module(torch.rand(1, 3, 16, 16, generator=rng(1))).eval(),
+            data=data,
+            metrics=["swd"],
+            **SMALL,
+        )
 
+    assert caught[0].filename == __file__
     assert "is the model's range [0, 1]?" in number(frame, "Module", "swd").note
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from made_up import recorded, winners
 
 from genbench import registry
-from genbench.reporting.report import _scores_of, column, compose
+from genbench.reporting.report import _scores_of, compose
 from genbench.tables import fame
 from genbench.tables.build import build
+from genbench.tables.headings import column
 from genbench.tables.table import TableColumn
 
 
