@@ -201,8 +201,8 @@ def _remarks(producer: Producer) -> dict[Stream, str]:
     parts = group.everyone(producer.watch.seen())
     if group.rank() == 0 and (misfit := wrong_range(parts, words)) is not None:
         caller.warn(
-            f"{producer.watch.who}: {misfit} Its numbers are not what they seem; return floats in "
-            "[-1, 1], 2 * x - 1 of [0, 1], or uint8",
+            f"the numbers of {producer.watch.who} are not what they seem; return floats in "
+            f"[-1, 1], 2 * x - 1 of [0, 1], or uint8: {misfit}",
             RangeWarning,
         )
     said = remark(parts, words)

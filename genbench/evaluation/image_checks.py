@@ -14,6 +14,7 @@ from genbench.images import to_bytes
 
 NEVER = torch.iinfo(torch.int64).max  # the first bad row where there is none
 FAR = 2.0  # a decoder without a last tanh passes 1 now and then, but not this
+GREY = 8.0  # no decoder that was trained on [-1, 1] passes this: it makes grey levels
 
 
 @dataclass(frozen=True)
@@ -130,15 +131,27 @@ def remark(parts: Sequence[Seen], what: str) -> str | None:
         said.append(f"all {n} {what} are identical")
     elif flat := sum(part.flat for part in parts):
         said.append(f"{flat} of {n} {what} are of a single colour")
-    if (misfit := wrong_range(parts, what)) is not None:
+    if (misfit := _range(*_ends(parts), what)) is not None:
         said.append(misfit)
     return "; ".join(said) or None
 
 
 def wrong_range(parts: Sequence[Seen], what: str) -> str | None:
-    """That the values of these images are not in [-1, 1], if they are far from it; see `remark`."""
-    low = min((part.low for part in parts if part.rows), default=-1.0)
-    high = max((part.high for part in parts if part.rows), default=1.0)
+    """That these images are in another range, [0, 1] or grey levels; see `remark`.
+
+    A decoder without a last tanh, which passes 1 here and there, is left to the remark.
+    """
+    low, high = _ends(parts)
+    return _range(low, high, what) if 0 <= low < high or max(-low, high) > GREY else None
+
+
+def _ends(parts: Sequence[Seen]) -> tuple[float, float]:
+    seen = [part for part in parts if part.rows]
+    low = min((part.low for part in seen), default=-1.0)
+    return low, max((part.high for part in seen), default=1.0)
+
+
+def _range(low: float, high: float, what: str) -> str | None:
     if low < -FAR or high > FAR:
         return (
             f"the {what} reach from {low:.3g} to {high:.3g} where [-1, 1] is wanted, "

@@ -66,9 +66,10 @@ def absences(
     found = []
     titles: dict[str, dict[str, None]] = {}
     for head in absent:
-        reasons = dict.fromkeys(
-            why(record) for (_, score), record in chosen.absent.items() if score == head.score
-        )
+        records = {key: r for (key, score), r in chosen.absent.items() if score == head.score}
+        # Yardsticks have reasons of their own, which matter where there is nothing else.
+        models = [record for key, record in records.items() if key not in chosen.anchors]
+        reasons = dict.fromkeys(map(why, models or records.values()))
         titles.setdefault(" and ".join(reasons), {})[head.title] = None
     if titles:
         each = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in titles.items())

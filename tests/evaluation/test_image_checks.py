@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from genbench.errors import BadInput
 from genbench.evaluation.collect import BatchSize, Producer, collect
-from genbench.evaluation.image_checks import Seen, Watch, remark
+from genbench.evaluation.image_checks import Seen, Watch, remark, wrong_range
 from genbench.interfaces import Input, Pass, Stream
 from genbench.registry import plugin
 
@@ -92,6 +92,21 @@ def test_another_range_is_said() -> None:
     assert "reach from" in str(said(127.5 * noise(9)))
     assert "is the model's range [0, 1]?" in str(said(noise(9) / 2 + 0.5))
     assert said(((noise(9) + 1) * 127).to(torch.uint8)) is None
+
+
+def test_only_another_range_is_a_warning() -> None:
+    """PCA and other decoders without a last tanh go beyond [-1, 1], and mean it."""
+
+    def warned(images: Tensor) -> str | None:
+        each = watch()
+        each.see(images, 0)
+        return wrong_range([each.seen(), Seen()], "samples")
+
+    assert "reach from" in str(warned(127.5 * (noise(9) + 1)))
+    assert "is the model's range [0, 1]?" in str(warned(noise(9) / 2 + 0.5))
+    assert warned(2.5 * noise(9)) is None
+    assert "reach from" in str(said(2.5 * noise(9)))  # but a remark
+    assert wrong_range([Seen()], "samples") is None
 
 
 class Waits(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
