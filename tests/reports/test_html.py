@@ -206,14 +206,13 @@ def test_a_footnote_opens_its_protocol_among_the_notes(opened: Browser) -> None:
 
 def test_notes_are_folded_under_one_line(opened: Browser, report: Document) -> None:
     line = "document.querySelector('.fine > summary')"
-    seen = "[...document.querySelectorAll('.fine > :not(summary)')].filter(e => {}).length"
-    checked = seen.format("e.checkVisibility({contentVisibilityAuto: true})")
+    rest = f"document.querySelector('.fine').offsetHeight - {line}.offsetHeight"
 
     assert opened.run(f"{line}.textContent").startswith(report.tables[0].brief)
-    assert opened.run(checked) == 0
+    assert opened.run(rest) == 0
 
     opened.run(f"{line}.click()")
-    assert opened.run(checked) > 0
+    assert opened.run(rest) > 50
 
 
 @pytest.fixture
