@@ -49,7 +49,8 @@ class FakeTime:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
     clock = FakeTime()
-    step = registry.model("pioneer").build.step
+    pioneer: Any = registry.model("pioneer").build
+    step = pioneer.step
 
     def slow(model: Any, batch: Any, rng: Any) -> Any:
         clock.now += len(batch.images) * model.stage(model.seen).resolution
@@ -239,7 +240,7 @@ def test_a_cpu_gets_tiny_and_a_gpu_what_its_data_allow(
     )
     assert preset.choose("pioneer", "auto", {"device": "cpu"}) == preset.Choice("tiny", "on a CPU")
     assert preset.choose("pioneer", "auto", {}, tmp_path / "my.yaml").preset is None
-    monkeypatch.setattr(preset.devices, "choose", lambda _: torch.device("cuda"))
+    monkeypatch.setattr(devices, "choose", lambda _: torch.device("cuda"))
     monkeypatch.delenv("GENBENCH_DATA", raising=False)
     without = preset.choose("pioneer", "auto", {"data_dir": str(tmp_path)})
     assert without.preset == "tiny"
