@@ -211,3 +211,19 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     assert values["pioneer", "fd_toynet"] > 0
     assert 0 < values["mine", "rmse"] < 128
     assert runs["rebuilt"].shape == runs["images"].shape == (16, 3, 32, 32)
+
+
+def test_a_shell_completes_commands_and_options() -> None:
+    """As the README's line has it, which asks the program in this way at every tab."""
+    for words, completed in (
+        ("genbench tr", "train"),
+        ("genbench zoo us", "use"),
+        ("genbench train --pre", "--preset"),
+    ):
+        asked = {
+            "_GENBENCH_COMPLETE": "bash_complete",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(words.count(" ")),
+        }
+        result = CliRunner().invoke(main, env=asked, prog_name="genbench")
+        assert f"plain,{completed}" in result.stdout.splitlines(), words
