@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 import time
 from pathlib import Path
 
@@ -34,18 +36,21 @@ def quickstart_command(out: Path, models: tuple[str, ...] | None, device: str) -
     from genbench import registry  # torch loads below, not for --help
     from genbench.quickstart import steps
     from genbench.quickstart.findings import findings
+    from genbench.quickstart.outlook import outlook
     from genbench.reporting.report import to_text
 
     began = time.monotonic()
     wanted = steps.Quickstart(out, models or steps.trainable(), device)
     for name in wanted.models:
         registry.model(name)  # a wrong name ends it here, not after minutes
+    for line in outlook(wanted):
+        click.echo(line, err=True)
     found = steps.collect(wanted)
     records = steps.measured(wanted, found)
     files = steps.reported(wanted, records, found)
     click.echo(to_text(records))
     for line in findings(records, found):
-        click.echo(line)
+        click.echo(textwrap.fill(line, shutil.get_terminal_size().columns))
     click.echo(f"\nreport: {files[0]}  (in {(time.monotonic() - began) / 60:.1f} min)")
     click.echo("next:")
     for step in steps.next_steps(wanted):

@@ -81,28 +81,34 @@ def collect(wanted: Quickstart) -> list[Run]:
     return [*found, *(_trained(name, wanted) for name in wanted.models)]
 
 
-def measured(wanted: Quickstart, found: Sequence[Run]) -> list[Record]:
-    """The numbers of the runs and of the yardsticks; those in the table are not taken again."""
+def request(wanted: Quickstart, found: Sequence[Run]) -> Request:
+    """What is measured of the runs, and how."""
+    how = Evaluation(
+        metrics=METRICS,
+        images=500,
+        pairs=1000,
+        repeats=3,
+        anchors=True,
+        untrained=False,
+        device=wanted.device,
+    )
+    data = open_dataset(DATA, RESOLUTION)
+    models = [run.folder for run in found]
+    return Request(models=models, how=how, data=data, runs_dir=wanted.runs_dir)
+
+
+def unmeasured(wanted: Quickstart, found: Sequence[Run]) -> bool:
+    """Whether the table lacks one of the runs, or a yardstick."""
     store = Store(wanted.table)
     there = {record.run for record in store.read()} if store.exists else set()
-    if not there.issuperset([*ANCHORS, *(run.id for run in found)]):
-        how = Evaluation(
-            metrics=METRICS,
-            images=500,
-            pairs=1000,
-            repeats=3,
-            anchors=True,
-            untrained=False,
-            device=wanted.device,
-        )
-        request = Request(
-            models=[run.folder for run in found],
-            how=how,
-            data=open_dataset(DATA, RESOLUTION),
-            runs_dir=wanted.runs_dir,
-        )
-        measure(request, table=wanted.table, command="quickstart")
-    return store.read(values=True)
+    return not there.issuperset([*ANCHORS, *(run.id for run in found)])
+
+
+def measured(wanted: Quickstart, found: Sequence[Run]) -> list[Record]:
+    """The numbers of the runs and of the yardsticks; those in the table are not taken again."""
+    if unmeasured(wanted, found):
+        measure(request(wanted, found), table=wanted.table, command="quickstart")
+    return Store(wanted.table).read(values=True)
 
 
 def reported(wanted: Quickstart, records: Sequence[Record], found: Sequence[Run]) -> list[Path]:
@@ -153,14 +159,16 @@ def _trained(name: str, wanted: Quickstart) -> Run:
 
 def _lead(found: Sequence[Run]) -> str:
     here = [run.name for run in found if run.state is not RunState.IMPORTED]
+    hours = sum(run.device_hours or 0 for run in found if run.state is RunState.IMPORTED)
     return (
-        f"Reference models, trained beforehand for about an hour each, beside {_listed(here)}, "
-        f"trained here for minutes: all on the same {len(open_dataset(DATA, RESOLUTION).train):,} "
-        f"drawn faces at {RESOLUTION}x{RESOLUTION}, measured on held-out ones. "
+        f"Reference models, which took {hours:.1f} hours of a CPU, beside {listed(here)}, trained "
+        f"in this quickstart: all on the same {len(open_dataset(DATA, RESOLUTION).train):,} drawn "
+        f"faces at {RESOLUTION}x{RESOLUTION}, measured on held-out ones. "
         "It shows the whole path, not which model is better on photographs."
     )
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """As one says it: "a, b and c"."""
     *most, last = names
     return f"{', '.join(most)} and {last}" if most else last
