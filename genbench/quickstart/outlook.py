@@ -35,7 +35,8 @@ def outlook(wanted: Quickstart) -> Iterator[str]:
         times = listed([f"{name} {about(seconds)}" for name, seconds in left.items()])
         yield f"to be trained here, on {DATA} at {RESOLUTION}x{RESOLUTION}: {times}"
     seconds = sum(left.values()) + _measuring(wanted)
-    yield f"in all {about(seconds)} here, as busy as it is now; stopped, it goes on when called again"
+    yield f"in all {about(seconds)} on this machine, as busy as it is now"
+    yield f"in {wanted.out}; Ctrl-C stops it, and the same command goes on"
 
 
 def _training(name: str, wanted: Quickstart) -> float | None:
