@@ -30,7 +30,7 @@ from genbench.runtime.tensor_digest import digest
 
 LAYER = str(FEATURES)
 FILE = Path(__file__).with_suffix(".safetensors")
-SHA256 = "56b51b94999eb8be1751b1fa3310d4a97ab06633f3075fe37829a3becece8dff"
+SHA256 = "20a05ca6fd8fc63cdf6ce2f457e8f697fec78e247e168e83d4e48d408e744da8"
 AT_ONCE = 256  # images in a forward pass
 
 
