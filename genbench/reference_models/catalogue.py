@@ -142,6 +142,9 @@ def pack(run: Run, card: Mapping[str, Json], folder: Path = FOLDER) -> Entry:
     found = Entry(run.name, folder)
     save_file(_answering(model), found.weights)
     facts = {name: run.facts[name] for name in sorted(run.facts) if name not in LOCAL}
+    provenance = facts.get("provenance")
+    if isinstance(provenance, dict):
+        facts["provenance"] = {k: v for k, v in provenance.items() if k != "platform"}
     whole = {
         "sha256": atomic.sha256(found.weights),
         **card,

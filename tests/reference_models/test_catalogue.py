@@ -20,16 +20,11 @@ from genbench.reference_models import catalogue
 from genbench.runs import RunState
 
 NAMES = [entry.name for entry in catalogue.entries()]
-WANTED = [
-    "balanced-pioneer-toyfaces-32",
-    "introvae-toyfaces-32",
-    "pioneer-toyfaces-32",
-    "vae-toyfaces-32",
-]
+WANTED = ["pioneer-toyfaces-32", "vae-toyfaces-32"]
 MOST = 6_000_000  # bytes, together
 
 
-def test_there_are_four_and_they_are_small() -> None:
+def test_they_are_there_and_small() -> None:
     assert NAMES == WANTED
     files = [file for file in catalogue.FOLDER.iterdir() if file.suffix != ".py"]
     assert sum(file.stat().st_size for file in files if file.is_file()) < MOST
@@ -90,7 +85,7 @@ def test_using_it_again_leaves_what_is_there(tmp_path: Path) -> None:
 
     second = catalogue.use("vae-toyfaces-32", runs_dir=tmp_path)
 
-    assert second == first
+    assert (second.id, second.state, second.folder) == (first.id, first.state, first.folder)
     assert {file: file.stat().st_mtime_ns for file in first.folder.rglob("*")} == before
 
 
@@ -98,7 +93,7 @@ def test_another_run_of_the_name_is_not_touched(tmp_path: Path) -> None:
     catalogue.use("vae-toyfaces-32", runs_dir=tmp_path, called="taken")
 
     with pytest.raises(BadInput, match=r"taken already exists; .* choose another --name"):
-        catalogue.use("introvae-toyfaces-32", runs_dir=tmp_path, called="taken")
+        catalogue.use("pioneer-toyfaces-32", runs_dir=tmp_path, called="taken")
 
 
 def test_it_cannot_be_trained_on(tmp_path: Path) -> None:
