@@ -31,7 +31,7 @@ DATA = "toyfaces"  # that of the reference models: their numbers and those of ne
 RESOLUTION = 32
 PRESET = "quickstart"
 SHOWN = "pioneer-toyfaces-32"  # the reference model that an overview is drawn of
-ATTRIBUTES = ("smile", "glasses", "hair_length")
+ATTRIBUTES = ("skin", "hair_length", "glasses")
 # Those that need no download and mean something at this size, the best known first.
 METRICS = (
     "fd_toynet",
