@@ -15,8 +15,8 @@ from genbench.distributed import group
 from genbench.errors import BadInput, GenbenchError
 from genbench.evaluation.subjects import Subject, from_folder, from_model
 from genbench.interfaces import Draws, Encodes, Generates, Maker
-from genbench.runs import checkpoints
-from genbench.runs.checkpoints import BEST, LATEST
+from genbench.runs import best_weights, checkpoints
+from genbench.runs.best_weights import BEST, LATEST
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def from_run(run: runs.Run, checkpoint: str = LATEST) -> Candidate:
 
     newest = checkpoints.newest(run.checkpoints)
     if checkpoint == BEST:
-        newest, about = checkpoints.best(run.folder)
+        newest, about = best_weights.best(run.folder)
         rule = str(about["rule"])
     weights = checkpoints.weights_digest(newest) if newest else None
     return Candidate(

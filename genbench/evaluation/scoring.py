@@ -29,7 +29,7 @@ from genbench.interfaces import (
 )
 from genbench.results.protocol import Protocol
 from genbench.results.record import Record
-from genbench.runs.checkpoints import LATEST
+from genbench.runs.best_weights import LATEST
 
 NO_BAR = "no error bar"
 ONE_SET = "one set of samples has none; measure five: --repeats 5"

@@ -12,17 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any
 
 from genbench import runs
 from genbench.errors import UnknownName, WrongWeights, nearest
 from genbench.interfaces import Json, Learns
 from genbench.runs import Run, RunState, checkpoints
 from genbench.runtime import atomic
-from genbench.runtime.devices import choose
+
+if TYPE_CHECKING:  # torch loads where a model is wanted: a list of them need not wait for it
+    from torch import Tensor
 
 FOLDER = Path(__file__).parent
 
@@ -94,6 +93,8 @@ def zoo(name: str, *, device: str = "auto") -> Learns:
     Raises:
         UnknownName: there is none of that name.
     """
+    from genbench.runtime.devices import choose
+
     return runs.frozen(_built(entry(name)), choose(device))
 
 
@@ -138,6 +139,8 @@ def pack(run: Run, card: Mapping[str, Json], folder: Path = FOLDER) -> Entry:
         card: what NAME.json says beside facts, settings and sha256.
         folder: where both files go.
     """
+    from safetensors.torch import save_file
+
     model = runs.load(run.folder, device="cpu")
     found = Entry(run.name, folder)
     save_file(_answering(model), found.weights)
@@ -163,6 +166,8 @@ def _answering(model: Learns) -> dict[str, Tensor]:
 
     The rest serves training alone: networks have weights, and a buffer of older images has none.
     """
+    from torch import nn
+
     assert isinstance(model, nn.Module)
     idle = {name for name, part in model.named_children() if next(part.parameters(), None) is None}
     return {
@@ -174,6 +179,8 @@ def _answering(model: Learns) -> dict[str, Tensor]:
 
 def _built(found: Entry) -> Learns:
     """The model with its weights."""
+    from safetensors.torch import load_file
+
     if atomic.sha256(found.weights) != found.card["sha256"]:
         raise WrongWeights(f"{found.weights} is not what its card says; install genbench anew")
     model = runs.rebuild(Run(Path(found.name), found.facts, found.card["settings"]))

@@ -12,25 +12,22 @@ from __future__ import annotations
 
 import json
 import pickle
-import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from genbench.errors import BadInput
 from genbench.runtime.atomic import new_folder, read_json, sha256
 
+if TYPE_CHECKING:  # torch loads where weights are read: a list of runs need not wait for it
+    from torch import Tensor
+
 FORMAT = 1
 MODEL, AVERAGE, OPTIMIZERS = "model.safetensors", "average.safetensors", "optimizers.pt"
-LATEST = "latest"  # which weights to load: these, or the best
-BEST = "best"  # folder of a run that holds the weights which a metric liked most
 
 
 @dataclass(frozen=True)
@@ -46,6 +43,9 @@ class Checkpoint:
 
 def write(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     """Add a checkpoint to *folder*, then remove all but the newest *keep*."""
+    import torch
+    from safetensors.torch import save_file
+
     target = folder / f"{checkpoint.seen:010d}"
     with new_folder(target) as temporary:
         save_file(_plain(checkpoint.model), temporary / MODEL)
@@ -105,6 +105,9 @@ def read(source: Path, *, training: bool) -> Checkpoint:
     Raises:
         BadInput: a file is missing or is not what was written.
     """
+    import torch
+    from safetensors.torch import load_file
+
     state = read_json(source / "state.json")
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise BadInput(f"{source / 'state.json'} is not a genbench checkpoint of format {FORMAT}")
@@ -121,39 +124,6 @@ def read(source: Path, *, training: bool) -> Checkpoint:
         reason = str(error).splitlines()[0]
         raise BadInput(f"{source} cannot be read: {reason}") from error
     return Checkpoint(int(state["seen"]), model, average, rest["optimizers"], rest["random"])
-
-
-def best(folder: Path) -> tuple[Path, dict[str, Any]]:
-    """The best weights of a run, unread, and what best.json says of them.
-
-    Args:
-        folder: of the run.
-
-    Raises:
-        BadInput: training has kept none.
-    """
-    facts = folder / BEST / "best.json"
-    if not facts.is_file():
-        raise BadInput(
-            f"{folder} has kept no best checkpoint: train with --evaluate METRIC:IMAGES, "
-            "or take the latest one"
-        )
-    about = read_json(facts)
-    about["rule"] = as_code(str(about["rule"]))
-    # Before it stood there, the rule alone told which metric it was.
-    about.setdefault("metric", about["rule"].removeprefix("best-").rpartition("-every-")[0])
-    return folder / BEST / f"{int(about['seen']):010d}", about
-
-
-def best_rule(metric: str, every: int) -> str:
-    """The code, for protocols, of the rule by which the best weights of a run are chosen."""
-    return f"best-{metric}-every-{every}"
-
-
-def as_code(rule: str) -> str:
-    """The code of a rule that best.json states; it was a sentence once."""
-    found = re.fullmatch(r"best (.+) in training, measured every (\d+) images", rule)
-    return best_rule(found[1], int(found[2])) if found else rule
 
 
 def weights_digest(source: Path) -> str:
@@ -176,6 +146,8 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _copied(value: Any) -> Any:
+    from torch import Tensor
+
     if isinstance(value, Tensor):
         return value.detach().to("cpu", copy=True)
     if isinstance(value, Checkpoint):

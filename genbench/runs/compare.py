@@ -9,7 +9,7 @@ from typing import Any
 from genbench.errors import BadInput
 from genbench.interfaces import Json
 from genbench.results.protocol import differences_of_texts
-from genbench.runs import Run, RunState, checkpoints
+from genbench.runs import Run, RunState, best_weights, checkpoints
 from genbench.runs.run import EVALUATIONS
 from genbench.runtime import atomic
 from genbench.tables.digits import number
@@ -107,7 +107,7 @@ def _best(run: Run) -> str:
 def _best_of(run: Run) -> dict[str, Any] | None:
     """What is said of the best weights; None where training has kept none."""
     try:
-        return checkpoints.best(run.folder)[1]
+        return best_weights.best(run.folder)[1]
     except BadInput:
         return None
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from genbench.interfaces import Json
-from genbench.runs import checkpoints
+from genbench.runs import best_weights, checkpoints
 from genbench.runs.checkpoints import Checkpoint
 from genbench.runtime import atomic
 
@@ -44,7 +44,7 @@ class Keeper:
         """Put these weights in place of the best so far; *facts* say why they are the best."""
         if not self.writes:
             return
-        folder = self.folder.with_name(checkpoints.BEST)
+        folder = self.folder.with_name(best_weights.BEST)
         weights = Checkpoint(checkpoint.seen, checkpoint.model, checkpoint.average)
         kept = checkpoints.write(folder, weights, keep=2)
         atomic.write_json(folder / "best.json", {**facts, "seen": checkpoint.seen})

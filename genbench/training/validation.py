@@ -16,7 +16,7 @@ from genbench.evaluation.measure import carry_out
 from genbench.evaluation.settings import Evaluation
 from genbench.interfaces import Json, Learns
 from genbench.results.record import Record
-from genbench.runs import Run, checkpoints
+from genbench.runs import Run, best_weights
 from genbench.runs.run import EVALUATIONS
 from genbench.runtime import atomic, progress
 
@@ -111,10 +111,10 @@ class Validation:
         wish = self.wishes[0]
         if wish.title not in found or wish.lower_is_better is None:
             return None
-        value, file = found[wish.title], self.run.folder / checkpoints.BEST / "best.json"
-        rule = checkpoints.best_rule(wish.title, self.every)
+        value, file = found[wish.title], self.run.folder / best_weights.BEST / "best.json"
+        rule = best_weights.best_rule(wish.title, self.every)
         before = atomic.read_json(file) if file.is_file() else None
-        if before is not None and checkpoints.as_code(before["rule"]) == rule:
+        if before is not None and best_weights.as_code(before["rule"]) == rule:
             gain = before["value"] - value if wish.lower_is_better else value - before["value"]
             if gain <= 0:
                 return None

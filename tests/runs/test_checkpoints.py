@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from genbench.errors import BadInput
-from genbench.runs import checkpoints
+from genbench.runs import best_weights, checkpoints
 from genbench.runs.checkpoints import Checkpoint
 from genbench.runtime.atomic import sha256
 
@@ -94,8 +94,8 @@ def test_the_rule_of_a_best_checkpoint_of_before_is_understood(tmp_path: Path) -
     about = {"rule": rule, "value": 1.5, "seen": 1000}
     (tmp_path / "best" / "best.json").write_text(json.dumps(about))
 
-    folder, found = checkpoints.best(tmp_path)
+    folder, found = best_weights.best(tmp_path)
 
     assert folder == tmp_path / "best" / "0000001000"
-    code = checkpoints.best_rule("fid:768:2000", 500)
+    code = best_weights.best_rule("fid:768:2000", 500)
     assert found == {**about, "rule": code, "metric": "fid:768:2000"}

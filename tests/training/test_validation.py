@@ -15,7 +15,7 @@ from genbench.cli import main
 from genbench.errors import BadInput, BadSetting, UnknownName
 from genbench.figures.events import scalars
 from genbench.results.protocol import from_json
-from genbench.runs import checkpoints
+from genbench.runs import best_weights, checkpoints
 from genbench.runs.compare import comparison, overview
 from genbench.runs.run import EVALUATIONS
 from genbench.runtime import atomic
@@ -63,7 +63,7 @@ def test_measuring_changes_nothing_of_the_training(measured: runs.Run, tmp_path:
 
 def test_the_best_weights_are_those_of_the_best_number(measured: runs.Run) -> None:
     rows = [r for r in atomic.read_json(measured.folder / EVALUATIONS) if r["asked"] == "rmse:5"]
-    folder, about = checkpoints.best(measured.folder)
+    folder, about = best_weights.best(measured.folder)
     best = min(rows, key=lambda row: row["value"])
     assert (about["seen"], about["value"]) == (best["seen"], best["value"])
     assert (about["rule"], about["metric"]) == ("best-rmse:5-every-40", "rmse:5")
