@@ -75,6 +75,7 @@ def test_a_loaded_run_has_the_codes_of_its_training_images(tmp_path: Path) -> No
     assert torch.equal(model.stored(torch.arange(count)), state(run)["codes.rows"])
 
 
+@pytest.mark.filterwarnings("ignore::genbench.errors.RangeWarning")  # so far it is all bright
 def test_evaluation_finds_codes_in_inference_mode(tmp_path: Path) -> None:
     """The PSNR is that of codes found here, where gradients are on; nothing is missing."""
     run = train(tmp_path / "runs")

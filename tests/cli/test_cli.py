@@ -77,7 +77,7 @@ def test_the_table_has_models_and_anchors() -> None:
 
     for name in ("pca-toyfaces-120-16", "p (untrained)", "real images", "mean image"):
         assert name in text
-    assert "± is std over 2 sampling batches" in text
+    assert "± is std over 2 sampling batches" in run("table --notes").stdout
 
 
 def test_history_and_diff_of_versions() -> None:

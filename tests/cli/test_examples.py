@@ -58,6 +58,7 @@ SMALLER = {
     "evaluate --models all": "--images 20 --pairs 20 --repeats 2",
     "report --format": "--runs no-runs",
     "report --training": "--runs few",
+    "zoo use": "--runs zoo",
 }
 # Files that parsed examples name.
 FILES = ("36200000_state", "netE.pt", "netG.pt", "model.pt", "FILE")

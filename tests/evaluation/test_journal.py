@@ -37,7 +37,7 @@ class Grey:
         self.level, self.trouble, self.decoded = level, trouble, 0
 
     def draw(self, n: int, rng: Generator) -> Tensor:
-        return torch.rand(n, 3 * 16 * 16, generator=rng) * 0.5
+        return torch.rand(n, 3 * 16 * 16, generator=rng) - 0.7
 
     def encode(self, images: Tensor) -> Tensor:
         return images.flatten(1) * 0.5

@@ -12,7 +12,7 @@ from genbench.data import open_dataset
 from genbench.errors import BadSetting, NotEnoughData
 from genbench.evaluation.plan import find_metrics, stream_sizes
 from genbench.evaluation.presets import PRESETS, parts, remarks
-from genbench.evaluation.settings import Evaluation
+from genbench.evaluation.settings import METRICS, Evaluation
 from genbench.interfaces import Stream
 
 # Of the tables of the papers: (metrics, samples, real, pairs, steps, sets); None: what there is.
@@ -40,7 +40,7 @@ PAPERS = {
     "glo-table1": [(("psnr",), None, None, None, None, 1)],
     "proggan-report-table1": [(("swd", "inception_score"), 16_384, None, None, None, 1)],
 }
-HOW = Evaluation(metrics=("rmse",))
+HOW = Evaluation(metrics=METRICS)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -98,7 +98,7 @@ def test_only_the_presets_of_the_pioneer_papers_truncate(name: str) -> None:
 
 
 def test_a_preset_keeps_what_it_does_not_fix() -> None:
-    how = Evaluation(metrics=("rmse",), seed=7, device="cpu", anchors=True, quantise="truncate")
+    how = Evaluation(metrics=METRICS, seed=7, device="cpu", anchors=True, quantise="truncate")
 
     for part in (*parts("pioneer-table1", how), *parts("quick", how)):
         assert (part.seed, part.device, part.anchors) == (7, "cpu", True)
