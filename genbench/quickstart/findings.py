@@ -52,7 +52,7 @@ def _samples(sampled: Mapping[str, Record], floor: Record | None) -> str:
     best = min(sampled.values(), key=_value)
     return (
         f"The samples of {best.model} are the nearest to real faces: FD (toynet) "
-        f"{_value(best):.3g}, where real faces are {_value(floor):.3g} from each other."
+        f"{_value(best):#.3g}, where real faces are {_value(floor):#.3g} from each other."
     )
 
 
@@ -63,8 +63,8 @@ def _longer(sampled: Mapping[str, Record], found: Sequence[Run]) -> str:
     if before is None or here is None:
         return ""
     return (
-        f"Longer training: Pioneer stands at FD (toynet) {_value(sampled[here.id]):.3g} after the "
-        f"{here.facts['seen']:,} images of this quickstart, at {_value(sampled[before.id]):.3g} "
+        f"Longer training: Pioneer stands at FD (toynet) {_value(sampled[here.id]):#.3g} after the "
+        f"{here.facts['seen']:,} images of this quickstart, at {_value(sampled[before.id]):#.3g} "
         f"after {before.facts['seen']:,}."
     )
 

@@ -41,9 +41,9 @@ RECORDS = [
     record("pioneer", "psnr", 15.5),
     record("pca", "psnr", 26.04),
     record("mean", "psnr", 15.44),
-    record("pioneer-toyfaces-32", "fd_toynet", 1.234),
+    record("pioneer-toyfaces-32", "fd_toynet", 1.0),
     record("pioneer", "fd_toynet", 9.876),
-    record("pca", "fd_toynet", 3.0),
+    record("pca", "fd_toynet", 12.99),
     record("real", "fd_toynet", 0.0512),
 ]
 
@@ -52,10 +52,10 @@ def test_each_line_says_what_was_measured() -> None:
     assert findings(RECORDS, RUNS) == [
         "Pioneer (reference) reconstructs held-out faces at 21.3 dB; the mean image would be "
         "15.4 dB, pca is best with 26.0 dB.",
-        "The samples of pioneer-toyfaces-32 are the nearest to real faces: FD (toynet) 1.23, "
+        "The samples of pioneer-toyfaces-32 are the nearest to real faces: FD (toynet) 1.00, "
         "where real faces are 0.0512 from each other.",
         "Longer training: Pioneer stands at FD (toynet) 9.88 after the 7,500 images of this "
-        "quickstart, at 1.23 after 100,000.",
+        "quickstart, at 1.00 after 100,000.",
     ]
 
 
