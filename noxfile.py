@@ -128,6 +128,7 @@ import genbench
 import torch
 from genbench.features import load
 from genbench.published import rows
+from genbench.reference_models.catalogue import entries, zoo
 from genbench.registry import KINDS, plugins
 from genbench.tables.table import Document
 modules = [module.name for module in pkgutil.walk_packages(genbench.__path__, "genbench.")]
@@ -140,6 +141,7 @@ for kind in KINDS:
 for plugin in plugins("report").values():
     plugin.load().render(Document(title="t"))
 assert rows()
+assert [zoo(entry.name, device="cpu") for entry in entries()]
 load("toynet", weights_dir=None, device=torch.device("cpu"))
 print(json.dumps({KINDS[k].package: [p.module for p in plugins(k).values()] for k in KINDS}))
 """
