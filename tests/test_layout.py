@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -185,3 +186,16 @@ def test_the_formatter_has_the_last_word() -> None:
     for file in (*files(), *(TREE / "tests").rglob("*.py")):
         text = file.read_text(encoding="utf-8")
         assert not any(words in text for words in kept), file
+
+
+def test_every_package_of_the_tree_is_shipped() -> None:
+    """A folder that pyproject.toml does not name works here, and is missing once installed."""
+    project = tomllib.loads((TREE / "pyproject.toml").read_text(encoding="utf-8"))
+    rooms = project["tool"]["setuptools"]["package-dir"]
+    found = {
+        name + "".join(f".{part}" for part in file.parent.relative_to(TREE / folder).parts)
+        for name, folder in rooms.items()
+        for file in (TREE / folder).rglob("__init__.py")
+    }
+
+    assert sorted(found) == project["tool"]["setuptools"]["packages"]
