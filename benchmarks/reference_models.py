@@ -65,13 +65,7 @@ def train_all() -> None:
             runs_dir=RUNS,
             name=name_of(model),
         )
-        wanted = WantedRun(
-            folder=RUNS / name_of(model),
-            begin=begin,
-            changes={},
-            enough=lambda run: run.state is runs.RunState.FINISHED,
-        )
-        begin_or_resume(wanted)
+        begin_or_resume(WantedRun(folder=RUNS / name_of(model), begin=begin, changes={}))
 
 
 def pack_all() -> None:

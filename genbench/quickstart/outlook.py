@@ -40,7 +40,7 @@ def outlook(wanted: Quickstart) -> Iterator[str]:
 
 
 def _training(name: str, wanted: Quickstart) -> float | None:
-    """Seconds that a training will take; None where it is done, or goes on from the middle."""
+    """Seconds that a training will take; None where it is done."""
     run = runs.find_if_any(wanted.runs_dir / name, wanted.runs_dir)
     if run is not None and run.state is RunState.FINISHED:
         return None

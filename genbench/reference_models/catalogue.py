@@ -38,7 +38,7 @@ class Entry:
         """What NAME.json says.
 
         ``facts`` and ``settings`` are those of its run, ``sha256`` that of the weights,
-        ``commands`` made and measured it, ``numbers`` came of that.
+        ``numbers`` came of measuring it as ``evaluation`` says.
         """
         found: Mapping[str, Any] = atomic.read_json(self.folder / f"{self.name}.json")
         return found
@@ -121,11 +121,7 @@ def use(name: str, *, runs_dir: str | Path = "runs", called: str | None = None) 
             return present
     model = _built(found)
     run = runs.create(folder, found.facts, found.card["settings"])
-    average = {
-        f"{part}.{key}": value
-        for part, network in runs.averaged(model).items()
-        for key, value in network.state_dict().items()
-    }
+    average = runs.average_as_it_is(model)
     checkpoint = checkpoints.Checkpoint(model.seen, model.state_dict(), average)
     checkpoints.write(run.checkpoints, checkpoint, keep=1)
     return run

@@ -14,6 +14,7 @@ from genbench.runs.state import End, RunState
 
 if TYPE_CHECKING:
     from genbench.runs.models import (
+        average_as_it_is,
         averaged,
         build,
         data_of,
@@ -32,6 +33,7 @@ __all__ = [
     "End",
     "Run",
     "RunState",
+    "average_as_it_is",
     "averaged",
     "build",
     "create",

@@ -58,7 +58,8 @@ def outline(name: str, settings: Any, resolution: int) -> Learns:
     try:
         with torch.device("meta"):
             return registry.model(name).build(settings, resolution)
-    except (RuntimeError, NotImplementedError):  # a stranger's model that looks at its numbers
+    # A stranger's model may look at its numbers while it is built: then it is built with them.
+    except (RuntimeError, NotImplementedError):
         return build(name, settings, resolution, seed=0)
 
 
@@ -129,6 +130,15 @@ def restore(model: Learns, checkpoint: checkpoints.Checkpoint, folder: Path) -> 
 def averaged(model: Learns) -> Mapping[str, torch.nn.Module]:
     """The networks of which a running average is kept; none where the model does not say."""
     return model.averaged() if isinstance(model, Averages) else {}
+
+
+def average_as_it_is(model: Learns) -> dict[str, torch.Tensor]:
+    """The present weights of the averaged networks, in place of an average that is not at hand."""
+    return {
+        f"{name}.{key}": value
+        for name, network in averaged(model).items()
+        for key, value in network.state_dict().items()
+    }
 
 
 def use_average(model: Learns, average: Mapping[str, torch.Tensor]) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from genbench import registry, runs
 from genbench.errors import BadInput, BadSetting
-from genbench.interfaces import Adopts, Learns
+from genbench.interfaces import Adopts
 from genbench.runs import Run, RunState, checkpoints
 from genbench.runtime import atomic, provenance
 from genbench.settings import Layer, preset_layer, resolve
@@ -89,7 +89,7 @@ def import_run(
     }
     described = {"model": chosen.describe(), "training": engine.describe()}
     run = runs.create(Path(runs_dir) / name, facts, described)
-    average = dict(adopted.average) or _as_they_are(built)
+    average = dict(adopted.average) or runs.average_as_it_is(built)
     checkpoint = checkpoints.Checkpoint(shown, built.state_dict(), average)
     checkpoints.write(run.checkpoints, checkpoint, keep=1)
     return run
@@ -140,12 +140,3 @@ def _split(source: str) -> tuple[str, Path]:
 def _about(source: str) -> dict[str, str]:
     part, path = _split(source)
     return {"part": part, "file": path.name, "sha256": atomic.sha256(path)}
-
-
-def _as_they_are(model: Learns) -> dict[str, Tensor]:
-    """The weights in place of a running average that nobody has kept."""
-    return {
-        f"{name}.{key}": value
-        for name, network in runs.averaged(model).items()
-        for key, value in network.state_dict().items()
-    }
