@@ -115,15 +115,14 @@ def use(name: str, *, runs_dir: str | Path = "runs", called: str | None = None) 
         BadInput: another run has the name.
     """
     found, folder = entry(name), Path(runs_dir) / (called or name)
-    if (folder / "run.json").is_file():
-        present = runs.read(folder)
-        if present.id == found.facts["id"] and checkpoints.newest(present.checkpoints) is not None:
-            return present
-    model = _built(found)
-    run = runs.create(folder, found.facts, found.card["settings"])
-    average = runs.average_as_it_is(model)
-    checkpoint = checkpoints.Checkpoint(model.seen, model.state_dict(), average)
-    checkpoints.write(run.checkpoints, checkpoint, keep=1)
+    run = runs.read(folder) if (folder / "run.json").is_file() else None
+    if run is None or run.id != found.facts["id"]:
+        run = runs.create(folder, found.facts, found.card["settings"])
+    if checkpoints.newest(run.checkpoints) is None:  # new, or a use of it was killed here
+        model = _built(found)
+        average = runs.average_as_it_is(model)
+        checkpoint = checkpoints.Checkpoint(model.seen, model.state_dict(), average)
+        checkpoints.write(run.checkpoints, checkpoint, keep=1)
     return run
 
 

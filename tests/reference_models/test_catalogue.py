@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,16 @@ def test_using_it_again_leaves_what_is_there(tmp_path: Path) -> None:
 
     assert (second.id, second.state, second.folder) == (first.id, first.state, first.folder)
     assert {file: file.stat().st_mtime_ns for file in first.folder.rglob("*")} == before
+
+
+def test_a_use_that_was_killed_before_its_weights_goes_on(tmp_path: Path) -> None:
+    first = catalogue.use("vae-toyfaces-32", runs_dir=tmp_path)
+    shutil.rmtree(first.checkpoints)
+
+    second = catalogue.use("vae-toyfaces-32", runs_dir=tmp_path)
+
+    assert second.id == first.id
+    assert runs.load(second.folder, device="cpu").seen == 300_000
 
 
 def test_another_run_of_the_name_is_not_touched(tmp_path: Path) -> None:
