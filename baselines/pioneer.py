@@ -64,12 +64,12 @@ TINY: Mapping[str, Any] = {  # for a CPU: fully grown in two minutes of one core
     "average_decay": 0.99,
 }
 
-TOYFACES: Mapping[str, Any] = {  # of the reference model: an hour of a CPU's core
+TOYFACES: Mapping[str, Any] = {  # of the reference model: two hours of a CPU's core
     "latent": 48,
     "batches": (16,) * 9,
     "phase_starts": (0, 10_000, 22_000, 42_000),
     "phase_images": 16_000,  # twice the fade
-    "images": 100_000,
+    "images": 160_000,
     "buffer": 32,
     "average_decay": 0.995,
 }

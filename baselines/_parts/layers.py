@@ -20,14 +20,17 @@ Linear = TypeVar("Linear", nn.Conv2d, nn.Linear)  # a layer that sums over weigh
 
 
 class Scale(nn.Module):
-    """Multiplies a stored weight by a constant, as a parametrisation."""
+    """Multiplies a stored weight by a constant, as a parametrisation.
+
+    A model without numbers in it is left alone: to multiply them, torch imports its compiler.
+    """
 
     def __init__(self, factor: float) -> None:
         super().__init__()
         self.factor = factor
 
     def forward(self, weight: Tensor) -> Tensor:
-        return weight * self.factor
+        return weight if weight.is_meta else weight * self.factor
 
 
 def plain(conv: nn.Conv2d) -> nn.Conv2d:
@@ -75,6 +78,9 @@ class _SpectralNorm(parametrizations._SpectralNorm):
     def _power_method(self, weight_mat: Tensor, n_power_iterations: int) -> None:
         if not weight_mat.is_meta:
             super()._power_method(weight_mat, n_power_iterations)
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight if weight.is_meta else super().forward(weight)
 
 
 @torch.no_grad()

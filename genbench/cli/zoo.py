@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from genbench.cli._json import json_option, say
 from genbench.cli._options import runs_option
 
 if TYPE_CHECKING:
@@ -28,18 +29,23 @@ def zoo_command() -> None:
 
 
 @zoo_command.command("list")
-def list_zoo() -> None:
-    """What there is: trained for how long on what, and what was measured with it.
+@json_option
+def list_zoo(as_json: bool) -> None:
+    """What there is, and for how long it was trained on what.
 
     \b
-    Example:
+    Examples:
       genbench zoo list
+      genbench zoo list --json
     """
     from genbench.cli._columns import table
     from genbench.reference_models.catalogue import entries
 
-    click.echo(table([HEAD, *(_row(each) for each in entries())]))
-    click.echo("use: genbench zoo use NAME", err=True)
+    if as_json:
+        say(models=[_plain(each) for each in entries()])
+    else:
+        click.echo(table([HEAD, *(_row(each) for each in entries())]))
+        click.echo("use: genbench zoo use NAME", err=True)
 
 
 @zoo_command.command()
@@ -77,6 +83,22 @@ def card(name: str) -> None:
     from genbench.reference_models.catalogue import entry
 
     click.echo(entry(name).text(), nl=False)
+
+
+def _plain(entry: Entry) -> dict[str, Any]:
+    """As JSON has it."""
+    facts = entry.facts
+    return {
+        "name": entry.name,
+        "id": facts["id"],
+        "model": facts["model"],
+        "dataset": facts["dataset"],
+        "resolution": facts["resolution"],
+        "seen": facts["seen"],
+        "seconds": facts["seconds"],
+        "bytes": entry.weights.stat().st_size,
+        "numbers": entry.card["numbers"],
+    }
 
 
 def _row(entry: Entry) -> tuple[str, ...]:

@@ -161,9 +161,8 @@ def _lead(found: Sequence[Run]) -> str:
     here = [run.name for run in found if run.state is not RunState.IMPORTED]
     hours = sum(run.device_hours or 0 for run in found if run.state is RunState.IMPORTED)
     return (
-        f"Reference models, which took {hours:.1f} hours of a CPU, beside {listed(here)}, trained "
-        f"in this quickstart: all on the same {len(open_dataset(DATA, RESOLUTION).train):,} drawn "
-        f"faces at {RESOLUTION}x{RESOLUTION}, measured on held-out ones. "
+        f"Reference models, which took {hours:.1f} hours of a CPU, and {listed(here)}, trained in "
+        f"this quickstart on the same {len(open_dataset(DATA, RESOLUTION).train):,} drawn faces. "
         "It shows the whole path, not which model is better on photographs."
     )
 

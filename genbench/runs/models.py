@@ -13,6 +13,7 @@ from genbench.data import Dataset, open_dataset
 from genbench.errors import BadInput
 from genbench.interfaces import Averages, Learns, Prepares, Settles
 from genbench.runs import best_weights, checkpoints
+from genbench.runs._shapes_only import ShapesOnly
 from genbench.runs.run import Run, read
 from genbench.runtime import seeds
 from genbench.runtime.devices import choose
@@ -56,7 +57,7 @@ def build(name: str, settings: Any, resolution: int, seed: int) -> Learns:
 def outline(name: str, settings: Any, resolution: int) -> Learns:
     """The model without numbers in it, which costs neither time nor memory, where it can be."""
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), ShapesOnly():
             return registry.model(name).build(settings, resolution)
     # A stranger's model may look at its numbers while it is built: then it is built with them.
     except (RuntimeError, NotImplementedError):

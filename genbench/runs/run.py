@@ -34,6 +34,12 @@ class Run:
     facts: Mapping[str, Json]  # run.json
     settings: Mapping[str, Mapping[str, Json]]  # settings.json: "model" and "training"
 
+    def __repr__(self) -> str:
+        """For a prompt and a notebook, where all its settings would be a screen."""
+        side, seen = self.facts["resolution"], self.facts.get("seen")
+        shown = "" if seen is None else f", {seen:,} images"
+        return f"<Run {self.folder}: {self.model} at {side}x{side}, {self.status}{shown}>"
+
     @property
     def id(self) -> str:
         """Twelve hex digits, chosen when the run began."""

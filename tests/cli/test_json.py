@@ -99,10 +99,17 @@ def test_the_table_is_its_newest_numbers() -> None:
         ("list", "genbench list"),
         ("data list", "genbench data list"),
         ("train pca --data toyfaces:60 --resolution 8 --plan", "genbench train --plan"),
+        ("zoo list", "genbench zoo list"),
     ],
 )
 def test_keys_are_documented(line: str, heading: str) -> None:
     assert read(f"{line} --json").keys() == documented(heading)
+
+
+def test_reference_models_are_listed_with_their_numbers() -> None:
+    for model in read("zoo list --json")["models"]:
+        assert model.keys() == documented("A reference model")
+        assert model["numbers"]
 
 
 def test_a_comparison_has_tests_and_what_was_refused() -> None:

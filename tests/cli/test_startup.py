@@ -50,6 +50,19 @@ def test_reference_models_are_listed_without_torch() -> None:
     assert "pioneer-toyfaces-32" in without_torch(["zoo", "list"])
 
 
+def test_models_are_shown_without_torchs_compiler() -> None:
+    code = (
+        "import sys\n"
+        "from genbench.cli import main\n"
+        "from genbench.registry import models\n"
+        "for name in models():\n"
+        "    main(['show', name], standalone_mode=False)\n"
+        "assert 'torch._dynamo' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.count("\nparameters\n") == 12
+
+
 def without_torch(arguments: list[str]) -> str:
     """What a command prints in a process of its own, which has not loaded torch at its end."""
     code = (

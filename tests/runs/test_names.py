@@ -115,3 +115,11 @@ def test_a_bare_folder_is_spelled_as_a_path() -> None:
     assert as_path(Path("x")) == "./x"
     assert as_path(Path("runs/x")) == "runs/x"
     assert as_path(Path("/runs")) == "/runs"
+
+
+def test_a_run_says_in_a_line_what_it_is(tmp_path: Path) -> None:
+    run = runs.read(run_folder(tmp_path / "mine", state="stopped", reason="after 5 minutes"))
+
+    assert (
+        repr(run) == f"<Run {tmp_path / 'mine'}: pca at 32x32, stopped after 5 minutes, 60 images>"
+    )
