@@ -26,6 +26,7 @@ from genbench.training.stages import Kind, Stretch, cost_of, guessed_costs, kind
 
 SECONDS = 6.0  # that the timing of all stages may take, but for a step that has begun
 STEPS = 3  # of a stage, after one that warms up
+LONG = 30.0  # seconds of the first step of all, from which on there is no second one
 SHORT = 50  # steps of a training that is over before it could be timed
 
 
@@ -161,7 +162,11 @@ def _copy(model: Learns, about: Specimen) -> Learns:
 
 
 def _timed(copy: Learns, parts: Sequence[Stretch], about: Specimen) -> dict[Kind, Time]:
-    """Steps of each kind, as long as there is time; the first of all has its steps in any case."""
+    """Steps of each kind, as long as there is time; two of the first kind in nearly any case.
+
+    The first step of all counts for nothing where others can be had: it makes the optimisers, for
+    which torch imports its compiler, seconds that no other step takes.
+    """
     if about.engine.threads is not None:
         torch.set_num_threads(about.engine.threads)
     kinds = {kind(part.stage): part for part in reversed(parts)}
@@ -176,6 +181,11 @@ def _timed(copy: Learns, parts: Sequence[Stretch], about: Specimen) -> dict[Kind
         copy.seen = (part.start + part.stop) // 2
         stage = copy.stage(copy.seen)
         batch = _batch(about.train, min(stage.batch, part.stop), about.device)
+        if not found:
+            first = _step(copy, batch, pace, rng)
+            if first.seconds * len(batch.images) > LONG:
+                return {each: first}
+            began, rest = time.monotonic(), SECONDS
         found[each] = _of_an_image(copy, batch, pace, rng, rest / left)
     return found
 
@@ -184,19 +194,24 @@ def _of_an_image(
     copy: Learns, batch: Batch, pace: Pace, rng: torch.Generator, patience: float
 ) -> Time:
     """Steps on one batch until *patience*, in seconds, is over; the first only if it is alone."""
-    cuda = batch.images.device.type == "cuda"
     found: list[Time] = []
     began = time.monotonic()
     while len(found) <= STEPS and (not found or time.monotonic() - began < patience):
-        wall, cpu = time.monotonic(), time.process_time()
-        with pace.kept(len(batch.images)):
-            copy.step(batch, rng)
-        if cuda:
-            torch.cuda.synchronize()
-        found.append(Time(time.monotonic() - wall, time.process_time() - cpu))
+        found.append(_step(copy, batch, pace, rng))
     steps = found[1:] or found
-    n = len(steps) * len(batch.images)
+    n = len(steps)
     return Time(sum(step.seconds for step in steps) / n, sum(step.cpu for step in steps) / n)
+
+
+def _step(copy: Learns, batch: Batch, pace: Pace, rng: torch.Generator) -> Time:
+    """A step, by its images."""
+    wall, cpu = time.monotonic(), time.process_time()
+    with pace.kept(len(batch.images)):
+        copy.step(batch, rng)
+    if batch.images.device.type == "cuda":
+        torch.cuda.synchronize()
+    n = len(batch.images)
+    return Time((time.monotonic() - wall) / n, (time.process_time() - cpu) / n)
 
 
 def _batch(train: Split, n: int, device: torch.device) -> Batch:

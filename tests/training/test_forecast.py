@@ -99,7 +99,26 @@ def test_what_there_was_no_time_for_goes_by_its_size(
 ) -> None:
     monkeypatch.setattr(timing, "SECONDS", 1.0)  # less than a step of 8 images at 4x4
     found = plan("pioneer", **small()).forecast
-    assert clock.now == 8 * 4  # one step in all
+    assert clock.now == 8 * 4  # one step in all, which took longer than 30 seconds
+    assert [time.seconds for time in found.times] == [4, 8, 8]
+
+
+@pytest.mark.parametrize("seconds", [1.0, 1e9])
+def test_what_the_first_step_alone_takes_is_not_of_an_image(
+    seconds: float, clock: FakeTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build: Any = registry.model("pioneer").build
+    step, steps = build.step, []
+
+    def with_optimisers(model: Any, batch: Any, rng: Any) -> Any:
+        clock.now += 0 if steps else 1000
+        steps.append(batch)
+        return step(model, batch, rng)
+
+    monkeypatch.setattr(build, "step", with_optimisers)
+    monkeypatch.setattr(timing, "SECONDS", seconds)
+    monkeypatch.setattr(timing, "LONG", 1e9)
+    found = plan("pioneer", **small()).forecast
     assert [time.seconds for time in found.times] == [4, 8, 8]
 
 
