@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,10 @@ from genbench.cli._figure_options import (
     out_options,
     save,
 )
+from genbench.cli._options import Place
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @click.command("samples")
@@ -142,12 +147,10 @@ def overview_command(
 @click.option(
     "--with",
     "have",
-    type=click.Path(path_type=Path),
+    type=Place(),
     help="Folder of images with something, instead of labels.",
 )
-@click.option(
-    "--without", "lack", type=click.Path(path_type=Path), help="Folder of images without it."
-)
+@click.option("--without", "lack", type=Place(), help="Folder of images without it.")
 @click.option("--from", "low", type=float, default=-2.0, show_default=True, help="Least intensity.")
 @click.option("--to", "high", type=float, default=2.0, show_default=True, help="Greatest one.")
 @count_option("--steps", 9, "Intensities.", 2)
@@ -186,7 +189,6 @@ def attributes_command(
       genbench figure attributes pca --attribute smile --attribute smile+glasses
       genbench figure attributes pca --with smiling/ --without serious/
     """
-    from genbench.data import read_images
     from genbench.errors import BadSetting
     from genbench.figures.attributes import Sweep, between, edits, label_direction
 
@@ -198,9 +200,18 @@ def attributes_command(
     of = open_run(run, runs_dir, out, device, data)
     directions = [label_direction(of, each, set_size, seed) for each in wanted]
     if have is not None and lack is not None:
-        sides = (read_images(folder, of.data.resolution) for folder in (have, lack))
+        sides = (_all_of(folder, of.data.resolution) for folder in (have, lack))
         directions.append(between(of, f"{have.name} − {lack.name}", *sides))
     save(edits(of, directions, sweep, seed), out, captioned)
+
+
+def _all_of(folder: Path, resolution: int) -> Tensor:
+    """Every image of a folder, uint8 (n, 3, r, r)."""
+    import torch
+
+    from genbench.data import open_images
+
+    return torch.from_numpy(open_images(folder).of_resolution(resolution)[:])
 
 
 @click.command("directions")

@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from genbench.data.dataset import Dataset, Split, open_dataset
-    from genbench.data.image_folder import read_images
+    from genbench.data.image_sets.open_images import open_images
 
-__all__ = ["Dataset", "Split", "open_dataset", "read_images"]
+__all__ = ["Dataset", "Split", "open_dataset", "open_images"]
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from genbench.data import dataset, image_folder
+    if name == "open_images":
+        from genbench.data.image_sets.open_images import open_images
 
-    return getattr(image_folder if name == "read_images" else dataset, name)
+        return open_images
+    from genbench.data import dataset
+
+    return getattr(dataset, name)

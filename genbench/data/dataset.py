@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genbench.data import cache
+from genbench.data.image_sets.image_set import WHOLE, ImageSet
 from genbench.data.stream import LazyImages, Streams, recipe, stream
 from genbench.errors import BadSetting
 from genbench.interfaces import Bytes, ImageSource, Recipe, Source
@@ -25,7 +28,8 @@ class Split:
     """Rows of one split, in canonical order. They stay on disk until they are taken."""
 
     name: str  # "train" or "test"
-    images: Bytes | LazyImages  # (n, 3, r, r) uint8, a read-only memory map or decoded when taken
+    # (n, 3, r, r) uint8, a read-only memory map or decoded when taken
+    images: Bytes | LazyImages | ImageSet
     attributes: Mapping[str, NDArray[np.generic]]  # name -> (n,); empty where nothing is known
 
     def __len__(self) -> int:
@@ -35,7 +39,7 @@ class Split:
     @property
     def streamed(self) -> bool:
         """Whether images are decoded whenever they are taken."""
-        return isinstance(self.images, LazyImages)
+        return isinstance(self.images, LazyImages | ImageSet)
 
     def take(self, index: Tensor | slice) -> Tensor:
         """Some rows as a new tensor on the CPU, (k, 3, r, r) uint8.
@@ -46,7 +50,7 @@ class Split:
         Raises:
             IndexError: a row that the split does not have.
         """
-        if isinstance(self.images, LazyImages):
+        if isinstance(self.images, LazyImages | ImageSet):
             wanted = index if isinstance(index, slice) else index.cpu().numpy()
             return torch.from_numpy(self.images[wanted])
         rows = np.asarray(self.images)  # numpy's own type: indexing a memmap gives a memmap
@@ -68,6 +72,11 @@ class Dataset:
     test: Split
     left_out: int = 0  # images that could not be used, under on_bad="skip"
     old_fingerprint: str = ""  # of the same images under schema 1, which hashed sentences
+
+    @property
+    def undivided(self) -> bool:
+        """Whether either split is all of the images."""
+        return self.recipe.split == WHOLE
 
     def known_as(self, fingerprint: str | None) -> bool:
         """Whether a fingerprint, of this schema or of the first, is that of these images."""
@@ -122,13 +131,39 @@ def open_dataset(
     )
 
 
+def whole(images: ImageSet, name: str | None = None) -> Dataset:
+    """A set of images without a split: all of them are either side.
+
+    Args:
+        name: for tables; by default that of the set.
+
+    Raises:
+        BadInput: one of them cannot be used.
+    """
+    content = {
+        "pixels": images.digest,
+        "recipe": images.recipe.describe(),
+        "resolution": images.resolution,
+    }
+    fingerprint = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return Dataset(
+        name or images.name,
+        images.resolution,
+        images.recipe,
+        fingerprint,
+        "unknown",
+        train=Split("train", images, {}),
+        test=Split("test", images, {}),
+    )
+
+
 def open_source(spec: str, data_dir: Path | None = None) -> ImageSource:
     """Find a data set; nothing is decoded.
 
     Raises:
         UnknownName, BadSetting, BadInput: see `open_dataset`.
     """
-    name, colon, argument = spec.partition(":")
+    name, colon, argument = paths.at_home(spec).partition(":")
     declared: Source = plugin("dataset", name).load()
     return declared.open(argument if colon else None, paths.data_dir(data_dir))
 

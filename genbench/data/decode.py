@@ -53,13 +53,25 @@ BROKEN = (
 )
 
 
-def decode(content: bytes) -> Image.Image:
+def decode(content: bytes, formats: tuple[str, ...] = FORMATS) -> Image.Image:
     """The picture in an image file, upright, 8-bit RGB.
+
+    Args:
+        content: of the file, whole.
+        formats: that it may have, by Pillow's names.
 
     Raises:
         BadInput: why the file cannot be used; whoever has its name puts it in front.
     """
-    picture = _open(content)
+    return upright(_open(content, formats))
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """A picture as it is to be seen, 8-bit RGB; *picture* may be turned in place.
+
+    Raises:
+        BadInput: it is damaged, or its range is unknown.
+    """
     try:
         picture.load()
         ImageOps.exif_transpose(picture, in_place=True)
@@ -131,12 +143,12 @@ def read_rows(
     return Chunk(images[: len(rows)], rows, bad)
 
 
-def _open(content: bytes) -> Image.Image:
+def _open(content: bytes, formats: tuple[str, ...] = FORMATS) -> Image.Image:
     """The picture with its header read and its pixels still packed."""
     try:
-        picture = Image.open(io.BytesIO(content), formats=FORMATS)
+        picture = Image.open(io.BytesIO(content), formats=formats)
     except UnidentifiedImageError:
-        raise BadInput(f"not an image in any of {', '.join(FORMATS)}") from None
+        raise BadInput(f"not an image in any of {', '.join(formats)}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise BadInput(f"more than {MAX_PIXELS} pixels, the most that are decoded") from None
     except BROKEN as error:

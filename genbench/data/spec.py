@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from genbench.runtime.paths import at_home
+
 HERE = Path()
 OPTION = re.compile(r"(?:^|,)([a-z]+)=([a-z0-9-]+)$")  # the last one of an argument
 
@@ -28,7 +30,7 @@ def anchored(spec: str, base: Path = HERE) -> str:
     Args:
         base: the folder that a relative path starts from.
     """
-    name, colon, argument = spec.partition(":")
+    name, colon, argument = at_home(spec).partition(":")
     if colon and (base / argument).exists():
         return f"{name}:{(base / argument).resolve()}"
     path, _ = options(argument)

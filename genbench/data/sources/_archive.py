@@ -6,7 +6,7 @@ import struct
 import threading
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from genbench.data.decode import MAX_FILE
@@ -29,10 +29,16 @@ BROKEN = (
 )
 
 
+def by_name(archive: Archive, name: str) -> bool:
+    """Whether an entry counts as an image: by its path alone."""
+    return is_image(name)
+
+
 class Archive:
     """The images of a zip file; a `Files`."""
 
-    def __init__(self, where: Path) -> None:
+    def __init__(self, where: Path, takes: Callable[[Archive, str], bool] = by_name) -> None:
+        """Read the directory; *takes* says which entries are images."""
         self.where = where
         if not where.is_file():
             found = "is a folder" if where.exists() else "does not exist"
@@ -46,7 +52,9 @@ class Archive:
         self._lock = threading.Lock()
         entries = [entry for entry in self._zip.infolist() if not entry.filename.endswith("/")]
         self._entries = {entry.filename: entry for entry in entries}
-        self.names: Sequence[str] = sorted(filter(is_image, self._entries))
+        taken = {name: takes(self, name) for name in sorted(self._entries)}
+        self.names: Sequence[str] = [name for name, image in taken.items() if image]
+        self.others: Sequence[str] = [name for name, image in taken.items() if not image]
         self._check(entries)
 
     def read(self, name: str) -> bytes:
@@ -65,6 +73,14 @@ class Archive:
 
     def find(self, name: str) -> bytes | None:
         return self.read(name) if name in self._entries else None
+
+    def head(self, name: str, size: int) -> bytes:
+        """The first *size* bytes of an entry; none where it is damaged."""
+        try:
+            with self._lock, self._zip.open(self._entries[name]) as stream:
+                return stream.read(size)
+        except BROKEN:
+            return b""
 
     def stamp(self) -> str:
         """Digest of names, sizes and checksums, as the archive's directory states them."""

@@ -1,0 +1,1 @@
+"""Images that somebody has, whole and as they are: folders, archives, arrays, loaders."""
