@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from genbench.cli._options import device_option, runs_option
+from genbench.cli._options import Place, device_option, runs_option
 
 if TYPE_CHECKING:
     from genbench.figures.canvas import Drawing
@@ -34,7 +34,7 @@ def out_options(name: str) -> Callable[[F], F]:
         )(function)
         return click.option(
             "--out",
-            type=click.Path(path_type=Path),
+            type=Place(),
             default=Path(f"{name}.png"),
             show_default=True,
             help="File to write, .png or .pdf.",

@@ -8,7 +8,20 @@ from typing import Any, TypeVar
 
 import click
 
+from genbench.runtime.paths import at_home
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Place(click.Path):
+    """A path, with the "~" that shells leave alone behind an equals sign made the home folder."""
+
+    def __init__(self, *, file_okay: bool = True, dir_okay: bool = True) -> None:
+        super().__init__(file_okay=file_okay, dir_okay=dir_okay, path_type=Path)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """As click does."""
+        return super().convert(at_home(value) if isinstance(value, str) else value, param, ctx)
 
 
 class Names(click.ParamType):  # type: ignore[type-arg]  # generic only in newer click
@@ -26,21 +39,50 @@ class Names(click.ParamType):  # type: ignore[type-arg]  # generic only in newer
         return found
 
 
+class Things(Names):
+    """Names and paths, separated by commas; a path that is there may have commas in it."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
+        """Split; of neighbours, those that together name a path are that path."""
+        if isinstance(value, tuple):
+            return value
+        parts, found = value.split(","), []
+        while parts:
+            sizes = range(len(parts), 0, -1)
+            whole = (at_home(",".join(parts[:size]).strip()) for size in sizes)
+            size, name = next(
+                (each for each in zip(sizes, whole, strict=True) if _is_there(each[1])),
+                (1, at_home(parts[0].strip())),
+            )
+            found.append(name)
+            parts = parts[size:]
+        return super().convert(tuple(filter(None, found)) or "", param, ctx)
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return bool(path) and Path(path).exists()
+    except OSError:  # too long for a name
+        return False
+
+
 runs_option = click.option(
     "--runs",
     "runs_dir",
-    type=click.Path(path_type=Path),
+    type=Place(),
     default=Path("runs"),
     show_default=True,
     help="Folder of the run folders.",
 )
 data_dir_option = click.option(
-    "--data-dir", type=click.Path(path_type=Path), help="Where data sets lie.  [env: GENBENCH_DATA]"
+    "--data-dir", type=Place(), help="Where data sets lie.  [env: GENBENCH_DATA]"
 )
 table_option = click.option(
     "--table",
     "table_dir",
-    type=click.Path(path_type=Path),
+    type=Place(),
     default=Path("results"),
     show_default=True,
     help="Folder of the results table.",

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from genbench.cli._options import runs_option, table_option
+from genbench.cli._options import Place, runs_option, table_option
 
 
 @click.command()
 @click.argument("run")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Place(dir_okay=False),
     help="Where to write it.  [default: card.md in the run folder]",
 )
 @runs_option

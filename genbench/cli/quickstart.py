@@ -9,13 +9,13 @@ from pathlib import Path
 
 import click
 
-from genbench.cli._options import Names, device_option
+from genbench.cli._options import Names, Place, device_option
 
 
 @click.command()
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=Place(),
     default=Path("genbench-quickstart"),
     show_default=True,
     help="Folder for runs, table and report.",

@@ -8,6 +8,7 @@ import click
 
 from genbench.cli._options import (
     Names,
+    Place,
     device_option,
     runs_option,
     table_option,
@@ -25,7 +26,7 @@ from genbench.cli._options import (
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=Place(),
     default=Path("report"),
     show_default=True,
     help="Folder for the files.",
@@ -42,7 +43,7 @@ from genbench.cli._options import (
 @click.option(
     "--figure",
     "figures",
-    type=click.Path(path_type=Path),
+    type=Place(),
     multiple=True,
     help="A PNG file of genbench figure to show too; repeatable.",
 )

@@ -10,6 +10,7 @@ import click
 
 from genbench.cli._options import (
     Names,
+    Place,
     device_option,
     runs_option,
     table_option,
@@ -49,15 +50,13 @@ if TYPE_CHECKING:
     metavar="KEY=VALUE",
     help="Another setting for models that have it, in a smoke test.",
 )
-@click.option(
-    "--data-dir", type=click.Path(path_type=Path), help="Where data sets lie.  [env: GENBENCH_DATA]"
-)
-@click.option("--weights-dir", type=click.Path(path_type=Path), help="Folder of network weights.")
+@click.option("--data-dir", type=Place(), help="Where data sets lie.  [env: GENBENCH_DATA]")
+@click.option("--weights-dir", type=Place(), help="Folder of network weights.")
 @click.option("--download", is_flag=True, help="Fetch missing weights from their first address.")
 @click.option("--threads", type=click.IntRange(min=1), help="Of the CPU; 1 on a busy machine.")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=Place(file_okay=False),
     default=Path("reproduction"),
     show_default=True,
     help="Folder of the report and its chart.",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from genbench.cli._options import Place
 from genbench.contracts.outcome import Verdict
 
 
@@ -35,7 +36,7 @@ def show_command(model: str) -> None:
 )
 @click.option(
     "--weights-dir",
-    type=click.Path(path_type=Path),
+    type=Place(),
     help="Where network weights lie.  [env: GENBENCH_WEIGHTS]",
 )
 def check_command(name: str, kind: str | None, weights_dir: Path | None) -> None:

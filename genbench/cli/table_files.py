@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from genbench.cli._json import say
+from genbench.cli._options import Place
 from genbench.cli._table_asked import Asked, version_option
 from genbench.errors import CheckFailed
 
@@ -23,7 +24,7 @@ form_option = click.option(
 
 
 @click.command()
-@click.argument("other", type=click.Path(path_type=Path))
+@click.argument("other", type=Place())
 @click.pass_obj
 def merge(asked: Asked, other: Path) -> None:
     """Take over every record of the table in OTHER that is not here yet, in one commit.
@@ -41,7 +42,7 @@ def merge(asked: Asked, other: Path) -> None:
 
 
 @click.command("export")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=Place(dir_okay=False))
 @version_option
 @form_option
 @click.pass_obj
@@ -65,7 +66,7 @@ def export_command(asked: Asked, file: Path, version: int | None, form: str | No
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=Place())
 @form_option
 @click.pass_obj
 def import_command(asked: Asked, file: Path, form: str | None) -> None:

@@ -14,8 +14,9 @@ import click
 
 from genbench.cli import _place, _slurm
 from genbench.cli._json import json_option, say
-from genbench.cli._options import runs_option
+from genbench.cli._options import Place, runs_option
 from genbench.errors import BadSetting, GenbenchError
+from genbench.runtime.paths import at_home
 
 if TYPE_CHECKING:
     from genbench.training.fit import Budget
@@ -32,6 +33,11 @@ def _loggers(context: click.Context, parameter: click.Parameter, value: str | No
     return [] if value == "none" else _listed(context, parameter, value)
 
 
+def _at_home(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """A path, its "~" made the home folder."""
+    return None if value is None else at_home(value)
+
+
 @click.command()
 @click.argument("model", required=False)
 @click.option(
@@ -42,7 +48,12 @@ def _loggers(context: click.Context, parameter: click.Parameter, value: str | No
 )
 @click.option("--data", help="Data set: toyfaces, celeba, folder:PATH, zip:PATH, ...")
 @click.option("--resolution", type=int, help="Side of the images in pixels.")
-@click.option("--data-dir", type=click.Path(), help="Where data sets lie.  [env: GENBENCH_DATA]")
+@click.option(
+    "--data-dir",
+    type=click.Path(),
+    callback=_at_home,
+    help="Where data sets lie.  [env: GENBENCH_DATA]",
+)
 @click.option(
     "--on-bad",
     type=click.Choice(["refuse", "skip"]),
@@ -128,7 +139,7 @@ def _loggers(context: click.Context, parameter: click.Parameter, value: str | No
     metavar="KEY=VALUE",
     help="A setting of the model; may be given several times.",
 )
-@click.option("--config", type=click.Path(path_type=Path), help="YAML file of settings.")
+@click.option("--config", type=Place(), help="YAML file of settings.")
 @click.option("--name", help="Name of the run folder.")
 @click.option(
     "--from",

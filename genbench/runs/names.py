@@ -55,7 +55,7 @@ def find_if_any(name: str | Path, runs_dir: Path) -> Run | None:
     Raises:
         BadInput: a bare name is two runs.
     """
-    here, there = Path(name), runs_dir / name
+    here, there = Path(name).expanduser(), runs_dir / name
     places = [there, here]
     if is_path(name):
         places = [here, there] if _may_be_below(name) else [here]

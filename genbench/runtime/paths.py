@@ -39,6 +39,18 @@ def cache_dir(given: Path | None = None) -> Path:
     return home / "genbench"
 
 
+def at_home(path: str) -> str:
+    """*path* with a leading "~" made the home folder, also behind the kind in "folder:~/faces".
+
+    >>> at_home("folder:~/faces") == f"folder:{Path.home()}/faces"
+    True
+    """
+    kind, colon, rest = path.rpartition(":~")
+    if colon and (not rest or rest[0] in SEPARATORS):
+        return f"{kind}:{Path.home()}{rest}"
+    return str(Path(path).expanduser()) if path.startswith("~") else path
+
+
 def is_path(name: str | Path) -> bool:
     """Whether *name* says where something is, not only what it is called."""
     if isinstance(name, Path):
