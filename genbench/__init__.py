@@ -15,20 +15,33 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from genbench.adapters.diffusers import wrap_diffusers
-    from genbench.data import open_dataset
+    from genbench.data import open_dataset, open_images
     from genbench.evaluation.api import evaluate
+    from genbench.evaluation.compare import compare
     from genbench.reference_models.catalogue import zoo
     from genbench.runs import load
     from genbench.training.api import train
     from genbench.training.resume import resume
 
-__all__ = ["evaluate", "load", "open_dataset", "resume", "train", "wrap_diffusers", "zoo"]
+__all__ = [
+    "compare",
+    "evaluate",
+    "load",
+    "open_dataset",
+    "open_images",
+    "resume",
+    "train",
+    "wrap_diffusers",
+    "zoo",
+]
 __version__ = version("genbench")
 
 _HOMES = {
+    "compare": ("genbench.evaluation.compare", "compare"),
     "evaluate": ("genbench.evaluation.api", "evaluate"),
     "load": ("genbench.runs", "load"),
     "open_dataset": ("genbench.data", "open_dataset"),
+    "open_images": ("genbench.data", "open_images"),
     "resume": ("genbench.training.resume", "resume"),
     "train": ("genbench.training.api", "train"),
     "wrap_diffusers": ("genbench.adapters.diffusers", "wrap_diffusers"),

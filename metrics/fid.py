@@ -151,6 +151,11 @@ def _remark(real: Tensors, generated: Tensors, factor: float) -> str:
     if generated["cov"].trace() <= SINGULAR * real["cov"].trace():
         return "all generated images are identical, so nothing is compared but means"
     counts, d = (int(real["n"]), int(generated["n"])), len(real["mean"])
+    if not counts[0]:
+        return (
+            "the reference does not say how many images it was made of; "
+            f"{counts[1]} generated ones alone put the floor at about {factor / counts[1]:.3g}"
+        )
     floor = (
         f"two sets of real images, {counts[0]} and {counts[1]}, are about "
         f"{(1 / counts[0] + 1 / counts[1]) * factor:.3g} apart, which is the floor"

@@ -25,6 +25,8 @@ COMMANDS = {
     "runs": "runs",
     "import": "import_weights",
     "evaluate": "evaluate",
+    "compare": "compare",
+    "stats": "stats",
     "table": "table",
     "report": "report",
     "figure": "figure",

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from genbench.cli._json import json_option, plain, say
+from genbench.cli._measured import need_numbers
 from genbench.cli._options import (
     Names,
+    Place,
+    Things,
     data_dir_option,
     device_option,
     runs_option,
     table_option,
 )
-from genbench.errors import GenbenchError, NothingMeasured
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from genbench.results.record import Record
+from genbench.errors import GenbenchError
 
 
 @click.command()
 @click.option(
     "--models",
-    type=Names(),
+    type=Things(),
     default="all",
     show_default=True,
     help="all, or runs and folders of images, separated by commas.",
@@ -104,7 +102,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Begin anew, also where the same command was cut short and would go on.",
 )
-@click.option("--weights-dir", type=click.Path(path_type=Path), help="Folder of network weights.")
+@click.option("--weights-dir", type=Place(), help="Folder of network weights.")
 @click.option("--download", is_flag=True, help="Fetch missing weights from their first address.")
 @device_option
 @click.option(
@@ -182,13 +180,4 @@ def evaluate_command(
     else:
         click.echo(to_text(done.records))
     click.echo(f"version {done.version} of the table in {table_dir}", err=True)
-    _check(done.records)
-
-
-def _check(records: Sequence[Record]) -> None:
-    """Raise where not one number came of it."""
-    if any(record.value is not None for record in records):
-        return
-    reasons = dict.fromkeys(f"{r.metric}: {r.reason}" for r in records)
-    more = f" (and {len(reasons) - 1} more reasons above)" if len(reasons) > 1 else ""
-    raise NothingMeasured(f"nothing could be measured; {next(iter(reasons))}{more}")
+    need_numbers(done.records)

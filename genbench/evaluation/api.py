@@ -226,7 +226,7 @@ def evaluate(
         data_dir=_path(data_dir),
         on_bad=on_bad,
         resolution=resolution,
-        runs_dir=Path(runs_dir),
+        runs_dir=Path(runs_dir).expanduser(),
         again=again,
     )
     if plan:
@@ -238,7 +238,7 @@ def evaluate(
 
 
 def _path(place: str | Path | None) -> Path | None:
-    return None if place is None else Path(place)
+    return None if place is None else Path(place).expanduser()
 
 
 def _frame(records: Sequence[Record]) -> Results:

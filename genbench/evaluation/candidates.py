@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,9 +12,10 @@ import torch
 
 from genbench import runs
 from genbench.data import Dataset
+from genbench.data.image_sets.open_images import IMAGES, holds_images, open_images
 from genbench.distributed import group
 from genbench.errors import BadInput, GenbenchError
-from genbench.evaluation.subjects import Subject, from_folder, from_model
+from genbench.evaluation.subjects import Subject, from_images, from_model
 from genbench.interfaces import Draws, Encodes, Generates, Maker
 from genbench.runs import best_weights, checkpoints
 from genbench.runs.best_weights import BEST, LATEST
@@ -42,8 +44,9 @@ def find_candidates(models: Any, runs_dir: Path, checkpoint: str = LATEST) -> li
 
     Args:
         models: "all" (every run in *runs_dir*), a run folder or its name, a folder of
-            images, an object with `sample`, `encode`, `decode`, a list of these, or a
-            mapping from the name for the table to one of these.
+            images or a .zip, .npz or .npy file of them, an array, a data set or a loader of
+            samples, an object with `sample`, `encode`, `decode`, a list of these, or a mapping
+            from the name for the table to one of these.
         checkpoint: of runs, "latest", or "best" for the weights that training has kept.
 
     Raises:
@@ -116,13 +119,16 @@ def _untrained(run: runs.Run) -> Candidate:
     )
 
 
-def _from_folder(folder: Path) -> Candidate:
-    return Candidate(
-        folder.name,
-        f"folder:{folder.name}",
-        lambda data, device: from_folder(folder, data.resolution),
-        folder.resolve(),
-    )
+def _from_images(given: Any, name: str, source: Hashable) -> Candidate:
+    """A folder of samples, or whatever else `open_images` takes."""
+
+    def load(data: Dataset, device: torch.device) -> Subject:
+        images = open_images(given)
+        if images.left_out and group.rank() == 0:
+            sys.stderr.write(f"{name}: {images.left_out}\n")
+        return from_images(images, data.resolution)
+
+    return Candidate(name, f"folder:{name}", load, source)
 
 
 def _one(model: Any, runs_dir: Path, checkpoint: str) -> Candidate:
@@ -130,6 +136,8 @@ def _one(model: Any, runs_dir: Path, checkpoint: str) -> Candidate:
         return model
     if isinstance(model, str | Path):
         return _from_path(model, runs_dir, checkpoint)
+    if holds_images(model):
+        return _from_images(model, type(model).__name__.lower(), id(model))
     if not isinstance(model, Generates | Encodes | Draws):
         raise BadInput(
             f"{type(model).__name__} cannot be measured: it has none of sample, draw, encode"
@@ -144,11 +152,12 @@ def _from_path(path: str | Path, runs_dir: Path, checkpoint: str) -> Candidate:
     run = runs.find_if_any(path, runs_dir)
     if run is not None:
         return from_run(run, checkpoint)
-    if Path(path).is_dir():
-        return _from_folder(Path(path))
+    file = Path(path).expanduser()
+    if file.is_dir() or (file.is_file() and file.suffix.lower() in IMAGES):
+        return _from_images(file, file.resolve().name, file.resolve())
     known = [run.name for run in runs.list_all(runs_dir)]
     raise BadInput(
-        f"{path} is neither a run in {runs_dir} nor a folder of images; "
+        f"{path} is neither a run in {runs_dir} nor a folder of images or a file of them; "
         f"runs there: {', '.join(known) or 'none'}"
     )
 

@@ -12,13 +12,13 @@ import torch
 
 from genbench.data import Dataset
 from genbench.distributed import group
-from genbench.errors import GenbenchError
+from genbench.errors import GenbenchError, NotMeasurable
 from genbench.evaluation.collect import Advance, Evidence, Producer, collect
 from genbench.evaluation.evidence_cache import Cache
 from genbench.evaluation.producers import Producers
 from genbench.evaluation.settings import Evaluation
 from genbench.evaluation.subjects import Subject
-from genbench.interfaces import Extractor, Input, Tensors
+from genbench.interfaces import Extractor, Input, Json, Tensors
 from genbench.interfaces.streams import STREAMS, Maker, Stream, lead
 from genbench.runtime import paths, progress, provenance
 
@@ -45,6 +45,21 @@ class SubjectEvidence:
     note: str | None = None  # about the subject
 
 
+@dataclass(frozen=True)
+class Given:
+    """Evidence of the data's own images that was made elsewhere."""
+
+    found: Mapping[Input, Tensors]
+    n: int  # images behind it; 0 where nobody says
+    why: str  # there is nothing else
+    network: Mapping[str, Json] | None = None  # codes of what it was seen through; None: as here
+
+    def of(self, inputs: Sequence[Input]) -> Evidence:
+        """What of *inputs* it has, and the reason for the rest."""
+        failed = {each: NotMeasurable(self.why) for each in inputs if each not in self.found}
+        return Evidence(self.found, failed)
+
+
 class Passes:
     """Produces streams of one data set under one seed, and collects evidence from them."""
 
@@ -56,23 +71,25 @@ class Passes:
         networks: Mapping[str, Extractor],
         device: torch.device,
         pending: Path,
+        given: Given | None = None,
     ) -> None:
         """Chooses the rows of the data; nothing is read yet.
 
         Args:
             pending: folder for what is finished, in case the evaluation is interrupted.
+            given: in the place of passes over the data.
         """
         self.data, self.how, self.sizes = data, how, sizes
         self.networks, self.device = networks, device
         self.producers = Producers(data, how, sizes, device)
-        self.pending = pending
+        self.pending, self.given = pending, given
 
     def real(self, inputs: Sequence[Input]) -> Evidence:
         """Evidence of the data's own images, from the cache where it is there."""
         found = Evidence()
         for stream, mine in _by_pass(inputs).items():
             if not STREAMS[stream].generated:
-                found |= self._data(stream, mine)
+                found |= self._data(stream, mine) if self.given is None else self.given.of(mine)
         return found
 
     def subject(
@@ -130,7 +147,15 @@ class Passes:
     ) -> Iterator[Task]:
         """One for each set of samples, for reconstructions, and for each kind of path."""
         maker, make = STREAMS[stream].maker, self.producers
-        if maker is Maker.SAMPLER and subject.samples:
+        stored = subject.stored
+        if maker is Maker.SAMPLER and stored and not stored.paired:
+            for repeat in range(self.how.repeats):
+                images = stored.samples(self.sizes[stream], repeat)
+                yield Task(stream, make.stored_samples(stream, who, images, repeat), inputs, repeat)
+        elif maker is Maker.RECONSTRUCTOR and stored and stored.paired:
+            images = stored.reconstructions(make.rows[stream])
+            yield Task(stream, make.stored_pairs(stream, who, images), inputs)
+        elif maker is Maker.SAMPLER and subject.samples:
             for repeat in range(min(self.how.repeats, subject.sets or self.how.repeats)):
                 producer = make.samples(stream, who, subject.samples, repeat)
                 yield Task(stream, producer, inputs, repeat)

@@ -13,10 +13,10 @@ import torch
 from genbench import features, registry
 from genbench.data import Dataset
 from genbench.errors import BadSetting, NotEnoughData, NotMeasurable
-from genbench.evaluation import anchors, candidates
+from genbench.evaluation import anchors, candidates, jackknife
 from genbench.evaluation.candidates import Candidate
 from genbench.evaluation.collect import networks_needed
-from genbench.evaluation.passes import Passes
+from genbench.evaluation.passes import Given, Passes
 from genbench.evaluation.settings import DEFAULT_IMAGES, Evaluation
 from genbench.evaluation.times import Times
 from genbench.interfaces import Extractor, Input, Metric, Statistic, Step
@@ -87,11 +87,19 @@ class Plan:
         return n * repeats * (len(self.candidates) if info.generated else 1)
 
 
-def make_plan(found: Sequence[Candidate], data: Dataset, how: Evaluation, *, strict: bool) -> Plan:
+def make_plan(
+    found: Sequence[Candidate],
+    data: Dataset,
+    how: Evaluation,
+    *,
+    strict: bool,
+    given: Given | None = None,
+) -> Plan:
     """Settle what will be measured, and on what.
 
     Args:
         strict: leave out runs that were trained on other images.
+        given: evidence of the data, in the place of its images.
 
     Raises:
         BadSetting: numbers that make no sense, or nothing that fits.
@@ -100,6 +108,8 @@ def make_plan(found: Sequence[Candidate], data: Dataset, how: Evaluation, *, str
     """
     metrics = find_metrics(how.metrics)
     sizes = stream_sizes(how, data)
+    if given is not None:
+        sizes[Stream.REAL] = given.n
     kept, left = candidates.fitting(found, data, strict=strict)
     if "all" in how.metrics:
         broken = registry.declarations("metric")[1]
@@ -110,8 +120,10 @@ def make_plan(found: Sequence[Candidate], data: Dataset, how: Evaluation, *, str
     refused = _refused(metrics, data.resolution)
     able = [metric for name, metric in metrics.items() if name not in refused]
     inputs = list(dict.fromkeys(each for metric in able for each in metric.inputs.values()))
+    if how.jackknife:
+        inputs = list(dict.fromkeys([*inputs, *jackknife.inputs_for(inputs)]))
     networks, missing = _networks(inputs, how, device)
-    passes = Passes(data, how, sizes, networks, device, _pending(kept, data, how))
+    passes = Passes(data, how, sizes, networks, device, _pending(kept, data, how), given)
     if how.anchors:
         before = [c.before_training for c in kept if c.before_training and how.untrained]
         reference = passes.producers.rows[Stream.REAL]

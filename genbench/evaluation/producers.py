@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from genbench.data import Dataset, Split
+from genbench.data.read_ahead import ReadAhead
 from genbench.evaluation.collect import Producer, Rows
 from genbench.evaluation.image_checks import Watch
 from genbench.evaluation.settings import Evaluation
@@ -21,6 +22,7 @@ from genbench.runtime.devices import upload
 # Pixels at once, unless told: features of VGG16 take 0.5 kB a pixel. A GPU halves what does not
 # fit; a CPU would be stopped by the system before it could.
 PIXELS = {"cpu": 1 << 18, "cuda": 1 << 22}
+Stored = Callable[[int, int], Tensor]  # (start, stop) -> uint8 images
 MOST = 2048  # images at once on a GPU, to which batches grow while they fit
 
 
@@ -45,10 +47,10 @@ class Producers:
 
     def images(self, stream: Stream) -> Producer:
         """The data's own images of *stream*."""
-        split, rows = self._split(stream), self.rows[stream]
+        originals = self._originals(stream)
 
         def produce(start: int, stop: int) -> Rows:
-            return (self._as_written(upload(split.take(rows[start:stop]), self.device)),)
+            return (self._as_written(upload(originals(start, stop), self.device)),)
 
         return self._producer(stream, produce)
 
@@ -62,15 +64,33 @@ class Producers:
 
         return self._producer(stream, produce, watch, repeat)
 
+    def stored_samples(self, stream: Stream, who: str, images: Stored, repeat: int) -> Producer:
+        """What *images* gives of one set that was made before."""
+
+        def sampler(start: int, stop: int, seed: int, repeat: int) -> Tensor:
+            return upload(images(start, stop), self.device)
+
+        return self.samples(stream, who, sampler, repeat)
+
     def reconstructions(self, stream: Stream, who: str, reconstruct: Reconstructor) -> Producer:
         """Images of a split, and what *reconstruct* makes of them."""
-        watch = self._watch(stream, who)
-        split, rows = self._split(stream), self.rows[stream]
+        watch, originals = self._watch(stream, who), self._originals(stream)
 
         def produce(start: int, stop: int) -> Rows:
-            inputs = upload(split.take(rows[start:stop]), self.device)
+            inputs = upload(originals(start, stop), self.device)
             outputs = self._quantised(watch, reconstruct(inputs), start)
             return self._as_written(inputs), outputs
+
+        return self._producer(stream, produce, watch)
+
+    def stored_pairs(self, stream: Stream, who: str, images: Stored) -> Producer:
+        """Images of a split, and *images*, which were made of them before."""
+        watch, originals = self._watch(stream, who), self._originals(stream)
+
+        def produce(start: int, stop: int) -> Rows:
+            inputs = upload(originals(start, stop), self.device)
+            outputs = upload(images(start, stop), self.device)
+            return self._as_written(inputs), self._quantised(watch, outputs, start)
 
         return self._producer(stream, produce, watch)
 
@@ -85,6 +105,15 @@ class Producers:
             return ends
 
         return self._producer(stream, produce, watch)
+
+    def _originals(self, stream: Stream) -> Stored:
+        """The rows of the split that *stream* takes, those to be decoded ahead of their time."""
+        split, rows = self._split(stream), self.rows[stream]
+
+        def take(start: int, stop: int) -> Tensor:
+            return split.take(rows[start:stop])
+
+        return ReadAhead(take, len(rows)) if split.streamed else take
 
     def _split(self, stream: Stream) -> Split:
         return self.data.train if STREAMS[stream].split == "train" else self.data.test

@@ -6,13 +6,13 @@ import dataclasses
 import json
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from genbench.errors import GenbenchError
-from genbench.evaluation import evidence_cache
+from genbench.evaluation import evidence_cache, jackknife
 from genbench.evaluation.collect import Evidence
 from genbench.evaluation.passes import Passes, SubjectEvidence
 from genbench.evaluation.references import References
@@ -135,8 +135,9 @@ def describe(name: str, metric: Metric, passes: Passes, checkpoint: str = LATEST
         version=metric.version,
         parameters=metric.parameters,
         inputs=_inputs(metric, passes),
-        images={stream.value: passes.sizes[stream] for stream in streams},
-        splits={each.value: split for each in streams if (split := STREAMS[each].split)},
+        # None of a reference of which nobody says how many images it was made of.
+        images={each.value: passes.sizes[each] for each in streams if passes.sizes[each]},
+        splits={} if passes.data.undivided else _splits(streams),
         dataset=passes.data.name,
         fingerprint=passes.data.fingerprint,
         recipe=passes.data.recipe.describe(),
@@ -148,6 +149,11 @@ def describe(name: str, metric: Metric, passes: Passes, checkpoint: str = LATEST
     )
 
 
+def _splits(streams: Iterable[Stream]) -> dict[str, str]:
+    """Stream -> the split of the data that its images are of."""
+    return {each.value: split for each in streams if (split := STREAMS[each].split)}
+
+
 def _inputs(metric: Metric, passes: Passes) -> dict[str, Json]:
     """What each stream is looked at for.
 
@@ -157,6 +163,8 @@ def _inputs(metric: Metric, passes: Passes) -> dict[str, Json]:
     found: dict[str, list[dict[str, Json]]] = {}
     for input_ in metric.inputs.values():
         codes = evidence_cache.describe(input_, _network(input_, passes))
+        if passes.given is not None and passes.given.network and input_ in passes.given.found:
+            codes["network"] = dict(passes.given.network)
         found.setdefault(codes.pop("stream"), []).append(codes)
     keyed: dict[str, Json] = {}
     for stream, several in found.items():
@@ -187,8 +195,11 @@ def _measure(
     """Call the metric once, or once for each set of samples."""
     check(metric, evidence, passes, missing)
     known, shared = references.real | evidence.once, references.of(metric)
+    bars = passes.how.jackknife
     if not _sampled(metric):
         found = dict(metric.compute(**arguments(metric, known), **shared))
+        if bars:
+            found = jackknife.with_errors(metric, found, known, shared)
         paired = any(STREAMS[each.stream].paired for each in metric.inputs.values())
         return found if paired else _without_values(found)
     each = [
@@ -196,7 +207,10 @@ def _measure(
         for samples in evidence.samples
     ]
     if len(each) == 1:
-        return _without_values(each[0])
+        alone = each[0]
+        if bars:
+            alone = jackknife.with_errors(metric, alone, known | evidence.samples[0], shared)
+        return _without_values(alone)
     return {score: _over_repeats([one[score] for one in each]) for score in each[0]}
 
 

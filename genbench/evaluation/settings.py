@@ -32,6 +32,7 @@ class Evaluation:
     device: str = "auto"
     devices: int = 1  # processes on each machine, one for each device; they share every pass
     compile: bool = False  # the feature networks, which may change the last digits of features
+    jackknife: bool = False  # error bars of numbers that come of one set on each side
     anchors: bool = False  # measure real images, the mean image and untrained models too
     untrained: bool = True  # whether the anchors have untrained models among them
     weights_dir: Path | None = None

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from genbench.data import Dataset, read_images
-from genbench.errors import BadInput, GenbenchError
+from genbench.data import Dataset
+from genbench.data.image_sets.image_set import ImageSet
+from genbench.errors import GenbenchError
+from genbench.evaluation.stored_images import NO_LATENTS, NO_PAIRS, StoredImages
 from genbench.images import to_floats
 from genbench.interfaces import Decodes, Draws, Encodes, Generates, Interpolates, Maker, Step
 from genbench.runtime import seeds, tensor_digest
@@ -36,6 +36,7 @@ class Subject:
     note: str | None = None  # for all its records
     sets: int | None = None  # separate sets of samples that it has; None: any number
     digest: str | None = None  # of all images that it has, where these are a finite number
+    stored: StoredImages | None = None  # in the place of what makes them
 
     def reasons(self) -> dict[Maker, str]:
         """Why it cannot do what it cannot."""
@@ -150,24 +151,14 @@ def _block_sampler(model: Generates) -> Sampler:
     return samples
 
 
-def from_folder(folder: Path, resolution: int) -> Subject:
-    """A folder of images, as another program has sampled them.
+def from_images(images: ImageSet, resolution: int) -> Subject:
+    """Images that another program has sampled.
 
     Raises:
-        BadInput: images of another size, or none.
+        BadInput: images of another size than *resolution*.
     """
-    images = read_images(folder, resolution)
-
-    def samples(start: int, stop: int, seed: int, repeat: int) -> Tensor:
-        if stop > len(images) or repeat:
-            raise BadInput(
-                f"{folder} holds {len(images)} images, {stop} x {repeat + 1} were asked for; "
-                f"use --images {len(images)} --repeats 1"
-            )
-        return images[start:stop]
-
     return Subject(
-        samples,
-        missing={Maker.RECONSTRUCTOR: "a folder of images reconstructs nothing"},
-        digest=hashlib.sha256(images.numpy().data).hexdigest(),
+        missing={Maker.RECONSTRUCTOR: NO_PAIRS, Maker.WALKER: NO_LATENTS},
+        digest=images.of_resolution(resolution).digest,
+        stored=StoredImages(images),
     )

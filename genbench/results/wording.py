@@ -36,8 +36,14 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
     "crop": {
         **schema1.SENTENCES["crop"],
+        "none": "none",
         "face-box-8": "face box: of 8 parts, rows 3 to 7, columns 2 to 6",
     },
+    "checked": {
+        **schema1.SENTENCES["checked"],
+        "mean-and-covariance": "mean and covariance of features, no images",
+    },
+    "split": {**schema1.SENTENCES["split"], "whole": "none, all images on either side"},
     "statistic": {
         "moments": "mean and covariance, divisor {divisor}",
         "features": "features of every image, float32",

@@ -41,6 +41,9 @@ ONLY_PARSED = {
     "evaluate --preset pioneer-table1 --plan": "fixes 10,000 images, more than the data here have",
     "evaluate --models pioneer-celeba-32": "wants 4000 images of the data and the weights of the "
     "network; tests/evaluation/test_api.py measures small data through it",
+    "stats": "wants the weights of the network; tests/evaluation/test_reference_statistics.py",
+    "compare real/ fake/ --metrics fid:768": "wants 300 images and the weights of the network; "
+    "tests/evaluation/test_compare.py compares small sets",
     "evaluate --models all --metrics fid,swd --devices 8": "eight processes; "
     "tests/evaluation/test_together.py starts two",
 }
@@ -131,7 +134,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Store("other").append([dataclasses.replace(r, evaluation="o") for r in records], "other")
         assert run("figure attributes pca --attribute smile --out attributes.png").exit_code == 0
         shutil.copytree("runs/pioneer", "few/pioneer")
-        for kind in ("smiling", "serious"):
+        for kind in ("smiling", "serious", "real", "fake", "originals", "reconstructions"):
             Path(kind).mkdir()
             for shade in range(3):
                 Image.new("RGB", (16, 16), (80 * shade, 40, 40)).save(f"{kind}/{shade}.png")

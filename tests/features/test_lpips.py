@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+import tomllib
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -381,3 +382,10 @@ def _faces(pictures: Path, n: int) -> Tensor:
         faces = [Image.open(io.BytesIO(archive.read(name))).convert("RGB") for name in names]
     half = [np.array(face.resize((128, 128))) for face in faces]
     return torch.from_numpy(np.stack(half)).permute(0, 3, 1, 2)
+
+
+def test_the_package_with_the_heads_comes_with_genbench() -> None:
+    with (Path(__file__).resolve().parents[2] / "pyproject.toml").open("rb") as stream:
+        project = tomllib.load(stream)["project"]
+
+    assert any(each.startswith("lpips") for each in project["dependencies"])
