@@ -184,9 +184,9 @@ def _write(file: Path, data: Dataset, evidence: Tensors, network: Mapping[str, J
         "recipe": data.recipe.describe(),
         "resolution": data.resolution,
     }
-    moments = {"mu": evidence["mean"].numpy(), "sigma": evidence["cov"].numpy()}
+    about = np.array(json.dumps(own, sort_keys=True))
     with new_file(file) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, **moments, **{OWN: np.array(json.dumps(own, sort_keys=True))})
+        np.savez(stream, mu=evidence["mean"].numpy(), sigma=evidence["cov"].numpy(), genbench=about)
 
 
 def _input(layer: str) -> Input:

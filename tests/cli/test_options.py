@@ -39,9 +39,11 @@ def test_every_path_option_knows_the_home_folder(name: str, home: Path) -> None:
         for option in command.params:
             if isinstance(option.type, click.Path):
                 context = click.Context(command)
-                value = option.process_value(context, ("~/x",) if option.nargs == -1 else "~/x")
-                first = value[0] if isinstance(value, tuple) else value
-                assert str(first) == str(home / "x"), (command.name, option.name)
+                value = option.type.convert("~/x", option, context)
+                if not isinstance(option.type, Place):
+                    assert option.callback is not None, (command.name, option.name)
+                    value = option.callback(context, option, value)
+                assert str(value) == str(home / "x"), (command.name, option.name)
 
 
 @pytest.mark.parametrize("line", ["table --table=~/t", "table --table ~/t", "runs --runs=~/r"])

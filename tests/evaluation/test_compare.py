@@ -130,10 +130,8 @@ def test_sets_of_a_folder_are_disjoint(images: Tensor) -> None:
 
 
 def test_repeats_are_error_bars(folders: Path) -> None:
-    done = run(
-        folders / "real", folders / "fake", "--metrics=fd_toynet", "--images=20", "--repeats=3",
-        "--json", "--device=cpu",
-    )  # fmt: skip
+    asked = ["--metrics=fd_toynet", "--images=20", "--repeats=3", "--json", "--device=cpu"]
+    done = run(folders / "real", folders / "fake", *asked)
 
     (record,) = json.loads(done.stdout)["records"]
     assert (record["n"], record["spread_over"]) == (20, "std over 3 sampling batches")

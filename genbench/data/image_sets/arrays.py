@@ -12,7 +12,7 @@ import torch
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from genbench.data.sources._archive import BROKEN
+from genbench.data.archive import BROKEN
 from genbench.errors import BadInput
 from genbench.runtime import spill
 

@@ -13,9 +13,9 @@ from typing import Protocol
 from PIL import Image
 
 from genbench.data import decode
+from genbench.data.archive import Archive
 from genbench.data.decode import MAX_FILE
-from genbench.data.sources._archive import Archive
-from genbench.data.sources._files import digest
+from genbench.data.listing import digest
 from genbench.errors import BadInput
 
 TGA = ".tga"  # nothing in such a file says that it is one

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from genbench.data import decode
-from genbench.data.sources._archive import Archive
+from genbench.data.archive import Archive
 from genbench.data.sources._files import Files, Folder, locate
 from genbench.errors import BadInput
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genbench.data import decode
-from genbench.data.sources._files import Files, digest
+from genbench.data.listing import digest
+from genbench.data.sources._files import Files
 from genbench.errors import BadInput
 from genbench.interfaces import Chunk, Json, Recipe
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genbench.data import decode
-from genbench.data.sources._files import digest, locate
+from genbench.data.listing import digest
+from genbench.data.sources._files import locate
 from genbench.data.sources._idx import Idx, read_header
 from genbench.errors import BadInput
 from genbench.interfaces import Bytes, Chunk, Origin, Recipe

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from genbench.data.decode import EXTENSIONS, MAX_FILE
+from genbench.data.decode import MAX_FILE
+from genbench.data.listing import digest, is_image, no_images
 from genbench.errors import BadInput
 
 
@@ -78,21 +78,6 @@ def locate(argument: str, data_dir: Path | None) -> Path:
     return path
 
 
-def is_image(name: str) -> bool:
-    """Whether a relative path names an image: known extension, nothing hidden on the way."""
-    # Plain text work: pathlib would take seconds for the 202 599 names of CelebA.
-    hidden = "/." in f"/{name}" or "/__MACOSX/" in f"/{name}"
-    return not hidden and name.lower().endswith(EXTENSIONS)
-
-
-def digest(lines: Iterable[str]) -> str:
-    """sha256 of lines of text; file names that are not Unicode included."""
-    total = hashlib.sha256()
-    for line in lines:
-        total.update(line.encode("utf-8", "surrogateescape") + b"\0")
-    return total.hexdigest()
-
-
 def needed(kind: str, argument: str | None) -> str:
     """The path after the colon.
 
@@ -102,11 +87,6 @@ def needed(kind: str, argument: str | None) -> str:
     if not argument:
         raise BadInput(f"{kind} needs a path: --data {kind}:PATH")
     return argument
-
-
-def no_images(where: Path) -> BadInput:
-    """The error for a place without images."""
-    return BadInput(f"no images found in {where}; extensions searched: {' '.join(EXTENSIONS)}")
 
 
 def _walk(

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from genbench.data.decode import MAX_FILE
-from genbench.data.sources._files import digest
+from genbench.data.listing import digest
 from genbench.errors import BadInput
 
 MAX_GROUP = 4 * 2**30  # bytes of a row group, which is read whole; usual ones have 100 images

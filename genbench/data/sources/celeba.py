@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genbench.data import decode
+from genbench.data.listing import digest
 from genbench.data.sources._celeba_lists import ATTRIBUTES, PARTITION, attributes, partition
 from genbench.data.sources._celeba_places import find, first_size, number
-from genbench.data.sources._files import Files, digest
+from genbench.data.sources._files import Files
 from genbench.errors import BadInput
 from genbench.interfaces import Chunk, ImageSource, Origin, Recipe, Source
 

@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genbench.data import decode
-from genbench.data.sources._archive import Archive
+from genbench.data.archive import Archive
+from genbench.data.listing import digest
 from genbench.data.sources._celeba_lists import attributes, originals
 from genbench.data.sources._celeba_places import first_size
-from genbench.data.sources._files import Files, Folder, digest, locate
+from genbench.data.sources._files import Files, Folder, locate
 from genbench.data.sources._options import choices
 from genbench.data.sources._shards import Shards
 from genbench.errors import BadInput

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genbench.data import decode
-from genbench.data.sources._files import digest, locate
+from genbench.data.listing import digest
+from genbench.data.sources._files import locate
 from genbench.data.sources._lmdb import Lmdb
 from genbench.data.sources._options import choices
 from genbench.errors import BadInput

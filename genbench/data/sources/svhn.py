@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from genbench.data.sources._files import digest, locate
+from genbench.data.listing import digest
+from genbench.data.sources._files import locate
 from genbench.data.sources._in_memory import SIDE, InMemory, Part, recipe
 from genbench.data.sources._mat import read_arrays
 from genbench.data.sources._options import choices

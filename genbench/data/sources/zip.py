@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from genbench.data.sources._archive import Archive
+from genbench.data.archive import Archive
 from genbench.data.sources._collection import Collection
 from genbench.data.sources._files import locate, needed
 from genbench.interfaces import ImageSource, Origin, Source

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from genbench.data.decode import MAX_FILE
-from genbench.data.sources._files import digest, is_image, no_images
+from genbench.data.listing import digest, is_image, no_images
 from genbench.errors import BadInput
 
 ENCRYPTED = 1  # bit of an entry's flags
