@@ -14,7 +14,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from genbench.adapters.diffusers import wrap_diffusers
+    from genbench.adapters.wrap import wrap
     from genbench.data import open_dataset, open_images
     from genbench.evaluation.api import evaluate
     from genbench.evaluation.compare import compare
@@ -31,7 +31,7 @@ __all__ = [
     "open_images",
     "resume",
     "train",
-    "wrap_diffusers",
+    "wrap",
     "zoo",
 ]
 __version__ = version("genbench")
@@ -44,7 +44,7 @@ _HOMES = {
     "open_images": ("genbench.data", "open_images"),
     "resume": ("genbench.training.resume", "resume"),
     "train": ("genbench.training.api", "train"),
-    "wrap_diffusers": ("genbench.adapters.diffusers", "wrap_diffusers"),
+    "wrap": ("genbench.adapters.wrap", "wrap"),
     "zoo": ("genbench.reference_models.catalogue", "zoo"),
 }
 

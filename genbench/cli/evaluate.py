@@ -82,6 +82,13 @@ from genbench.errors import GenbenchError
     show_default=True,
     help="Of runs; best: the weights that `train --evaluate` has kept.",
 )
+@click.option(
+    "--posterior",
+    type=click.Choice(["mode", "sample"]),
+    default="mode",
+    show_default=True,
+    help="What of an encoder's distribution is decoded.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
     "--paths",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from genbench.adapters.outputs import Posterior
 from genbench.data import Dataset, open_dataset
 from genbench.distributed import group
 from genbench.errors import BadSetting, GenbenchError
@@ -143,6 +144,7 @@ def evaluate(
     seed: int = Evaluation.seed,
     batch: int | None = None,
     checkpoint: str = Evaluation.checkpoint,
+    posterior: Posterior = Evaluation.posterior,
     anchors: bool = False,
     plan: bool = False,
     weights_dir: str | Path | None = None,
@@ -176,6 +178,7 @@ def evaluate(
         seed: of samples and paths.
         batch: images at once; by default 64 on a CPU, on a GPU what fits.
         checkpoint: of runs, "latest", or "best" for the weights that training has kept.
+        posterior: where an encoder gives a distribution, decode its "mode" or a "sample" of it.
         anchors: measure real images, the mean image and untrained models too.
         plan: print what would be done instead, and return no rows.
         weights_dir: folder of network weights; by default what GENBENCH_WEIGHTS says.
@@ -211,6 +214,7 @@ def evaluate(
         seed=seed,
         batch=batch,
         checkpoint=checkpoint,
+        posterior=posterior,
         anchors=anchors,
         weights_dir=_path(weights_dir),
         download=download,

@@ -11,12 +11,13 @@ from typing import Any
 import torch
 
 from genbench import runs
+from genbench.adapters.wrap import wrap
 from genbench.data import Dataset
 from genbench.data.image_sets.open_images import IMAGES, holds_images, open_images
 from genbench.distributed import group
 from genbench.errors import BadInput, GenbenchError
 from genbench.evaluation.subjects import Subject, from_images, from_model
-from genbench.interfaces import Draws, Encodes, Generates, Maker
+from genbench.interfaces import Maker
 from genbench.runs import best_weights, checkpoints
 from genbench.runs.best_weights import BEST, LATEST
 
@@ -138,11 +139,13 @@ def _one(model: Any, runs_dir: Path, checkpoint: str) -> Candidate:
         return _from_path(model, runs_dir, checkpoint)
     if holds_images(model):
         return _from_images(model, type(model).__name__.lower(), id(model))
-    if not isinstance(model, Generates | Encodes | Draws):
+    wrapped = wrap(model)
+    name = type(wrapped.model).__name__
+    if not wrapped.anything():
         raise BadInput(
-            f"{type(model).__name__} cannot be measured: it has none of sample, draw, encode"
+            f"{name} cannot be measured: it has none of sample, draw, encode; "
+            "genbench.wrap(model, sample=...) says how it is called"
         )
-    name = type(model).__name__
     return Candidate(
         name, f"object:{name}", lambda data, device: from_model(model, device), id(model)
     )

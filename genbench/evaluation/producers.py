@@ -11,6 +11,7 @@ from genbench.data import Dataset, Split
 from genbench.data.read_ahead import ReadAhead
 from genbench.evaluation.collect import Producer, Rows
 from genbench.evaluation.image_checks import Watch
+from genbench.evaluation.own_draws import Asked
 from genbench.evaluation.settings import Evaluation
 from genbench.evaluation.subjects import Reconstructor, Sampler, Walker
 from genbench.images import to_bytes, to_bytes_truncated, to_floats
@@ -75,11 +76,19 @@ class Producers:
     def reconstructions(self, stream: Stream, who: str, reconstruct: Reconstructor) -> Producer:
         """Images of a split, and what *reconstruct* makes of them."""
         watch, originals = self._watch(stream, who), self._originals(stream)
+        end = self.sizes[stream]
 
         def produce(start: int, stop: int) -> Rows:
             inputs = upload(originals(start, stop), self.device)
-            outputs = self._quantised(watch, reconstruct(inputs), start)
-            return self._as_written(inputs), outputs
+
+            def take(first: int, last: int) -> Tensor:
+                if (first, last) == (start, stop):
+                    return inputs
+                return upload(originals(first, last), self.device)
+
+            asked = Asked(take, start, stop, end, (self.how.seed, stream.value))
+            outputs = reconstruct(asked, self.how.posterior)
+            return self._as_written(inputs), self._quantised(watch, outputs, start)
 
         return self._producer(stream, produce, watch)
 

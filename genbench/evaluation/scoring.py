@@ -27,7 +27,7 @@ from genbench.interfaces import (
     Stream,
     Tensors,
 )
-from genbench.results.protocol import Protocol
+from genbench.results.protocol import MODE, Protocol
 from genbench.results.record import Record
 from genbench.runs.best_weights import LATEST
 
@@ -145,6 +145,7 @@ def describe(name: str, metric: Metric, passes: Passes, checkpoint: str = LATEST
         quantise=passes.how.quantise if quantised else "none",
         repeats=passes.how.repeats if _sampled(metric) else 1,
         checkpoint=checkpoint,
+        posterior=passes.how.posterior if _reconstructed(metric) else MODE,
         precision="float32-compiled" if passes.how.compile else "float32",
     )
 
@@ -264,6 +265,10 @@ def arguments(metric: Metric, known: Evidence) -> dict[str, Tensors]:
 def _sampled(metric: Metric) -> bool:
     """Whether it is computed anew for every set of samples."""
     return any(STREAMS[each.stream].maker is Maker.SAMPLER for each in metric.inputs.values())
+
+
+def _reconstructed(metric: Metric) -> bool:
+    return any(STREAMS[each.stream].maker is Maker.RECONSTRUCTOR for each in metric.inputs.values())
 
 
 def _main_stream(metric: Metric) -> Stream:

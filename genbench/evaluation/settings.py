@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from genbench.adapters.outputs import POSTERIORS, Posterior
 from genbench.errors import BadSetting
 from genbench.interfaces.streams import Count
 
@@ -29,6 +30,7 @@ class Evaluation:
     seed: int = 0
     batch: int | None = None  # images at once; None: 64 on a CPU, on a GPU what fits
     checkpoint: str = "latest"  # of runs; or "best", the weights that training has kept
+    posterior: Posterior = "mode"  # which latent of an encoder's distribution is decoded
     device: str = "auto"
     devices: int = 1  # processes on each machine, one for each device; they share every pass
     compile: bool = False  # the feature networks, which may change the last digits of features
@@ -42,7 +44,7 @@ class Evaluation:
         """Refuse words that are none of those wanted: a misspelt one must not pass for another.
 
         Raises:
-            BadSetting: of *quantise* or *checkpoint*.
+            BadSetting: of *quantise*, *checkpoint* or *posterior*.
         """
         if self.quantise not in QUANTISE:
             raise BadSetting(
@@ -53,6 +55,8 @@ class Evaluation:
             raise BadSetting(
                 f"checkpoint is {self.checkpoint!r}, wanted {' or '.join(CHECKPOINTS)}"
             )
+        if self.posterior not in POSTERIORS:
+            raise BadSetting(f"posterior is {self.posterior!r}, wanted {' or '.join(POSTERIORS)}")
 
     def counts(self) -> dict[Count, int | None]:
         """The options that size streams."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,17 +9,23 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from genbench.data import Dataset
+from genbench.adapters.outputs import POSTERIORS, Posterior
+from genbench.adapters.wrap import wrap
+from genbench.data import Dataset, Split
 from genbench.data.image_sets.image_set import ImageSet
 from genbench.errors import GenbenchError
+from genbench.evaluation.own_draws import Asked, OwnDraws, Rows, drawing
 from genbench.evaluation.stored_images import NO_LATENTS, NO_PAIRS, StoredImages
 from genbench.images import to_floats
-from genbench.interfaces import Decodes, Draws, Encodes, Generates, Interpolates, Maker, Step
+from genbench.interfaces import Maker, Step
 from genbench.runtime import seeds, tensor_digest
+from genbench.runtime.global_random import seeded
 
 Sampler = Callable[[int, int, int, int], Tensor]  # (start, stop, seed, repeat) -> images
 Walker = Callable[[int, int, int, Step], tuple[Tensor, Tensor]]  # (start, stop, seed, step)
-Reconstructor = Callable[[Tensor], Tensor]  # uint8 images -> images of any range to_bytes takes
+Reconstructor = Callable[[Asked[Tensor], Posterior], Tensor]  # of rows of uint8 images
+Call = Callable[..., Any]  # of a `Wrapped`
+ENDLESS = 2**62  # rows that can be drawn
 FEW = 16  # images that tell one object from another
 NO_PATH = "it has not all of draw, decode and interpolate"
 
@@ -60,7 +65,8 @@ def content(subject: Subject, data: Dataset, seed: int) -> str | None:
         if subject.samples is not None:
             shown.append(subject.samples(0, FEW, seed, 0))
         if subject.reconstruct is not None:
-            shown.append(subject.reconstruct(data.test.take(slice(0, FEW))))
+            few = Asked(rows_of(data.test), 0, FEW, FEW, (seed,))
+            shown.append(subject.reconstruct(few, "mode"))
         if subject.path is not None:
             shown += subject.path(0, FEW, seed, Step())
     except GenbenchError:
@@ -69,52 +75,86 @@ def content(subject: Subject, data: Dataset, seed: int) -> str | None:
     return tensor_digest.digest(named) if shown else None
 
 
+def rows_of(split: Split) -> Callable[[int, int], Tensor]:
+    """Images of *split* by their first row and the row behind the last."""
+    return lambda start, stop: split.take(slice(start, stop))
+
+
 def from_model(model: Any, device: torch.device) -> Subject:
-    """Any object with some of `sample`, `draw`, `encode`, `decode`; torch modules in eval mode."""
+    """Any object that `genbench.wrap` understands; networks in evaluation mode.
+
+    Raises:
+        BadInput: it is a class.
+    """
+    wrapped = wrap(model)
+    modules = list(wrapped.modules())
     note = None
-    if isinstance(model, torch.nn.Module):
-        if any(part.training for part in model.modules()):
-            note = "the model was handed over in training mode and put in evaluation mode"
-        model.eval()
-        device = next((p.device for p in model.parameters()), device)
-    missing, samples, reconstruct = {}, None, None
-    if isinstance(model, Draws) and isinstance(model, Decodes):
-        samples = _latent_sampler(model, model, device)
-    elif isinstance(model, Generates):
-        samples = _block_sampler(model)
+    if any(part.training for module in modules for part in module.modules()):
+        note = "the model was handed over in training mode and put in evaluation mode"
+    for module in modules:
+        module.eval()
+    parameters = (parameter for module in modules for parameter in module.parameters())
+    device = next((parameter.device for parameter in parameters), device)
+    missing, samples, path, reconstruct = {}, None, None, None
+    if wrapped.draw and wrapped.decode:
+        samples = _latent_sampler(wrapped.draw, wrapped.decode, device)
+    elif wrapped.sample:
+        samples = _block_sampler(wrapped.sample)
     else:
         missing[Maker.SAMPLER] = "it has no method sample"
-    if isinstance(model, Encodes) and isinstance(model, Decodes):
-        encode, decode = model.encode, model.decode
-
-        def reconstruct(images: Tensor) -> Tensor:
-            return decode(encode(to_floats(images.to(device))))
-
+    if wrapped.reconstruct:
+        reconstruct = _reconstructor(wrapped.reconstruct, device)
     else:
         missing[Maker.RECONSTRUCTOR] = "it does not both encode and decode"
-    path = None
-    if isinstance(model, Draws) and isinstance(model, Decodes) and isinstance(model, Interpolates):
-        path = _walker(model, model, model, device)
+    if wrapped.draw and wrapped.decode and wrapped.interpolate:
+        path = _walker(wrapped.draw, wrapped.interpolate, wrapped.decode, device)
     return Subject(samples, reconstruct, path, missing, note)
 
 
-def _walker(prior: Draws, way: Interpolates, decoder: Decodes, device: torch.device) -> Walker:
+def _reconstructor(call: Call, device: torch.device) -> Reconstructor:
+    def rebuilt(posterior: Posterior) -> OwnDraws[Tensor]:
+        return OwnDraws(lambda images: (call(to_floats(images.to(device)), posterior),))
+
+    each = {posterior: rebuilt(posterior) for posterior in POSTERIORS}
+
+    def reconstruct(asked: Asked[Tensor], posterior: Posterior) -> Tensor:
+        return each[posterior].rows(asked)[0]
+
+    return reconstruct
+
+
+def _walker(draw: Call, interpolate: Call, decode: Call, device: torch.device) -> Walker:
     """Both ends of small steps between latents of the prior.
 
     Latents and their interpolation are float64: in float32 a step of 1e-4 is off by 1e-3 of
-    its length. Both ends are decoded in one batch, so that the same kernels run.
+    its length. Both ends are decoded in one batch, so that the same kernels run; a decoder that
+    draws by itself draws the same for both.
     """
+    prior = drawing(draw)
+
+    def both(ends: tuple[Tensor, Tensor]) -> Rows:
+        if not own.draws:
+            images = decode(torch.cat(ends).float().to(device)).float()
+            return tuple(torch.split(images, len(ends[0])))
+        found, seed = [], torch.initial_seed()
+        for latents in ends:
+            with seeded(seed):
+                found.append(decode(latents.float().to(device)).float())
+        return tuple(found)
+
+    own = OwnDraws[tuple[Tensor, Tensor]](both)
 
     def path(start: int, stop: int, seed: int, step: Step) -> tuple[Tensor, Tensor]:
-        def rows(draw: Callable[[int, Generator], Tensor], end: str) -> Tensor:
-            return torch.cat(list(seeds.blocks(draw, start, stop, seed, "path", end)))
+        def ends(start: int, stop: int) -> tuple[Tensor, Tensor]:
+            def rows(draw: Callable[[int, Generator], Tensor], end: str) -> Tensor:
+                return torch.cat(list(seeds.blocks(draw, start, stop, seed, "path", end)))
 
-        a, b = rows(prior.draw, "from").double(), rows(prior.draw, "to").double()
-        t = torch.zeros(stop - start) if step.ends else rows(_uniform, "t")
-        t = t.double()
-        ends = [way.interpolate(a, b, at) for at in (t, t + step.epsilon)]
-        latents = torch.cat(ends).float().to(device)
-        first, second = torch.split(decoder.decode(latents).float(), stop - start)
+            a, b = rows(prior, "from").double(), rows(prior, "to").double()
+            t = torch.zeros(stop - start) if step.ends else rows(_uniform, "t")
+            t = t.double()
+            return interpolate(a, b, t), interpolate(a, b, t + step.epsilon)
+
+        first, second = own.rows(Asked(ends, start, stop, ENDLESS, (seed, "path", step)))
         return first, second
 
     return path
@@ -124,26 +164,22 @@ def _uniform(n: int, rng: Generator) -> Tensor:
     return torch.rand(n, generator=rng, dtype=torch.float64)
 
 
-def _latent_sampler(prior: Draws, decoder: Decodes, device: torch.device) -> Sampler:
+def _latent_sampler(draw: Call, decode: Call, device: torch.device) -> Sampler:
     """Latents in blocks, decoded in whatever batch comes: images do not depend on it."""
+    prior = drawing(draw)
+    own = OwnDraws[Tensor](lambda latents: (decode(latents.to(device)),))
 
     def samples(start: int, stop: int, seed: int, repeat: int) -> Tensor:
-        latents = torch.cat(list(seeds.blocks(prior.draw, start, stop, seed, "samples", repeat)))
-        return decoder.decode(latents.to(device))
+        def take(start: int, stop: int) -> Tensor:
+            return torch.cat(list(seeds.blocks(prior, start, stop, seed, "samples", repeat)))
+
+        return own.rows(Asked(take, start, stop, ENDLESS, (seed, "decoded", repeat)))[0]
 
     return samples
 
 
-def _block_sampler(model: Generates) -> Sampler:
-    takes_generator = len(inspect.signature(model.sample).parameters) > 1
-
-    def draw(n: int, rng: Generator) -> Tensor:
-        if takes_generator:
-            return model.sample(n, rng)
-        # Without a generator of its own the model draws from torch's, which is set and put back.
-        with torch.random.fork_rng():
-            torch.manual_seed(rng.initial_seed())
-            return model.sample(n)
+def _block_sampler(sample: Call) -> Sampler:
+    draw = drawing(sample)
 
     def samples(start: int, stop: int, seed: int, repeat: int) -> Tensor:
         return torch.cat(list(seeds.blocks(draw, start, stop, seed, "samples", repeat)))

@@ -19,6 +19,7 @@ from typing import Any
 
 from genbench.interfaces import Json
 
+MODE = "mode"  # what is not said, as it was the only way once
 SCHEMA = 2  # of the protocols that are written; raise it when a field gets another meaning
 
 
@@ -42,6 +43,7 @@ class Protocol:
     precision: str = "float32"  # or "float32-compiled"
     weights: str = "ema-else-raw"
     checkpoint: str = "latest"
+    posterior: str = MODE  # or "sample": which latent of an encoder's distribution is decoded
     schema: int = SCHEMA
 
     @property
@@ -56,6 +58,8 @@ class Protocol:
     def describe(self) -> dict[str, Json]:
         """As plain JSON, by the names of its schema."""
         plain: dict[str, Json] = json.loads(json.dumps(asdict(self)))
+        if self.posterior == MODE:
+            del plain["posterior"]
         if self.schema == 1:
             del plain["schema"]
             plain["looks"] = plain.pop("inputs")
@@ -116,7 +120,7 @@ def differences_of_texts(a: str, b: str) -> dict[str, tuple[Any, Any]]:
     schemas = schema_of(plain[0]), schema_of(plain[1])
     if schemas[0] != schemas[1]:
         return {"schema": schemas}
-    left, right = (dict(flat(each)) for each in plain)
+    left, right = ({"posterior": MODE} | dict(flat(each)) for each in plain)
     names = sorted(left.keys() | right.keys())
     return {
         name: (left.get(name), right.get(name))

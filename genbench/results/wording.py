@@ -114,6 +114,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "block64-v1": "blocks of 64 rows, one generator each, from (seed, stream, repeat, block)"
     },
     "weights": {"ema-else-raw": "average where the model keeps one, else raw"},
+    "posterior": {
+        "mode": "mode of what the encoder gives",
+        "sample": "a sample of what the encoder gives",
+    },
     "checkpoint": {
         "latest": "latest",
         "best-{text}-every-{n}": "best {text} in training, measured every {n} images",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from genbench.interfaces import Json
 from genbench.results import wording
-from genbench.results.protocol import SCHEMA, Protocol, differences, flat
+from genbench.results.protocol import MODE, SCHEMA, Protocol, differences, flat
 
 SHORT = 12  # hex digits that stand for a digest in words
 
@@ -61,6 +61,7 @@ def words(protocol: Protocol) -> tuple[str, ...]:
         f"precision: {text['precision']}",
         f"weights: {text['weights']}",
         f"checkpoint: {text['checkpoint']}",
+        "" if protocol.posterior == MODE else f"posterior: {text['posterior']}",
         f"seeds: {text['seeds']}",
         f"schema {protocol.schema}" if protocol.schema < SCHEMA else "",
     )
@@ -85,7 +86,7 @@ def differs(protocol: Protocol, other: Protocol, marker: str) -> tuple[str, ...]
 
 def apart(a: Protocol, b: Protocol) -> dict[str, tuple[str, str]]:
     """Dotted names of the fields in which two protocols differ, with both values in words."""
-    left, right = a.describe(), b.describe()
+    left, right = ({"posterior": each.posterior} | each.describe() for each in (a, b))
     return {
         name: (
             short(wording.words_at(name, here, left)),
