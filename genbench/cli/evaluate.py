@@ -28,7 +28,7 @@ from genbench.errors import GenbenchError
     type=Things(),
     default="all",
     show_default=True,
-    help="all, or runs and folders of images, separated by commas.",
+    help="all, or runs, folders of images, FILE.py:NAME, diffusers:FOLDER, separated by commas.",
 )
 @click.option(
     "--metrics",
@@ -147,6 +147,8 @@ def evaluate_command(
     Examples:
       genbench evaluate --models all --metrics fid,rmse,psnr,swd
       genbench evaluate --models pioneer-celeba-32 --metrics fid:768 --images 4000 --anchors
+      genbench evaluate --models my_file.py:make_model --data toyfaces --resolution 32
+      genbench evaluate --models diffusers:PATH --data folder:PATH --resolution 256
       genbench evaluate --preset pioneer-table1 --plan
       genbench evaluate --models all --metrics fid,swd --devices 8
     """

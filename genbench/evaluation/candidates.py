@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from genbench import runs
+from genbench.adapters import named
 from genbench.adapters.wrap import wrap
 from genbench.data import Dataset
 from genbench.data.image_sets.open_images import IMAGES, holds_images, open_images
@@ -46,16 +47,17 @@ def find_candidates(models: Any, runs_dir: Path, checkpoint: str = LATEST) -> li
     Args:
         models: "all" (every run in *runs_dir*), a run folder or its name, a folder of
             images or a .zip, .npz or .npy file of them, an array, a data set or a loader of
-            samples, an object with `sample`, `encode`, `decode`, a list of these, or a mapping
-            from the name for the table to one of these.
+            samples, "FILE.py:NAME" of what makes a model, "diffusers:FOLDER", an object that
+            `genbench.wrap` understands, a list of these, or a mapping from the name for the
+            table to one of these.
         checkpoint: of runs, "latest", or "best" for the weights that training has kept.
 
     Raises:
         BadInput: a path is neither a run nor a folder of images, or nothing is left.
     """
     if isinstance(models, Mapping):
-        named = [(str(name), model) for name, model in models.items()]
-        found = [replace(_one(model, runs_dir, checkpoint), name=name) for name, model in named]
+        pairs = [(str(name), model) for name, model in models.items()]
+        found = [replace(_one(model, runs_dir, checkpoint), name=name) for name, model in pairs]
     elif isinstance(models, list | tuple):
         found = [each for model in models for each in find_candidates(model, runs_dir, checkpoint)]
     elif models == "all":
@@ -132,6 +134,17 @@ def _from_images(given: Any, name: str, source: Hashable) -> Candidate:
     return Candidate(name, f"folder:{name}", load, source)
 
 
+def _from_name(name: str) -> Candidate:
+    """A function in a file, or an autoencoder of diffusers."""
+    named.check(name)
+    return Candidate(
+        named.title(name),
+        name,
+        lambda data, device: from_model(named.load(name, device), device),
+        name,
+    )
+
+
 def _one(model: Any, runs_dir: Path, checkpoint: str) -> Candidate:
     if isinstance(model, Candidate):
         return model
@@ -155,12 +168,15 @@ def _from_path(path: str | Path, runs_dir: Path, checkpoint: str) -> Candidate:
     run = runs.find_if_any(path, runs_dir)
     if run is not None:
         return from_run(run, checkpoint)
+    if named.is_named(str(path)):
+        return _from_name(str(path))
     file = Path(path).expanduser()
     if file.is_dir() or (file.is_file() and file.suffix.lower() in IMAGES):
         return _from_images(file, file.resolve().name, file.resolve())
     known = [run.name for run in runs.list_all(runs_dir)]
     raise BadInput(
-        f"{path} is neither a run in {runs_dir} nor a folder of images or a file of them; "
+        f"{path} is neither a run in {runs_dir} nor a folder of images or a file of them, nor "
+        "FILE.py:NAME, nor diffusers:FOLDER; "
         f"runs there: {', '.join(known) or 'none'}"
     )
 

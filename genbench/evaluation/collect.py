@@ -30,6 +30,7 @@ from genbench.interfaces import (
 from genbench.runtime import caller
 
 CHECK_EVERY = 64  # batches
+NO_ROOM = "the device has no room for a single image; use another --device"
 
 Rows = tuple[Tensor, ...]  # uint8 (n, 3, h, w); two of them for pairs
 Advance = Callable[[int], None]
@@ -124,9 +125,9 @@ def _run(
                     input_: seen.through(input_, producer.streams[input_.stream])
                     for input_ in running
                 }
-            except torch.OutOfMemoryError:
+            except torch.OutOfMemoryError as error:
                 if stop - start == 1:
-                    raise
+                    raise NotMeasurable(NO_ROOM) from error
                 size.halve(stop - start)
                 continue
             for input_, accumulator in running.items():
@@ -145,9 +146,9 @@ def _take(accumulator: Accumulator, rows: Rows, index: Tensor) -> None:
     """Hand over a batch, in halves where the accumulator has no room for all of it."""
     try:
         accumulator.update(rows, index)
-    except torch.OutOfMemoryError:
+    except torch.OutOfMemoryError as error:
         if len(index) == 1:
-            raise
+            raise NotMeasurable(NO_ROOM) from error
         middle = len(index) // 2
         for half in (slice(None, middle), slice(middle, None)):
             _take(accumulator, tuple(each[half] for each in rows), index[half])

@@ -103,16 +103,29 @@ class Watch:
     def _check(self, images: Tensor) -> None:
         wanted = (3, self.resolution, self.resolution)
         if images.ndim != 4 or tuple(images.shape[1:]) != wanted:
-            grows = images.ndim == 4 and images.shape[-1] < self.resolution
             raise BadInput(
                 f"{self.who} makes images of shape {tuple(images.shape[1:])}, the data are {wanted}"
-                + ("; a growing model is measured once it is fully grown" if grows else "")
+                + self._guess(tuple(images.shape[1:]))
             )
         if not images.is_floating_point() and images.dtype != torch.uint8:
             raise BadInput(
                 f"{self.who} makes images of {images.dtype}; wanted floats in [-1, 1], "
                 "or uint8 in 0..255"
             )
+
+    def _guess(self, shape: tuple[int, ...]) -> str:
+        """What a wrong shape may come from, and what to do."""
+        if len(shape) == 1 and shape[0] == 3 * self.resolution**2:
+            return f"; give them back their shape: x.view(-1, 3, {self.resolution}, -1)"
+        if len(shape) != 3 or shape == (3, self.resolution, self.resolution):
+            return ""
+        if shape[0] == shape[1] != shape[2]:
+            return "; that is NHWC, channels last, where NCHW is wanted: x.permute(0, 3, 1, 2)"
+        if shape[0] == 1 and shape[2] == self.resolution:
+            return "; of grey images make three equal channels: x.expand(-1, 3, -1, -1)"
+        if shape[0] == 3 and shape[1] == shape[2] < self.resolution:
+            return "; a growing model is measured once it is fully grown"
+        return ""
 
 
 def remark(parts: Sequence[Seen], what: str) -> str | None:

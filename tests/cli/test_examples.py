@@ -44,6 +44,7 @@ ONLY_PARSED = {
     "stats": "wants the weights of the network; tests/evaluation/test_reference_statistics.py",
     "compare real/ fake/ --metrics fid:768": "wants 300 images and the weights of the network; "
     "tests/evaluation/test_compare.py compares small sets",
+    "evaluate --models diffusers:PATH": "wants diffusers; tests/adapters/test_diffusers.py has it",
     "evaluate --models all --metrics fid,swd --devices 8": "eight processes; "
     "tests/evaluation/test_together.py starts two",
 }
@@ -59,10 +60,23 @@ NAMED = {
 # tests/cli/test_cli.py.
 SMALLER = {
     "evaluate --models all": "--images 20 --pairs 20 --repeats 2",
+    "evaluate --models my_file.py": f"--images 20 --pairs 20 --repeats 2 --metrics rmse {SIDE}",
     "report --format": "--runs no-runs",
     "report --training": "--runs few",
     "zoo use": "--runs zoo",
 }
+MY_FILE = """
+class Halves:
+    def encode(self, images):
+        return images / 2
+
+    def decode(self, latents):
+        return latents
+
+
+def make_model():
+    return Halves()
+"""
 # Files that parsed examples name.
 FILES = ("36200000_state", "netE.pt", "netG.pt", "model.pt", "FILE")
 
@@ -134,6 +148,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Store("other").append([dataclasses.replace(r, evaluation="o") for r in records], "other")
         assert run("figure attributes pca --attribute smile --out attributes.png").exit_code == 0
         shutil.copytree("runs/pioneer", "few/pioneer")
+        Path("my_file.py").write_text(MY_FILE, encoding="utf-8")
         for kind in ("smiling", "serious", "real", "fake", "originals", "reconstructions"):
             Path(kind).mkdir()
             for shade in range(3):

@@ -68,7 +68,8 @@ NETWORKS = {
 def passes(**how: Any) -> Passes:
     """An evaluation of data that are made up."""
     data = SimpleNamespace(name="faces", fingerprint="ab" * 32, recipe=RECIPE, resolution=64)
-    asked = SimpleNamespace(**{"quantise": "round", "repeats": 5, "compile": False, **how})
+    usual = {"quantise": "round", "repeats": 5, "compile": False, "posterior": "mode"}
+    asked = SimpleNamespace(**usual | how)
     return cast("Passes", SimpleNamespace(data=data, how=asked, sizes=SIZES, networks=NETWORKS))
 
 
@@ -112,13 +113,28 @@ def test_a_protocol_holds_codes_and_every_code_has_words(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "how", [{"quantise": "truncate"}, {"compile": True}], ids=["truncate", "compile"]
+    "how",
+    [{"quantise": "truncate"}, {"compile": True}, {"posterior": "sample"}],
+    ids=["truncate", "compile", "posterior"],
 )
 def test_ways_to_measure_are_codes_too(how: dict[str, Any]) -> None:
     protocol = describe("rmse", metrics()["rmse"], passes(**how), "best-fid:768:5000-every-1000")
 
     assert not list(without_words(protocol.describe()))
     assert protocol.id != NOW["rmse"].id
+
+
+def test_the_posterior_is_of_reconstructions_only() -> None:
+    moved = {
+        name: describe(name, metric, passes(posterior="sample")).id != NOW[name].id
+        for name, metric in metrics().items()
+    }
+
+    assert not any(moved[name] for name in ("fid", "swd", "ppl"))
+    assert all(moved[name] for name in ("rmse", "psnr", "lpips"))
+    sample = describe("rmse", metrics()["rmse"], passes(posterior="sample"))
+    fields = differences_of_texts(sample.canonical(), NOW["rmse"].canonical())
+    assert fields == {"posterior": ("sample", "mode")}
 
 
 def test_two_metrics_never_share_an_id() -> None:
