@@ -67,10 +67,12 @@ NETWORKS = {
 
 def passes(**how: Any) -> Passes:
     """An evaluation of data that are made up."""
-    data = SimpleNamespace(name="faces", fingerprint="ab" * 32, recipe=RECIPE, resolution=64)
+    facts = {"name": "faces", "fingerprint": "ab" * 32, "recipe": RECIPE, "undivided": False}
+    data = SimpleNamespace(**facts, resolution=64)
     usual = {"quantise": "round", "repeats": 5, "compile": False, "posterior": "mode"}
     asked = SimpleNamespace(**usual | how)
-    return cast("Passes", SimpleNamespace(data=data, how=asked, sizes=SIZES, networks=NETWORKS))
+    made_up = {"data": data, "how": asked, "sizes": SIZES, "networks": NETWORKS, "given": None}
+    return cast("Passes", SimpleNamespace(**made_up))
 
 
 def metrics() -> dict[str, Metric]:
