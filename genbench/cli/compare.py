@@ -38,6 +38,9 @@ from genbench.errors import GenbenchError
     type=click.IntRange(min=1),
     help="Bring the centre square of each image to this side.  [default: images as they are]",
 )
+@click.option(
+    "--moments", is_flag=True, help="Of REAL, an .npz file with images, take mean and covariance."
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
     "--batch",
@@ -62,6 +65,7 @@ def compare_command(
     paired: bool,
     metrics: tuple[str, ...] | None,
     resolution: int | None,
+    moments: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -77,7 +81,8 @@ def compare_command(
       genbench compare --paired originals/ reconstructions/ --json
     """
     from genbench.distributed import group  # torch loads here, not for --help
-    from genbench.evaluation.compare import Comparison, measure, named
+    from genbench.evaluation.compare import measure, named
+    from genbench.evaluation.comparison_plans import Comparison
     from genbench.evaluation.settings import Evaluation
     from genbench.reporting.comparison import to_text
 
@@ -87,6 +92,7 @@ def compare_command(
         how=Evaluation(metrics=metrics or (), **options),
         paired=paired,
         resolution=resolution,
+        moments=moments,
     )
     try:
         records = measure(asked)

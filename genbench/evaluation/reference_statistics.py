@@ -23,7 +23,7 @@ from torch import Tensor
 from genbench import features
 from genbench.accumulators.moments import Moments
 from genbench.data import Dataset, Split
-from genbench.data.image_sets.arrays import MOMENTS, arrays, read_small
+from genbench.data.image_sets.arrays import ADM, MOMENTS, arrays, read_small
 from genbench.data.image_sets.image_set import WHOLE, ImageSet
 from genbench.distributed import group
 from genbench.errors import BadInput, NotMeasurable
@@ -111,15 +111,19 @@ class Reference:
         )
 
 
-def is_reference(thing: Any) -> bool:
-    """Whether a path is that of such a file; one that holds images, too, is not."""
+def has_moments(thing: Any) -> bool:
+    """Whether *thing* is the path of a file with a mean and a covariance."""
     if not isinstance(thing, str | Path):
         return False
     path = Path(thing).expanduser()
     if path.suffix.lower() != ".npz" or not path.is_file():
         return False
-    names = set(arrays(path))
-    return names >= set(MOMENTS) and "arr_0" not in names
+    return set(arrays(path)) >= set(MOMENTS)
+
+
+def has_images(file: Path) -> bool:
+    """Whether such a file holds images, too, as ADM's reference batches do: often fewer."""
+    return ADM in arrays(file)
 
 
 def read(file: Path) -> Reference:

@@ -126,6 +126,23 @@ def test_statistics_of_other_weights_are_refused(
         genbench.compare(out, sets / "fake", device="cpu")
 
 
+def test_a_file_with_images_and_moments_is_either(sets: Path, tmp_path: Path) -> None:
+    """ADM's reference batches hold 10,000 images and the moments of many more."""
+    images = genbench.open_images(sets / "fake")[:].transpose(0, 2, 3, 1)
+    mean, cov = moments(sets / "real")
+    np.savez(tmp_path / "ref.npz", images, mu=mean.numpy(), sigma=cov.numpy())
+
+    how = {"metrics": ["fid:64"], "device": "cpu"}
+    of_images = genbench.compare(tmp_path / "ref.npz", sets / "fake", **how)
+    of_moments = genbench.compare(tmp_path / "ref.npz", sets / "fake", moments=True, **how)
+
+    assert of_images.value.iloc[0] == pytest.approx(0, abs=1e-9)
+    wanted = frechet_distance(mean, cov, *moments(sets / "fake"))
+    assert of_moments.value.iloc[0] == pytest.approx(wanted, rel=1e-6)
+    with pytest.raises(BadInput, match=r"no .npz file with mu and sigma"):
+        genbench.compare(sets / "real", sets / "fake", moments=True, **how)
+
+
 def test_other_metrics_have_a_reason(sets: Path, tmp_path: Path) -> None:
     mean, cov = moments(sets / "real")
     np.savez(tmp_path / "ref.npz", mu=mean.numpy(), sigma=cov.numpy())
