@@ -12,6 +12,7 @@ import torch
 
 from genbench import runs
 from genbench.adapters import named
+from genbench.adapters.calls import ModelFailed, failure
 from genbench.adapters.wrap import wrap
 from genbench.data import Dataset
 from genbench.data.image_sets.open_images import IMAGES, holds_images, open_images
@@ -37,6 +38,7 @@ class Candidate:
     anchor: bool = False
     before_training: Candidate | None = None  # the same model, untrained
     identity: str | None = None  # of its weights, where that is known before loading them
+    trouble: GenbenchError | None = None  # why it cannot be measured, where that is known
     checkpoint: str = LATEST  # the rule by which the weights were chosen, for the protocol
     facts: Mapping[str, Any] = field(default_factory=dict)  # for the provenance
 
@@ -53,15 +55,24 @@ def find_candidates(models: Any, runs_dir: Path, checkpoint: str = LATEST) -> li
         checkpoint: of runs, "latest", or "best" for the weights that training has kept.
 
     Raises:
-        BadInput: a path is neither a run nor a folder of images, or nothing is left.
+        BadInput: a path is neither a run nor a folder of images, or nothing is left. What is
+            wrong with one of several objects or runs is the reason in its row.
     """
+    found = _distinct(_found(models, runs_dir, checkpoint))
+    trouble = [each.trouble for each in found if each.trouble is not None]
+    if found and len(trouble) == len(found):
+        raise trouble[0]
+    return found
+
+
+def _found(models: Any, runs_dir: Path, checkpoint: str) -> list[Candidate]:
     if isinstance(models, Mapping):
         pairs = [(str(name), model) for name, model in models.items()]
         found = [replace(_one(model, runs_dir, checkpoint), name=name) for name, model in pairs]
     elif isinstance(models, list | tuple):
-        found = [each for model in models for each in find_candidates(model, runs_dir, checkpoint)]
+        found = [each for model in models for each in _found(model, runs_dir, checkpoint)]
     elif models == "all":
-        found = [from_run(run, checkpoint) for run in runs.list_all(runs_dir)]
+        found = [_run(run, checkpoint) for run in runs.list_all(runs_dir)]
         if not found:
             raise BadInput(
                 f"no trained runs in {runs_dir}; "
@@ -69,7 +80,22 @@ def find_candidates(models: Any, runs_dir: Path, checkpoint: str = LATEST) -> li
             )
     else:
         found = [_one(models, runs_dir, checkpoint)]
-    return _distinct(found)
+    return found
+
+
+def _run(run: runs.Run, checkpoint: str) -> Candidate:
+    """A run folder; one without the weights that are asked for is a row with the reason."""
+    try:
+        return from_run(run, checkpoint)
+    except BadInput as error:
+        return replace(from_run(run), open=_refusal(error), identity=None, trouble=error)
+
+
+def _refusal(error: GenbenchError) -> Callable[[Dataset, torch.device], Subject]:
+    def refuse(data: Dataset, device: torch.device) -> Subject:
+        raise error
+
+    return refuse
 
 
 def from_run(run: runs.Run, checkpoint: str = LATEST) -> Candidate:
@@ -152,13 +178,17 @@ def _one(model: Any, runs_dir: Path, checkpoint: str) -> Candidate:
         return _from_path(model, runs_dir, checkpoint)
     if holds_images(model):
         return _from_images(model, type(model).__name__.lower(), id(model))
-    wrapped = wrap(model)
-    name = type(wrapped.model).__name__
-    if not wrapped.anything():
-        raise BadInput(
-            f"{name} cannot be measured: it has none of sample, draw, encode; "
-            "genbench.wrap(model, sample=...) says how it is called"
-        )
+    try:
+        wrapped = wrap(model)
+        name = type(wrapped.model).__name__
+        if not wrapped.anything():
+            raise BadInput(
+                f"{name} cannot be measured: it has none of sample, draw, encode; "
+                "genbench.wrap(model, sample=...) says how it is called"
+            )
+    except BadInput as error:
+        name = getattr(model, "__name__", type(model).__name__)
+        return Candidate(name, f"object:{name}", _refusal(error), id(model), trouble=error)
     return Candidate(
         name, f"object:{name}", lambda data, device: from_model(model, device), id(model)
     )
@@ -167,7 +197,7 @@ def _one(model: Any, runs_dir: Path, checkpoint: str) -> Candidate:
 def _from_path(path: str | Path, runs_dir: Path, checkpoint: str) -> Candidate:
     run = runs.find_if_any(path, runs_dir)
     if run is not None:
-        return from_run(run, checkpoint)
+        return _run(run, checkpoint)
     if named.is_named(str(path)):
         return _from_name(str(path))
     file = Path(path).expanduser()
@@ -219,6 +249,20 @@ def opened(candidate: Candidate, data: Dataset, device: torch.device) -> Subject
     """The subject, or one that has nothing, with the reason: the same in every process."""
     try:
         with group.agreed():
-            return candidate.open(data, device)
+            return opened_here(candidate, data, device)
     except GenbenchError as error:
         return Subject(missing=dict.fromkeys(Maker, str(error)))
+
+
+def opened_here(candidate: Candidate, data: Dataset, device: torch.device) -> Subject:
+    """The subject, in this process.
+
+    Raises:
+        GenbenchError: it cannot be had, for whatever reason.
+    """
+    try:
+        return candidate.open(data, device)
+    except GenbenchError:
+        raise
+    except Exception as error:
+        raise ModelFailed(failure("loading it", error)) from error

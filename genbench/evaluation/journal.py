@@ -3,6 +3,7 @@
 An evaluation that was cut short is one whose newest commit says that models are waiting. The
 same request, by the same code and on the same data, goes on with it: what has been committed is
 not measured again. One that came to its end is history, and the same request measures anew.
+Of the model that a signal or a failure stopped, the metrics that were finished are committed, too.
 
 All of this stands in the commits of the table, so it goes on wherever the table is.
 """
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 
 from genbench.distributed import group
 from genbench.errors import GenbenchError
-from genbench.evaluation.candidates import Candidate
+from genbench.evaluation.candidates import Candidate, opened_here
 from genbench.evaluation.collect import networks_needed
 from genbench.evaluation.plan import Plan
 from genbench.evaluation.scoring import describe
@@ -44,39 +45,53 @@ class Journal:
     evaluation: str = field(default_factory=lambda: secrets.token_hex(6))
     # Recipe of a part -> models that a call which was cut short has committed, by name.
     found: dict[str, Records] = field(default_factory=dict)
+    started: dict[str, Records] = field(default_factory=dict)  # likewise, of which a part is there
     version: int | None = None  # of the table, once something is committed
 
     def before(self, plan: Plan) -> Records:
         """Records of models that were committed before, by their names; each process asks."""
         return group.everyone(self.found.get(_digest(_recipe(plan)), {}))[0]
 
-    def commit(
-        self, plan: Plan, candidate: Candidate, subject: Subject, records: list[Record]
-    ) -> None:
-        """Add all that was measured of one model in one part; every process calls it.
+    def begun(self, plan: Plan, name: str) -> list[Record]:
+        """Records of a model that was stopped half-way; each process asks."""
+        return group.everyone(self.started.get(_digest(_recipe(plan)), {}).get(name, []))[0]
+
+    def entry(self, plan: Plan, candidate: Candidate, subject: Subject) -> str:
+        """What the commits of one model in one part are known by."""
+        if group.rank():
+            return ""
+        return _entry(plan, candidate, _identity(plan, candidate, subject))
+
+    def commit(self, entry: str, name: str, records: Sequence[Record]) -> None:
+        """Add what was measured of the model *name*; every process calls it.
 
         Raises:
             BadInput, DiskFull: as `Store.append`, in every process.
         """
         with group.agreed():
-            if group.rank():
-                return
-            facts = {
-                "evaluation": self.evaluation,
-                "request": self.request,
-                "entry": _entry(plan, candidate, _identity(plan, candidate, subject)),
-                "waiting": str(self.waiting - 1),
-            }
-            command = f"{self.command}: {candidate.name}"
-            self.version = self.store.append(records, command, facts)
-            self.waiting -= 1
+            if group.rank() == 0:
+                self._append(entry, name, records, {"waiting": str(self.waiting - 1)})
+                self.waiting -= 1
+
+    def keep(self, entry: str, name: str, records: Sequence[Record]) -> None:
+        """Add the numbers of a model that is cut short; a process calls it for itself."""
+        numbers = [record for record in records if measured(record)]
+        if numbers and group.rank() == 0:
+            part = {"waiting": str(self.waiting), "part": "yes"}
+            self._append(entry, name, numbers, part)
+
+    def _append(
+        self, entry: str, name: str, records: Sequence[Record], more: Mapping[str, str]
+    ) -> None:
+        facts = {"evaluation": self.evaluation, "request": self.request, "entry": entry, **more}
+        self.version = self.store.append(records, f"{self.command}: {name}", facts)
 
     def state(self) -> str:
         """How far it is, by what the table holds."""
-        commits = _commits(self.store, self.request)
-        done = {c.facts["entry"] for c in commits if c.facts["evaluation"] == self.evaluation}
+        done, begun = _entries(_commits(self.store, self.request), self.evaluation)
+        part = ", and what was finished of another," if begun else ""
         return (
-            f"{len(done)} of {self.total} models are in the table {self.store.folder}; "
+            f"{len(done)} of {self.total} models{part} are in the table {self.store.folder}; "
             "the same command goes on with the rest"
         )
 
@@ -100,29 +115,48 @@ def go_on(journal: Journal, planned: Sequence[Plan]) -> None:
     if not earlier or earlier[0].facts["waiting"] == "0":
         return
     fresh, journal.evaluation = journal.evaluation, earlier[0].facts["evaluation"]
-    entries = {c.facts["entry"] for c in earlier if c.facts["evaluation"] == journal.evaluation}
+    whole, begun = _entries(earlier, journal.evaluation)
     rows = [r for r in journal.store.read(values=True) if r.evaluation == journal.evaluation]
-    found = {_digest(_recipe(plan)): _known(plan, entries, rows) for plan in planned}
+    known = {_digest(_recipe(plan)): _known(plan, whole | begun, rows) for plan in planned}
+    found, started = (
+        {part: _of(entries, models) for part, models in known.items()} for entries in (whole, begun)
+    )
     done = sum(map(len, found.values()))
     if done == journal.total:  # two have worked at it side by side: it has come to its end
         journal.evaluation = fresh
         return
-    journal.found, journal.waiting = found, journal.total - done
-    if done:
+    journal.found, journal.started, journal.waiting = found, started, journal.total - done
+    part = ", and a part of another," if any(started.values()) else ""
+    if done or part:
         sys.stderr.write(
-            f"going on with an evaluation that was cut short: {done} of {journal.total} models "
-            "are in the table and not measured again (--again measures them anew)\n"
+            f"going on with an evaluation that was cut short: {done} of {journal.total} "
+            f"models{part} are in the table and not measured again (--again measures them anew)\n"
         )
 
 
-def _known(plan: Plan, entries: Container[str], rows: Sequence[Record]) -> Records:
-    """Of one part: the models that *entries* know, with their *rows*."""
-    names = [c.name for c in plan.candidates if _found_again(plan, c) in entries]
+def _entries(commits: Sequence[Commit], evaluation: str) -> tuple[set[str], set[str]]:
+    """Entries of the models that *evaluation* has finished, and of those it has only begun."""
+    mine = [commit.facts for commit in commits if commit.facts["evaluation"] == evaluation]
+    whole = {facts["entry"] for facts in mine if "part" not in facts}
+    return whole, {facts["entry"] for facts in mine} - whole
+
+
+def _of(entries: Container[str], models: Mapping[str, tuple[str, list[Record]]]) -> Records:
+    return {name: rows for name, (entry, rows) in models.items() if entry in entries}
+
+
+def _known(
+    plan: Plan, entries: Container[str], rows: Sequence[Record]
+) -> dict[str, tuple[str, list[Record]]]:
+    """Of one part: the models that *entries* know, by their names, with entry and *rows*."""
+    known = {each.name: _found_again(plan, each) for each in plan.candidates}
     mine = {
-        name: [r for r in rows if r.model == name and r.metric in plan.metrics] for name in names
+        name: (entry, [r for r in rows if r.model == name and r.metric in plan.metrics])
+        for name, entry in known.items()
+        if entry in entries
     }
     # What could not be measured at all is tried again: its cause may be gone.
-    return {name: each for name, each in mine.items() if any(map(measured, each))}
+    return {name: each for name, each in mine.items() if any(map(measured, each[1]))}
 
 
 def _commits(store: Store, request: str) -> list[Commit]:
@@ -159,7 +193,7 @@ def _found_again(plan: Plan, candidate: Candidate) -> str:
     if candidate.identity is not None:
         return _entry(plan, candidate, candidate.identity)
     try:
-        subject = candidate.open(plan.passes.data, plan.passes.device)
+        subject = opened_here(candidate, plan.passes.data, plan.passes.device)
     except GenbenchError:
         return ""
     return _entry(plan, candidate, _identity(plan, candidate, subject))

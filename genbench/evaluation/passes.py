@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,13 +95,17 @@ class Passes:
 
     def subject(
         self, name: str, subject: Subject, inputs: Sequence[Input], identity: str | None
-    ) -> SubjectEvidence:
-        """Evidence of everything *subject* can do that somebody looks at.
+    ) -> Generator[tuple[frozenset[Stream], SubjectEvidence]]:
+        """Evidence of everything *subject* can do that somebody looks at, as it grows.
 
         Args:
             name: for messages and the progress bar.
             identity: what its images depend on, if that is known; passes of an evaluation that
                 was interrupted are then not repeated.
+
+        Yields:
+            Streams that no later pass adds to, and all evidence so far: first without any pass,
+            then after the passes of each stream.
         """
         reasons = subject.reasons()
         missing = {
@@ -109,22 +114,22 @@ class Passes:
         found: dict[Stream, list[Evidence]] = {}
         work = self.tasks(name, subject, inputs)
         total = sum(task.producer.about.n for task in work)
+        waiting = {task.stream for task in work}
+        yield _settled(waiting), _so_far(found, missing, subject.note)
         with progress.bar(name, total, shown=group.rank() == 0) as advance:
-            for task in work:
-                with advance.part(task.producer.about.n):
-                    if task.stream in missing:
-                        continue  # an earlier repeat has failed
-                    cache = None if identity is None else self._pending(identity, task)
-                    try:
-                        evidence = self._pass(task.producer, task.inputs, cache, advance)
-                        found.setdefault(task.stream, []).append(evidence)
-                    except GenbenchError as error:
-                        missing[task.stream] = str(error)
-        missing |= {each: missing[lead(each)] for each in STREAMS if lead(each) in missing}
-        samples, once = _together(
-            {stream: parts for stream, parts in found.items() if stream not in missing}
-        )
-        return SubjectEvidence(samples, once, missing, subject.note)
+            for stream, tasks in itertools.groupby(work, key=lambda task: task.stream):
+                for task in tasks:
+                    with advance.part(task.producer.about.n):
+                        if stream in missing:
+                            continue  # an earlier repeat has failed
+                        cache = None if identity is None else self._pending(identity, task)
+                        try:
+                            evidence = self._pass(task.producer, task.inputs, cache, advance)
+                            found.setdefault(stream, []).append(evidence)
+                        except GenbenchError as error:
+                            missing[stream] = str(error)
+                waiting.discard(stream)
+                yield _settled(waiting), _so_far(found, missing, subject.note)
 
     def tasks(self, name: str, subject: Subject, inputs: Sequence[Input]) -> list[Task]:
         """The passes over everything that *subject*, called *name*, can do."""
@@ -228,6 +233,21 @@ def _by_pass(inputs: Sequence[Input]) -> dict[Stream, list[Input]]:
         if mine:
             found[stream] = mine
     return found
+
+
+def _settled(waiting: Collection[Stream]) -> frozenset[Stream]:
+    """Streams that no pass of *waiting* shows."""
+    return frozenset(each for each in STREAMS if lead(each) not in waiting)
+
+
+def _so_far(
+    found: Mapping[Stream, Sequence[Evidence]], missing: Mapping[Stream, str], note: str | None
+) -> SubjectEvidence:
+    """The evidence of what is there; streams that go with a missing one are missing, too."""
+    gone = {each: missing[lead(each)] for each in STREAMS if lead(each) in missing}
+    there = {stream: parts for stream, parts in found.items() if stream not in missing}
+    samples, once = _together(there)
+    return SubjectEvidence(samples, once, {**missing, **gone}, note)
 
 
 def _together(found: Mapping[Stream, Sequence[Evidence]]) -> tuple[list[Evidence], Evidence]:

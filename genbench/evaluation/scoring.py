@@ -6,11 +6,14 @@ import dataclasses
 import json
 import math
 import statistics
+import sys
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 
+from genbench.adapters.calls import failure
 from genbench.errors import GenbenchError
 from genbench.evaluation import evidence_cache, jackknife
 from genbench.evaluation.collect import Evidence
@@ -63,6 +66,9 @@ def score(
         measured = _measure(metric, references, evidence, passes, missing)
     except GenbenchError as error:
         return not_measured(name, metric, str(error), common)
+    except Exception as error:  # noqa: BLE001  # a stranger's metric fails in any way
+        sys.stderr.write("".join(traceback.format_exception(error)))
+        return not_measured(name, metric, failure(f"the metric {name}", error), common)
     protocol = describe(name, metric, passes, checkpoint)
     if files := _files(metric, passes):
         common = {**common, "provenance": {**common["provenance"], "networks": files}}

@@ -69,7 +69,7 @@ def content(subject: Subject, data: Dataset, seed: int) -> str | None:
             shown.append(subject.reconstruct(few, "mode"))
         if subject.path is not None:
             shown += subject.path(0, FEW, seed, Step())
-    except GenbenchError:
+    except (GenbenchError, torch.OutOfMemoryError):
         return None
     named = ((str(place), images) for place, images in enumerate(shown))
     return tensor_digest.digest(named) if shown else None
