@@ -29,6 +29,7 @@ TOYFACES: Mapping[str, Any] = {  # of the reference model: half an hour of a CPU
     "images": 120_000,
     "warmup": 20_000,
 }
+QUICKSTART: Mapping[str, Any] = {**TINY, "images": 15_000, "warmup": 8_000}
 
 PRESETS: Mapping[str, Preset] = {
     # The paper suggests one or two epochs of warm-up.
@@ -112,5 +113,6 @@ PRESETS: Mapping[str, Preset] = {
         TOYFACES, data="toyfaces", resolution=32, source="ours: what `genbench zoo` offers"
     ),
     "tiny": Preset(TINY, resolution=32),
+    "quickstart": Preset(QUICKSTART, resolution=32),
     "smoke": Preset({**TINY, "images": 6_000, "warmup": 2_000}, resolution=32),
 }

@@ -8,7 +8,7 @@ from genbench.results.record import Record
 from genbench.runs import Run, RunState
 
 QUALITY, LIKENESS = "psnr", "fd_toynet"  # scores: of reconstructions, of samples
-SHOWN = "pioneer"  # the model of which one was trained beforehand and another one here
+SHOWN, CALLED = "balanced_pioneer", "Balanced Pioneer"  # the reference model of the first line
 
 
 def findings(records: Sequence[Record], found: Sequence[Run]) -> list[str]:
@@ -40,7 +40,7 @@ def _reconstructions(
         return ""
     best = max(rebuilt.values(), key=_value)
     line = (
-        f"Pioneer (reference) reconstructs held-out faces at {_value(rebuilt[shown.id]):.1f} dB; "
+        f"{CALLED} (reference) reconstructs held-out faces at {_value(rebuilt[shown.id]):.1f} dB; "
         f"the mean image would be {_value(mean):.1f} dB"
     )
     return f"{line}, {best.model} is best with {_value(best):.1f} dB."
@@ -57,15 +57,17 @@ def _samples(sampled: Mapping[str, Record], floor: Record | None) -> str:
 
 
 def _longer(sampled: Mapping[str, Record], found: Sequence[Run]) -> str:
-    mine = [run for run in found if run.model == SHOWN and run.id in sampled]
-    before = next((run for run in mine if _reference(run)), None)
-    here = next((run for run in mine if not _reference(run)), None)
-    if before is None or here is None:
+    """Of the last model that was trained here, and that there is a reference model of."""
+    there = {run.model: run for run in found if run.id in sampled and _reference(run)}
+    here = [run for run in found if run.id in sampled and not _reference(run)]
+    both = [(run, there[run.model]) for run in here if run.model in there]
+    if not both:
         return ""
+    now, before = both[-1]
     return (
-        f"Longer training: Pioneer stands at FD (toynet) {_value(sampled[here.id]):#.3g} after the "
-        f"{here.facts['seen']:,} images of this quickstart, at {_value(sampled[before.id]):#.3g} "
-        f"after {before.facts['seen']:,}."
+        f"Longer training: {now.model} stands at FD (toynet) {_value(sampled[now.id]):#.3g} after "
+        f"the {now.facts['seen']:,} images of this quickstart, at "
+        f"{_value(sampled[before.id]):#.3g} after {before.facts['seen']:,}."
     )
 
 

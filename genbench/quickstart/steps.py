@@ -30,7 +30,7 @@ from genbench.training.resume import WantedRun, begin_or_resume
 DATA = "toyfaces"  # that of the reference models: their numbers and those of new ones compare
 RESOLUTION = 32
 PRESET = "quickstart"
-SHOWN = "pioneer-toyfaces-32"  # the reference model that an overview is drawn of
+SHOWN = "balanced-pioneer-toyfaces-32"  # the reference model that an overview is drawn of
 ATTRIBUTES = ("skin", "hair_length", "glasses")
 # Those that need no download and mean something at this size, the best known first.
 METRICS = (

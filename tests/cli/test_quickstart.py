@@ -44,7 +44,7 @@ def quickstart(out: Path, *options: str) -> Result:
 def test_what_it_trains_ends_fully_grown() -> None:
     """By images, so on any machine."""
     names = steps.trainable()
-    assert {"pca", "pioneer", "vae"} <= set(names)
+    assert {"pca", "introvae", "vae"} <= set(names)
     for name in names:
         declared = registry.model(name)
         settings = declared.settings(**declared.presets[steps.PRESET].settings)
@@ -68,7 +68,7 @@ def test_it_measures_every_row_and_reports(tmp_path: Path) -> None:
     lines = result.stdout.splitlines()
     assert lines[-4] == "next:"
     assert lines[-5].startswith(f"report: {tmp_path / 'report' / 'report.html'}")
-    assert any(line.startswith("Pioneer (reference) reconstructs") for line in lines)
+    assert any(line.startswith("Balanced Pioneer (reference) reconstructs") for line in lines)
 
     again = quickstart(tmp_path, "--models", "pca")
 

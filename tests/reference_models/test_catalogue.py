@@ -21,7 +21,12 @@ from genbench.reference_models import catalogue
 from genbench.runs import RunState
 
 NAMES = [entry.name for entry in catalogue.entries()]
-WANTED = ["pioneer-toyfaces-32", "vae-toyfaces-32"]
+WANTED = [
+    "balanced-pioneer-toyfaces-32",
+    "introvae-toyfaces-32",
+    "pioneer-toyfaces-32",
+    "vae-toyfaces-32",
+]
 MOST = 6_000_000  # bytes, together
 
 
