@@ -31,7 +31,7 @@ DATA = "toyfaces"  # that of the reference models: their numbers and those of ne
 RESOLUTION = 32
 PRESET = "quickstart"
 SHOWN = "balanced-pioneer-toyfaces-32"  # the reference model that an overview is drawn of
-ATTRIBUTES = ("skin", "hair_length", "glasses")
+ATTRIBUTES = ("skin", "hair_length", "background")
 # Those that need no download and mean something at this size, the best known first.
 METRICS = (
     "fd_toynet",
@@ -128,7 +128,7 @@ def reported(wanted: Quickstart, records: Sequence[Record], found: Sequence[Run]
 
 
 def shown(wanted: Quickstart) -> Figure:
-    """What the reference model does with held-out faces, smiles and glasses included."""
+    """What the reference model does with held-out faces, attribute edits included."""
     of = trained_model.from_run(runs.find(SHOWN, wanted.runs_dir), wanted.device)
     return overview(of, ATTRIBUTES).figure()
 
