@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from genbench.cli._options import Names, Place, device_option
+from genbench.runtime import cores
 
 
 @click.command()
@@ -33,14 +34,19 @@ def quickstart_command(out: Path, models: tuple[str, ...] | None, device: str) -
     Example:
       genbench quickstart --out genbench-quickstart
     """
-    from genbench import registry  # torch loads below, not for --help
+    free = cores.free()  # before the work below counts, too
+
+    import torch  # not for --help
+
+    from genbench import registry
     from genbench.quickstart import steps
     from genbench.quickstart.findings import findings
     from genbench.quickstart.outlook import outlook
     from genbench.reporting.report import to_text
 
     began = time.monotonic()
-    wanted = steps.Quickstart(out, models or steps.trainable(), device)
+    torch.set_num_threads(free)
+    wanted = steps.Quickstart(out, models or steps.trainable(), device, free)
     for name in wanted.models:
         registry.model(name)  # a wrong name ends it here, not after minutes
     for line in outlook(wanted):

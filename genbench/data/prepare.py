@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,7 +16,7 @@ from genbench.data import schema1
 from genbench.data.writer import SPLITS, SplitWriter
 from genbench.errors import BadInput
 from genbench.interfaces import Chunk, ImageSource, Json
-from genbench.runtime import progress
+from genbench.runtime import cores, progress
 
 SMALLEST = 2  # images in a split; a variance needs two
 CHUNK_BYTES = 8 * 2**20  # of decoded images that one thread works on
@@ -93,9 +92,7 @@ def decoded(source: ImageSource, resolution: int, first: int = 0) -> Iterator[Ch
 
 def workers() -> int:
     """Threads to decode with: the cores that this process may use, within reason."""
-    # macOS cannot say which cores a process may use.
-    mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(16, mine or 1)
+    return min(16, cores.allowed())
 
 
 def fingerprint(about: Mapping[str, Json], recipe: Json = None) -> str:

@@ -18,6 +18,7 @@ from genbench.quickstart.steps import (
 )
 from genbench.reference_models import catalogue
 from genbench.runs import RunState
+from genbench.runtime import cores
 from genbench.runtime.durations import about
 from genbench.training.api import plan
 
@@ -35,7 +36,8 @@ def outlook(wanted: Quickstart) -> Iterator[str]:
         times = listed([f"{name} {about(seconds)}" for name, seconds in left.items()])
         yield f"to be trained here, on {DATA} at {RESOLUTION}x{RESOLUTION}: {times}"
     seconds = sum(left.values()) + _measuring(wanted)
-    yield f"in all {about(seconds)} on this machine, as busy as it is now"
+    free = f", with {wanted.threads} of {cores.allowed()} cores" if cores.allowed() > 1 else ""
+    yield f"in all {about(seconds)} on this machine, as busy as it is now{free}"
     yield f"in {wanted.out}; Ctrl-C stops it, and the same command goes on"
 
 
@@ -44,7 +46,12 @@ def _training(name: str, wanted: Quickstart) -> float | None:
     run = runs.find_if_any(wanted.runs_dir / name, wanted.runs_dir)
     if run is not None and run.state is RunState.FINISHED:
         return None
-    training = {"data": DATA, "resolution": RESOLUTION, "device": wanted.device}
+    training = {
+        "data": DATA,
+        "resolution": RESOLUTION,
+        "device": wanted.device,
+        "threads": wanted.threads,
+    }
     whole = plan(name, preset=PRESET, training=training).forecast
     seconds = whole.seconds or 0.0
     if run is None or not whole.total:

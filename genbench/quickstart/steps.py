@@ -54,6 +54,7 @@ class Quickstart:
     out: Path
     models: Sequence[str]  # to train here; see `trainable`
     device: str = "auto"
+    threads: int = 1  # of a CPU, for all that is trained and measured
 
     @property
     def runs_dir(self) -> Path:
@@ -145,7 +146,8 @@ def next_steps(wanted: Quickstart) -> tuple[str, ...]:
 
 def _trained(name: str, wanted: Quickstart) -> Run:
     """Train a model to its end, or go on with it."""
-    folder, limits = wanted.runs_dir / name, {"device": wanted.device}
+    folder = wanted.runs_dir / name
+    limits = {"device": wanted.device, "threads": wanted.threads}
 
     def begin() -> Run:
         training = Layer("quickstart", {"data": DATA, "resolution": RESOLUTION, **limits})

@@ -30,12 +30,19 @@ class Rate:
         self.start, self.done, self.cost, self._clock = start, start, cost, clock
         self.began = clock()
         self._marks = deque([(self.began, start)])
+        self._calls = 0
 
     def advance(self, n: int) -> None:
-        """Count *n* units more."""
+        """Count *n* units more.
+
+        The first ones load and set things up: once others have followed, they say nothing.
+        """
         self.done += n
+        self._calls += 1
         now = self._clock()
-        if now - self._marks[-1][0] >= EVERY:
+        if self._calls == 2:
+            self._marks.popleft()
+        if now - self._marks[-1][0] >= EVERY or self._calls == 1:
             self._marks.append((now, self.done))
         while len(self._marks) > 2 and self._marks[1][0] <= now - WINDOW:
             self._marks.popleft()

@@ -168,6 +168,18 @@ def test_time_left_is_right_before_the_slow_part_begins(
     assert rate.left(200) == pytest.approx(speed * (100 - at + slower * 100))
 
 
+def test_what_the_first_units_took_is_forgotten_once_others_have_followed() -> None:
+    clock = Clock()
+    rate = Rate(clock=clock)
+    clock.now = 60  # torch imports its compiler
+    rate.advance(16)
+    assert rate.left(160) == pytest.approx(540)
+    clock.now += 1
+    rate.advance(16)
+    assert rate.now == pytest.approx(16)
+    assert rate.left(160) == pytest.approx(8)
+
+
 def test_before_the_first_unit_nothing_is_known() -> None:
     rate = Rate(5, clock=Clock())
     assert rate.left(10) is None
