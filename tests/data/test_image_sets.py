@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -133,10 +135,10 @@ class Named:
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[dict[str, Any]]:
         return (self[row] for row in range(len(self)))
 
-    def __getitem__(self, row: int):
+    def __getitem__(self, row: int) -> dict[str, Any]:
         return {"image": Image.fromarray(self.pixels[row]), "label": row}
 
 

@@ -184,9 +184,9 @@ def test_a_failure_keeps_what_was_finished_too(
     data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bug of ours, say, ends all; what was measured before it is there."""
-    from genbench.evaluation import measure
+    from genbench.evaluation import measure, scoring
 
-    score: Callable[..., Any] = measure.score
+    score: Callable[..., Any] = scoring.score
 
     def failing(name: str, *rest: Any) -> Any:
         if name == "psnr":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -47,7 +48,7 @@ def run(*words: object) -> Result:
     return CliRunner().invoke(main, ["compare", *map(str, words)], catch_exceptions=False)
 
 
-def value(frame: object, score: str) -> float:
+def value(frame: Any, score: str) -> float:
     return float(frame.value[frame.score == score].iloc[0])
 
 
