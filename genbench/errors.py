@@ -64,7 +64,15 @@ class Diverged(GenbenchError):
     """Training produced a number that is not finite."""
 
 
-class RangeWarning(UserWarning):
+class GenbenchWarning(UserWarning):
+    """What a user should read, though the work goes on; commands print it as one line."""
+
+
+class PassedOverWarning(GenbenchWarning):
+    """The newest weights of a run are damaged, so older ones were taken."""
+
+
+class RangeWarning(GenbenchWarning):
     """The images of a model are not in the range that it should use, so its numbers mislead."""
 
 

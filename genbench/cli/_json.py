@@ -22,6 +22,7 @@ RECORD = (
     "time",
     "model",
     "run",
+    "content",
     "anchor",
     "dataset",
     "resolution",

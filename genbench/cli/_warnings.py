@@ -9,7 +9,7 @@ from typing import TextIO
 
 import click
 
-from genbench.errors import RangeWarning
+from genbench.errors import GenbenchWarning
 
 
 @contextlib.contextmanager
@@ -28,7 +28,7 @@ def _show(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    if issubclass(category, RangeWarning):
+    if issubclass(category, GenbenchWarning):
         click.echo(f"genbench: {' '.join(str(message).split())}", err=True)
     else:
         plain = warnings.formatwarning(message, category, filename, lineno, line)

@@ -11,11 +11,10 @@ from genbench.cli._options import Names
 from genbench.cli._table_asked import Asked, version_option
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from genbench.results.record import Record
+    from genbench.results.record import Key, Record
     from genbench.tables.compare import Contest
-    from genbench.tables.select import Key
 
 
 @click.command()
@@ -50,11 +49,13 @@ def compare(
       genbench table compare --metric rmse,fid --models pioneer-celeba-64,age-celeba-64
     """
     from genbench.errors import NothingMeasured
+    from genbench.tables.labels import labels
 
     records = _of_models(_of_metrics(asked.store.read(version, values=True), metrics), models)
     # Whoever names models wants to know why they stand in two tables; else each is by itself.
     groups = [records] if models != ("all",) else _by_table(records)
     contests = [contest for group in groups for contest in _contests(group)]
+    names = {key: label for group in groups for key, label in labels(group).items()}
     if not contests:
         raise NothingMeasured(
             "there are no two models with one score; measure more: genbench evaluate"
@@ -63,8 +64,8 @@ def compare(
     if asked.as_json:
         _say_json(contests)
     elif tested:
-        click.echo("\n".join(_table(tested)))
-    for line in dict.fromkeys(_refusal(c) for c in contests if c.found is None):
+        click.echo("\n".join(_table(tested, names)))
+    for line in dict.fromkeys(_refusal(c, names) for c in contests if c.found is None):
         click.echo(line, err=True)
     if not tested:
         raise NothingMeasured("no two of these numbers can be compared; the reasons stand above")
@@ -100,7 +101,7 @@ def _say_json(contests: Sequence[Contest]) -> None:
 
 
 def _key(key: Key) -> dict[str, str]:
-    return {"model": key[0], "run": key[1]}
+    return {"model": key.model, "run": key.run}
 
 
 def _of_metrics(records: Sequence[Record], names: tuple[str, ...]) -> list[Record]:
@@ -123,14 +124,26 @@ def _of_models(records: Sequence[Record], names: tuple[str, ...]) -> list[Record
 
     if names == ("all",):
         return [record for record in records if not record.anchor]
-    known = {name for record in records for name in (record.model, record.run)}
+    called = _names(records)
+    known = {name for each in called.values() for name in each}
     for name in names:
         if name not in known:
             raise BadInput(
                 f"no row of the table is called {name!r}.{nearest(name, known)} "
                 f"There are: {', '.join(sorted({r.model for r in records}))}"
             )
-    return [record for record in records if {record.model, record.run} & set(names)]
+    return [record for record in records if called[record.key] & set(names)]
+
+
+def _names(records: Sequence[Record]) -> dict[Key, set[str]]:
+    """All that a row answers to: its name, its run, and its label in the printed tables."""
+    from genbench.tables.labels import labels
+
+    found = {record.key: {record.model, record.run} for record in records}
+    for group in _by_table(records):
+        for key, label in labels(group).items():
+            found[key].add(label)
+    return found
 
 
 def _by_table(records: Sequence[Record]) -> list[list[Record]]:
@@ -148,15 +161,14 @@ def _contests(records: Sequence[Record]) -> list[Contest]:
     chosen = choose(records)
     heads = {r.score: column(r.metric, r.score) for r in reversed(records)}
     scales = [Scale(score, how.lower_is_better, how.median) for score, how in heads.items()]
-    return hold(chosen, scales[::-1], list(dict.fromkeys((r.model, r.run) for r in records)))
+    return hold(chosen, scales[::-1], list(dict.fromkeys(r.key for r in records)))
 
 
-def _table(contests: Sequence[Contest]) -> list[str]:
+def _table(contests: Sequence[Contest], names: Mapping[Key, str]) -> list[str]:
     """Aligned lines, for people and for scripts."""
     from genbench.tables.digits import p_value
 
     rows = [("score", "models", "difference", "p", "p (Holm)", "better", "test", "protocol")]
-    names = _names(contests)
     for c in contests:
         assert c.found is not None
         better = names[c.better] if c.better else "-"
@@ -179,13 +191,6 @@ def _table(contests: Sequence[Contest]) -> list[str]:
     ]
 
 
-def _names(contests: Sequence[Contest]) -> dict[tuple[str, str], str]:
-    """What each model is called: with its run where two have one name."""
-    keys = {key for contest in contests for key in (contest.a, contest.b)}
-    models = [model for model, _ in keys]
-    return {key: f"{key[0]} ({key[1]})" if models.count(key[0]) > 1 else key[0] for key in keys}
-
-
 def _difference(contest: Contest) -> str:
     from genbench.tables.digits import number
 
@@ -194,8 +199,8 @@ def _difference(contest: Contest) -> str:
     return words if words.startswith(("-", "(")) else f"+{words}"
 
 
-def _refusal(contest: Contest) -> str:
-    both = f"{contest.scale.score} of {contest.a[0]} and {contest.b[0]}"
+def _refusal(contest: Contest, names: Mapping[Key, str]) -> str:
+    both = f"{contest.scale.score} of {names[contest.a]} and {names[contest.b]}"
     if contest.apart:
         return f"refused: {both} were measured in different ways: {'; '.join(contest.apart)}"
     return f"not tested: {both}: {contest.reason}"

@@ -47,7 +47,7 @@ def real_images(reference: Tensor, n: int, repeats: int) -> Candidate:
             )
         return Subject(samples, missing=reasons, note=note, sets=sets)
 
-    return Candidate("real images", "real", load, anchor=True, identity="real images")
+    return Candidate("real images", "real", load, anchor=True)
 
 
 def mean_image() -> Candidate:
@@ -63,4 +63,4 @@ def mean_image() -> Candidate:
             missing={Maker.SAMPLER: "the mean image is not a generator"},
         )
 
-    return Candidate("mean image", "mean", load, anchor=True, identity="mean image")
+    return Candidate("mean image", "mean", load, anchor=True)

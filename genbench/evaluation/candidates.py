@@ -18,10 +18,12 @@ from genbench.data import Dataset
 from genbench.data.image_sets.open_images import IMAGES, holds_images, open_images
 from genbench.distributed import group
 from genbench.errors import BadInput, GenbenchError
+from genbench.evaluation import identity
 from genbench.evaluation.subjects import Subject, from_images, from_model
 from genbench.interfaces import Maker
 from genbench.runs import best_weights, checkpoints
 from genbench.runs.best_weights import BEST, LATEST
+from genbench.runtime.paths import absolute, told_apart
 
 
 @dataclass(frozen=True)
@@ -29,18 +31,34 @@ class Candidate:
     """Something that could be measured; weights are loaded only when its turn comes."""
 
     name: str  # row of the table
-    run: str  # id of the run, or what stands for it
+    run: str | None  # id of the run or of the anchor; None: it is known by its content alone
     open: Callable[[Dataset, torch.device], Subject]
     source: Hashable = None  # folder, or id() of an object: the same one is measured once
+    kind: str = "run"  # or "object", "images": in the place of an id
+    place: Path | None = None  # where it lies, from which things of one name get others
     resolution: int | None = None  # None: unknown before it is tried
     fingerprint: str | None = None  # of the data it was trained on
     data: Callable[[], Dataset] | None = None  # opens what it was trained on
     anchor: bool = False
     before_training: Candidate | None = None  # the same model, untrained
-    identity: str | None = None  # of its weights, where that is known before loading them
+    look: Callable[[], str] | None = None  # its digest, as the subject will have it, unopened
     trouble: GenbenchError | None = None  # why it cannot be measured, where that is known
     checkpoint: str = LATEST  # the rule by which the weights were chosen, for the protocol
     facts: Mapping[str, Any] = field(default_factory=dict)  # for the provenance
+
+    def identity(self, digest: str | None) -> str | None:
+        """All that its images depend on; None where that cannot be known again.
+
+        Args:
+            digest: of the subject, if it has one.
+        """
+        if self.anchor:
+            return self.run
+        return None if digest is None else f"{self.run or self.kind} {digest}"
+
+    def id(self, digest: str | None) -> str:
+        """What stands for it in the table, beside its name; see `identity`."""
+        return self.run or f"{self.kind}:{'unknown' if digest is None else digest[:12]}"
 
 
 def find_candidates(models: Any, runs_dir: Path, checkpoint: str = LATEST) -> list[Candidate]:
@@ -67,8 +85,9 @@ def find_candidates(models: Any, runs_dir: Path, checkpoint: str = LATEST) -> li
 
 def _found(models: Any, runs_dir: Path, checkpoint: str) -> list[Candidate]:
     if isinstance(models, Mapping):
-        pairs = [(str(name), model) for name, model in models.items()]
-        found = [replace(_one(model, runs_dir, checkpoint), name=name) for name, model in pairs]
+        named = [(str(name), model) for name, model in models.items()]
+        given = [(name, _one(model, runs_dir, checkpoint)) for name, model in named]
+        found = [replace(_renamed(each, name), place=None) for name, each in given]
     elif isinstance(models, list | tuple):
         found = [each for model in models for each in _found(model, runs_dir, checkpoint)]
     elif models == "all":
@@ -88,7 +107,7 @@ def _run(run: runs.Run, checkpoint: str) -> Candidate:
     try:
         return from_run(run, checkpoint)
     except BadInput as error:
-        return replace(from_run(run), open=_refusal(error), identity=None, trouble=error)
+        return replace(from_run(run), open=_refusal(error), trouble=error)
 
 
 def _refusal(error: GenbenchError) -> Callable[[Dataset, torch.device], Subject]:
@@ -98,36 +117,58 @@ def _refusal(error: GenbenchError) -> Callable[[Dataset, torch.device], Subject]
     return refuse
 
 
+def _renamed(found: Candidate, name: str) -> Candidate:
+    """By another name, and what it was before its training likewise."""
+    before = found.before_training and replace(found.before_training, name=_untrained_name(name))
+    return replace(found, name=name, before_training=before)
+
+
 def from_run(run: runs.Run, checkpoint: str = LATEST) -> Candidate:
-    """A run folder.
+    """A run folder, known by the weights that are loaded when its turn comes.
 
     Raises:
         BadInput: its best weights are asked for, and it has kept none.
     """
-    rule = LATEST
+    rule = LATEST if checkpoint == LATEST else str(best_weights.best(run.folder)[1]["rule"])
 
     def load(data: Dataset, device: torch.device) -> Subject:
-        model = runs.load(run.folder, device=str(device), checkpoint=checkpoint)
-        return from_model(model, device)
+        model, weights = runs.load_known(run, str(device), checkpoint=checkpoint)
+        subject = from_model(model, device)
+        return replace(
+            subject,
+            note=weights.remark or subject.note,
+            digest=weights.digest,
+            facts={"weights": weights.digest, "seen": weights.seen},
+        )
 
-    newest = checkpoints.newest(run.checkpoints)
-    if checkpoint == BEST:
-        newest, about = best_weights.best(run.folder)
-        rule = str(about["rule"])
-    weights = checkpoints.weights_digest(newest) if newest else None
+    def look() -> str:
+        if checkpoint == BEST:
+            return checkpoints.check(best_weights.best(run.folder)[0]).digest
+        return checkpoints.look(run.checkpoints).digest
+
     return Candidate(
         run.name,
         run.id,
         load,
         run.folder.resolve(),
-        run.resolution,
-        run.facts["fingerprint"],
-        None if run.facts["fingerprint"] is None else lambda: runs.data_of(run),
+        place=absolute(run.folder),
+        resolution=run.resolution,
+        fingerprint=run.facts["fingerprint"],
+        data=None if run.facts["fingerprint"] is None else lambda: runs.data_of(run),
         before_training=_untrained(run),
-        identity=f"{run.id} {weights}" if weights else None,
+        look=look,
         checkpoint=rule,
-        facts={"model": run.model, "folder": run.name, "weights": weights},
+        facts={"model": run.model, "folder": run.name},
     )
+
+
+def in_training(name: str, model: Any) -> Candidate:
+    """A model between two of its steps: no table has its numbers, so nothing knows it again."""
+    return Candidate(name, None, lambda data, device: from_model(model, device), id(model))
+
+
+def _untrained_name(name: str) -> str:
+    return f"{name} (untrained)"
 
 
 def _untrained(run: runs.Run) -> Candidate:
@@ -137,18 +178,17 @@ def _untrained(run: runs.Run) -> Candidate:
         return from_model(runs.untrained(run, data, device=str(device)), device)
 
     return Candidate(
-        f"{run.name} (untrained)",
+        _untrained_name(run.name),
         f"{run.id}-untrained",
         load,
         run.folder.resolve(),
-        run.resolution,
-        run.facts["fingerprint"],
+        resolution=run.resolution,
+        fingerprint=run.facts["fingerprint"],
         anchor=True,
-        identity=f"{run.id} untrained",
     )
 
 
-def _from_images(given: Any, name: str, source: Hashable) -> Candidate:
+def _from_images(given: Any, name: str, source: Hashable, place: Path | None = None) -> Candidate:
     """A folder of samples, or whatever else `open_images` takes."""
 
     def load(data: Dataset, device: torch.device) -> Subject:
@@ -157,18 +197,22 @@ def _from_images(given: Any, name: str, source: Hashable) -> Candidate:
             sys.stderr.write(f"{name}: {images.left_out}\n")
         return from_images(images, data.resolution)
 
-    return Candidate(name, f"folder:{name}", load, source)
+    return Candidate(name, None, load, source, "images", place)
+
+
+def _from_files(file: Path) -> Candidate:
+    """Samples that lie somewhere, called by the name of their folder or file."""
+    place = absolute(file)
+    found = _from_images(file, place.name or str(place), file.resolve(), place)
+    given = str(file) if file.name == place.name else place.name
+    return replace(found, facts={"place": given})
 
 
 def _from_name(name: str) -> Candidate:
     """A function in a file, or an autoencoder of diffusers."""
-    named.check(name)
-    return Candidate(
-        named.title(name),
-        name,
-        lambda data, device: from_model(named.load(name, device), device),
-        name,
-    )
+    title = named.title(name)
+    place = absolute(named.check(name)).with_name(title)
+    return _from_object(title, lambda device: named.load(name, device), place, place)
 
 
 def _one(model: Any, runs_dir: Path, checkpoint: str) -> Candidate:
@@ -188,10 +232,21 @@ def _one(model: Any, runs_dir: Path, checkpoint: str) -> Candidate:
             )
     except BadInput as error:
         name = getattr(model, "__name__", type(model).__name__)
-        return Candidate(name, f"object:{name}", _refusal(error), id(model), trouble=error)
-    return Candidate(
-        name, f"object:{name}", lambda data, device: from_model(model, device), id(model)
-    )
+        return Candidate(name, None, _refusal(error), id(model), "object", trouble=error)
+    return _from_object(name, lambda device: model, id(model))
+
+
+def _from_object(
+    name: str, make: Callable[[torch.device], Any], source: Hashable, place: Path | None = None
+) -> Candidate:
+    """Whatever `genbench.wrap` understands, known by its numbers and by what it makes."""
+
+    def load(data: Dataset, device: torch.device) -> Subject:
+        model = make(device)
+        subject = from_model(model, device)
+        return replace(subject, digest=identity.of_object(model, data, device))
+
+    return Candidate(name, None, load, source, "object", place)
 
 
 def _from_path(path: str | Path, runs_dir: Path, checkpoint: str) -> Candidate:
@@ -202,7 +257,7 @@ def _from_path(path: str | Path, runs_dir: Path, checkpoint: str) -> Candidate:
         return _from_name(str(path))
     file = Path(path).expanduser()
     if file.is_dir() or (file.is_file() and file.suffix.lower() in IMAGES):
-        return _from_images(file, file.resolve().name, file.resolve())
+        return _from_files(file)
     known = [run.name for run in runs.list_all(runs_dir)]
     raise BadInput(
         f"{path} is neither a run in {runs_dir} nor a folder of images or a file of them, nor "
@@ -212,15 +267,39 @@ def _from_path(path: str | Path, runs_dir: Path, checkpoint: str) -> Candidate:
 
 
 def _distinct(found: Sequence[Candidate]) -> list[Candidate]:
-    """Each thing once by a name; two different things may not share a name in one table."""
-    unique = list({(candidate.source, candidate.name): candidate for candidate in found}.values())
-    names = [candidate.name for candidate in unique]
+    """Each thing once by a name; those of one name are called by where they lie."""
+    unique = list({(each.source, _own_name(each)): each for each in found}.values())
+    places = [each.place for each in unique if each.place is not None]
+    ends = dict(zip(places, told_apart(places), strict=True))
+    found = []
+    for each in unique:
+        end = None if each.place is None else ends[each.place]
+        found.append(each if end in (None, _own_name(each)) else _renamed(each, str(end)))
+    check_names(found)
+    return found
+
+
+def _own_name(candidate: Candidate) -> str:
+    """What it is called where nothing else has that name."""
+    return candidate.name if candidate.place is None else candidate.place.name
+
+
+def check_names(found: Sequence[Candidate]) -> None:
+    """Refuse two things of one name, of which a table would have one row.
+
+    Raises:
+        BadInput: the message has the names.
+    """
+    names = [each.name for each in found]
     twice = sorted({name for name in names if names.count(name) > 1})
+    if taken := sorted({each.name for each in found if each.anchor} & set(twice)):
+        raise BadInput(
+            f"{', '.join(taken)} is what a yardstick is called; give the model another name"
+        )
     if twice:
         raise BadInput(
             f"two models are called {', '.join(twice)}; pass a mapping from names to models"
         )
-    return unique
 
 
 def fitting(
@@ -248,8 +327,12 @@ def fitting(
 def opened(candidate: Candidate, data: Dataset, device: torch.device) -> Subject:
     """The subject, or one that has nothing, with the reason: the same in every process."""
     try:
-        with group.agreed():
-            return opened_here(candidate, data, device)
+        while True:
+            with group.agreed():
+                subject = opened_here(candidate, data, device)
+            # A training may have written newer weights while another process loaded these.
+            if candidate.look is None or len(set(group.everyone(subject.digest))) == 1:
+                return subject
     except GenbenchError as error:
         return Subject(missing=dict.fromkeys(Maker, str(error)))
 

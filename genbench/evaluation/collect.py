@@ -7,7 +7,7 @@ statement of what to keep (`Statistic`) is kept once, however many metrics make 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -16,7 +16,8 @@ from torch import Tensor
 from genbench.accumulators.merge import merged
 from genbench.distributed import group
 from genbench.errors import GenbenchError, NotMeasurable, RangeWarning
-from genbench.evaluation.image_checks import Watch, remark, wrong_range
+from genbench.evaluation import image_digest
+from genbench.evaluation.image_checks import Seen, Watch, remark, wrong_range
 from genbench.interfaces import (
     STREAMS,
     Accumulator,
@@ -55,6 +56,7 @@ class Evidence:
     found: Mapping[Input, Tensors] = field(default_factory=dict)
     failed: Mapping[Input, GenbenchError] = field(default_factory=dict)
     remarks: Mapping[Stream, str] = field(default_factory=dict)  # what numbers of it do not say
+    images: str | None = None  # digest of those that a model has made in this pass
 
     def of(self, input_: Input) -> Tensors:
         """What was kept for *input_*. Raises the reason why it could not be."""
@@ -67,6 +69,7 @@ class Evidence:
             {**self.found, **other.found},
             {**self.failed, **other.failed},
             {**self.remarks, **other.remarks},
+            other.images or self.images,
         )
 
 
@@ -104,7 +107,9 @@ def collect(
                 found[input_] = input_.statistic.finish(whole, producer.about)
             except GenbenchError as error:
                 failed[input_] = error
-    return Evidence(found, failed, _remarks(producer))
+    parts = [] if producer.watch is None else group.everyone(producer.watch.seen())
+    images = image_digest.whole(part.images for part in parts)
+    return Evidence(found, failed, _remarks(producer, parts), images)
 
 
 def _run(
@@ -194,12 +199,15 @@ class _Progress:
         self.told = done
 
 
-def _remarks(producer: Producer) -> dict[Stream, str]:
-    """What is to be said of the images of a model, the same in every process."""
+def _remarks(producer: Producer, parts: Sequence[Seen]) -> dict[Stream, str]:
+    """What is to be said of the images of a model, the same in every process.
+
+    Args:
+        parts: what each process has seen.
+    """
     if producer.watch is None:
         return {}
     words = STREAMS[next(iter(producer.streams))].words  # of the one that leads the pass
-    parts = group.everyone(producer.watch.seen())
     if group.rank() == 0 and (misfit := wrong_range(parts, words)) is not None:
         caller.warn(
             f"the numbers of {producer.watch.who} are not what they seem; return floats in "

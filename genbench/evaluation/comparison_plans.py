@@ -144,9 +144,10 @@ def _candidate(name: str, stored: StoredImages, note: str | None = None) -> Cand
     subject = Subject(missing=reasons, note=note, digest=digest, stored=stored)
     return Candidate(
         name,
-        f"images:{digest[:12]}",
+        None,
         lambda data, device: subject,
-        identity=f"images {digest}",
+        kind="images",
+        look=lambda: digest,
         facts={"images": len(stored.images), "pixels": digest},
     )
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from genbench.errors import BadInput
+from genbench.evaluation.image_digest import ImageDigest
 from genbench.images import to_bytes
 
 NEVER = torch.iinfo(torch.int64).max  # the first bad row where there is none
@@ -27,6 +28,7 @@ class Seen:
     same: bool = True  # all images are equal to the first
     first: str = ""  # sha256 of the first
     flat: int = 0  # images of a single colour
+    images: bytes = b""  # see `ImageDigest.rows`
 
 
 class Watch:
@@ -46,6 +48,7 @@ class Watch:
         self.bad = torch.tensor(NEVER)
         self.low, self.high = torch.tensor(torch.inf), torch.tensor(-torch.inf)
         self.same, self.flat = torch.tensor(True), torch.tensor(0)
+        self.digest = ImageDigest()
 
     def see(self, images: Tensor, start: int) -> None:
         """Take images as a model makes them, from row *start* of its stream on.
@@ -73,7 +76,9 @@ class Watch:
     ) -> Tensor:
         """The uint8 images that are measured; see `see` for the rest."""
         self.see(images, start)
-        return images if images.dtype == torch.uint8 else convert(images)
+        found = images if images.dtype == torch.uint8 else convert(images)
+        self.digest.add(found, start)
+        return found
 
     def conclude(self) -> None:
         """Wait for the device, and say which image was bad.
@@ -93,7 +98,8 @@ class Watch:
             return Seen()
         digest = hashlib.sha256(self.first.float().cpu().numpy().tobytes()).hexdigest()
         low, high = float(self.low), float(self.high)
-        return Seen(self.rows, low, high, bool(self.same), digest, int(self.flat))
+        rows = self.digest.rows()
+        return Seen(self.rows, low, high, bool(self.same), digest, int(self.flat), rows)
 
     def _begin(self, images: Tensor) -> None:
         self.first = images[:1].clone()

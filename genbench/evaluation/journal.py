@@ -23,7 +23,7 @@ from genbench.evaluation.candidates import Candidate, opened_here
 from genbench.evaluation.collect import networks_needed
 from genbench.evaluation.plan import Plan
 from genbench.evaluation.scoring import describe
-from genbench.evaluation.subjects import Subject, content
+from genbench.evaluation.subjects import Subject
 from genbench.interfaces import Json, Metric
 from genbench.results.record import Record
 from genbench.results.store import Commit, Store
@@ -60,7 +60,7 @@ class Journal:
         """What the commits of one model in one part are known by."""
         if group.rank():
             return ""
-        return _entry(plan, candidate, _identity(plan, candidate, subject))
+        return _entry(plan, candidate, subject.digest)
 
     def commit(self, entry: str, name: str, records: Sequence[Record]) -> None:
         """Add what was measured of the model *name*; every process calls it.
@@ -149,7 +149,9 @@ def _known(
     plan: Plan, entries: Container[str], rows: Sequence[Record]
 ) -> dict[str, tuple[str, list[Record]]]:
     """Of one part: the models that *entries* know, by their names, with entry and *rows*."""
-    known = {each.name: _found_again(plan, each) for each in plan.candidates}
+    there = {row.model for row in rows}  # no other has to be opened
+    found = [each for each in plan.candidates if each.name in there]
+    known = {each.name: _found_again(plan, each) for each in found}
     mine = {
         name: (entry, [r for r in rows if r.model == name and r.metric in plan.metrics])
         for name, entry in known.items()
@@ -190,22 +192,24 @@ def _protocol(plan: Plan, name: str, metric: Metric) -> str | None:
 
 def _found_again(plan: Plan, candidate: Candidate) -> str:
     """The entry of a model that is not open yet."""
-    if candidate.identity is not None:
-        return _entry(plan, candidate, candidate.identity)
     try:
-        subject = opened_here(candidate, plan.passes.data, plan.passes.device)
+        return _entry(plan, candidate, _digest_of(plan, candidate))
     except GenbenchError:
         return ""
-    return _entry(plan, candidate, _identity(plan, candidate, subject))
 
 
-def _identity(plan: Plan, candidate: Candidate, subject: Subject) -> str | None:
-    return candidate.identity or content(subject, plan.passes.data, plan.passes.how.seed)
+def _digest_of(plan: Plan, candidate: Candidate) -> str | None:
+    if candidate.anchor:
+        return None
+    if candidate.look is not None:
+        return candidate.look()
+    return opened_here(candidate, plan.passes.data, plan.passes.device).digest
 
 
-def _entry(plan: Plan, candidate: Candidate, identity: str | None) -> str:
+def _entry(plan: Plan, candidate: Candidate, digest: str | None) -> str:
     """What one commit is known by; what cannot be known is never taken for another one."""
-    return _digest([_recipe(plan), candidate.name, identity or secrets.token_hex(16)])
+    identity = candidate.identity(digest) or secrets.token_hex(16)
+    return _digest([_recipe(plan), candidate.name, identity])
 
 
 def _digest(facts: Json) -> str:

@@ -72,7 +72,10 @@ def evidence_of(plan: Plan, candidate: Candidate) -> SubjectEvidence:
 def _evidence(
     plan: Plan, candidate: Candidate, subject: Subject, inputs: Sequence[Input]
 ) -> Generator[tuple[frozenset[Stream], SubjectEvidence]]:
-    return plan.passes.subject(candidate.name, subject, inputs, candidate.identity)
+    # Of the state of an object less is known than of files, so its passes are never taken over.
+    lasting = candidate.anchor or candidate.look is not None
+    identity = candidate.identity(subject.digest) if lasting else None
+    return plan.passes.subject(candidate.name, subject, inputs, identity)
 
 
 class _Work:
@@ -102,6 +105,7 @@ class _Work:
         circumstances = {
             **provenance.describe(plan.passes.device),
             **candidate.facts,
+            **subject.facts,
             "seed": plan.passes.how.seed,
             "batch": plan.passes.how.batch,
             "processes": group.count(),
@@ -110,7 +114,8 @@ class _Work:
             **shared,
             "time": provenance.now(),
             "model": candidate.name,
-            "run": candidate.run,
+            "run": candidate.id(subject.digest),
+            "content": subject.digest,
             "anchor": candidate.anchor,
             "provenance": circumstances,
         }

@@ -44,6 +44,9 @@ class SubjectEvidence:
     once: Evidence = field(default_factory=Evidence)  # pairs, reconstructions, paths
     missing: Mapping[Stream, str] = field(default_factory=dict)  # streams that could not be had
     note: str | None = None  # about the subject
+    # Digests of the images of each pass, by the stream that leads it: of every set of samples, of
+    # every kind of path. A stream is not there if a call that was cut short has made some of it.
+    images: Mapping[Stream, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -247,7 +250,17 @@ def _so_far(
     gone = {each: missing[lead(each)] for each in STREAMS if lead(each) in missing}
     there = {stream: parts for stream, parts in found.items() if stream not in missing}
     samples, once = _together(there)
-    return SubjectEvidence(samples, once, {**missing, **gone}, note)
+    return SubjectEvidence(samples, once, {**missing, **gone}, note, _images(there))
+
+
+def _images(found: Mapping[Stream, Sequence[Evidence]]) -> dict[Stream, list[str]]:
+    """Digests of the images of streams, where all of them are known."""
+    digests = {stream: [part.images for part in parts] for stream, parts in found.items()}
+    return {
+        stream: known
+        for stream, each in digests.items()
+        if len(known := [digest for digest in each if digest is not None]) == len(each)
+    }
 
 
 def _together(found: Mapping[Stream, Sequence[Evidence]]) -> tuple[list[Evidence], Evidence]:

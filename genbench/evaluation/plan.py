@@ -128,7 +128,9 @@ def make_plan(
         before = [c.before_training for c in kept if c.before_training and how.untrained]
         reference = passes.producers.rows[Stream.REAL]
         floor = anchors.real_images(reference, sizes[Stream.SAMPLES], how.repeats)
-        kept = [*kept, floor, anchors.mean_image(), *before]
+        untrained = {each.run: each for each in reversed(before)}  # one of a run with two names
+        kept = [*kept, floor, anchors.mean_image(), *reversed(untrained.values())]
+        candidates.check_names(kept)
     visible = [each for each in inputs if _visible(each.statistic, networks)]
     return Plan(metrics, kept, left, visible, missing, refused, passes)
 
@@ -235,6 +237,6 @@ def _visible(statistic: Statistic, networks: Mapping[str, Extractor]) -> bool:
 def _pending(kept: Sequence[Candidate], data: Dataset, how: Evaluation) -> Path:
     """Folder for the finished passes of this very evaluation, should it be interrupted."""
     shared = dataclasses.replace(how, device=devices.choose(how.device).type, devices=1)
-    facts = [c.identity for c in kept], data.fingerprint, shared, provenance.code_digest()
+    facts = [(c.name, c.run) for c in kept], data.fingerprint, shared, provenance.code_digest()
     key = hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
     return paths.cache_dir() / "pending" / key

@@ -111,6 +111,7 @@ class Producers:
             ends = walker(start, stop, self.how.seed, step)
             for images in ends:
                 watch.see(images, start)
+            watch.digest.add(torch.cat(ends, 1), start)
             return ends
 
         return self._producer(stream, produce, watch)

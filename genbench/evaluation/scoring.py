@@ -30,6 +30,7 @@ from genbench.interfaces import (
     Stream,
     Tensors,
 )
+from genbench.interfaces.streams import lead
 from genbench.results.protocol import MODE, Protocol
 from genbench.results.record import Record
 from genbench.runs.best_weights import LATEST
@@ -70,8 +71,9 @@ def score(
         sys.stderr.write("".join(traceback.format_exception(error)))
         return not_measured(name, metric, failure(f"the metric {name}", error), common)
     protocol = describe(name, metric, passes, checkpoint)
-    if files := _files(metric, passes):
-        common = {**common, "provenance": {**common["provenance"], "networks": files}}
+    more = {"networks": _files(metric, passes), "images": _images(metric, evidence)}
+    provenance = common["provenance"] | {name: facts for name, facts in more.items() if facts}
+    common = {**common, "provenance": provenance}
     size = passes.sizes[_main_stream(metric)]
     remarks = _remarks(metric, evidence)
     return [
@@ -190,6 +192,16 @@ def _files(metric: Metric, passes: Passes) -> dict[str, Json]:
     """Network -> the files of its weights, for the provenance."""
     networks = (_network(input_, passes) for input_ in metric.inputs.values())
     return {network.name: dict(network.files) for network in networks if network is not None}
+
+
+def _images(metric: Metric, evidence: SubjectEvidence) -> dict[str, Json]:
+    """Stream -> digests of the images that *metric* has seen of it, for the provenance."""
+    streams = dict.fromkeys(lead(each.stream) for each in metric.inputs.values())
+    return {
+        stream.value: " ".join(evidence.images[stream])
+        for stream in streams
+        if stream in evidence.images
+    }
 
 
 def _measure(

@@ -11,14 +11,13 @@ from torch import Generator, Tensor
 
 from genbench.adapters.outputs import POSTERIORS, Posterior
 from genbench.adapters.wrap import wrap
-from genbench.data import Dataset, Split
+from genbench.data import Split
 from genbench.data.image_sets.image_set import ImageSet
-from genbench.errors import GenbenchError
 from genbench.evaluation.own_draws import Asked, OwnDraws, Rows, drawing
 from genbench.evaluation.stored_images import NO_LATENTS, NO_PAIRS, StoredImages
 from genbench.images import to_floats
 from genbench.interfaces import Maker, Step
-from genbench.runtime import seeds, tensor_digest
+from genbench.runtime import seeds
 from genbench.runtime.global_random import seeded
 
 Sampler = Callable[[int, int, int, int], Tensor]  # (start, stop, seed, repeat) -> images
@@ -26,7 +25,6 @@ Walker = Callable[[int, int, int, Step], tuple[Tensor, Tensor]]  # (start, stop,
 Reconstructor = Callable[[Asked[Tensor], Posterior], Tensor]  # of rows of uint8 images
 Call = Callable[..., Any]  # of a `Wrapped`
 ENDLESS = 2**62  # rows that can be drawn
-FEW = 16  # images that tell one object from another
 NO_PATH = "it has not all of draw, decode and interpolate"
 
 
@@ -40,39 +38,13 @@ class Subject:
     missing: Mapping[Maker, str] = field(default_factory=dict)  # why it cannot do the rest
     note: str | None = None  # for all its records
     sets: int | None = None  # separate sets of samples that it has; None: any number
-    digest: str | None = None  # of all images that it has, where these are a finite number
+    digest: str | None = None  # of its weights, pixels or state: what it is known by
     stored: StoredImages | None = None  # in the place of what makes them
+    facts: Mapping[str, Any] = field(default_factory=dict)  # of its own, for the provenance
 
     def reasons(self) -> dict[Maker, str]:
         """Why it cannot do what it cannot."""
         return ({Maker.WALKER: NO_PATH} if self.path is None else {}) | dict(self.missing)
-
-
-def content(subject: Subject, data: Dataset, seed: int) -> str | None:
-    """Digest of what a subject shows: two that differ in it are two, whatever they are called.
-
-    Of an object these are the first few images that it really makes, since nothing else says
-    what its code does. None where it makes none, or none that can be known again.
-
-    Args:
-        data: what it reconstructs a few images of.
-        seed: of its samples.
-    """
-    if subject.digest is not None:
-        return subject.digest
-    shown: list[Tensor] = []
-    try:
-        if subject.samples is not None:
-            shown.append(subject.samples(0, FEW, seed, 0))
-        if subject.reconstruct is not None:
-            few = Asked(rows_of(data.test), 0, FEW, FEW, (seed,))
-            shown.append(subject.reconstruct(few, "mode"))
-        if subject.path is not None:
-            shown += subject.path(0, FEW, seed, Step())
-    except (GenbenchError, torch.OutOfMemoryError):
-        return None
-    named = ((str(place), images) for place, images in enumerate(shown))
-    return tensor_digest.digest(named) if shown else None
 
 
 def rows_of(split: Split) -> Callable[[int, int], Tensor]:

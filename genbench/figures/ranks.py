@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,8 @@ from genbench.figures.canvas import COLOURS, COLUMN, SMALL, Drawing, Words, blan
 from genbench.figures.scores import Titles, column_of, directed, one_table, protocol_words, where
 from genbench.results.record import Record
 from genbench.tables.compare import Scale, judge
+from genbench.tables.labels import labels
 from genbench.tables.select import (
-    Key,
     Selection,
     Slot,
     by_table,
@@ -121,8 +121,8 @@ def _ranked(
     table: Table, records: Sequence[Record], rows: Sequence[Row], columns: Sequence[int]
 ) -> Ranking:
     chosen = choose(records)
-    keys: Mapping[str, Key] = {key[1]: key for key, _, _ in chosen.values}
-    own = [keys[row.run] for row in rows]
+    keys = {label: key for key, label in labels(records).items()}
+    own = [keys[row.label] for row in rows]
     heads = [table.columns[i] for i in columns]
     scales = [(Scale(h.score, h.lower_is_better, h.median), h.protocol_id) for h in heads]
     verdicts = judge(chosen, scales, own)

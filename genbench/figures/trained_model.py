@@ -36,6 +36,7 @@ class TrainedModel:
     data: Dataset
     device: torch.device
     about: str = ""  # which run, for captions
+    remark: str | None = None  # that newer weights are damaged, where they are
     own: bool = True  # whether these are the images it was trained on, in their order
     sphere: bool = False  # whether codes lie on a sphere; those nobody speaks of are flat
 
@@ -133,13 +134,15 @@ def from_run(
         data = runs.data_of(run)
     elif isinstance(data, str):
         data = open_dataset(data, run.resolution, data_dir=data_dir)
-    model = runs.load(run.folder, device=device)
+    model, weights = runs.load_known(run, device)
+    about = f"Run {run.name} ({run.id}, model {run.model}, {model.seen:,} images seen)"
     return TrainedModel(
         run.name,
         model,
         data,
         devices.choose(device),
-        about=f"Run {run.name} ({run.id}, model {run.model}, {model.seen:,} images seen)",
+        about=about if weights.remark is None else f"{about}; {weights.remark}",
+        remark=weights.remark,
         own=data.known_as(run.facts["fingerprint"]),
         sphere=registry.model(run.model).geometry is Geometry.SPHERE,
     )

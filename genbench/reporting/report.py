@@ -71,7 +71,7 @@ def compose(
     glances: dict[str, Glance] = {}  # by that of the images as they are now
     for run in (there[run_id] for run_id in shown):
         try:
-            pictures += _pictures(run, opened, glances, device)
+            pictures += _pictures(run, opened, glances, device, notes)
         except GenbenchError as error:
             notes.append(f"no pictures of {run.name}: {error}")
     tables = build(records, column)
@@ -179,12 +179,18 @@ def _at_a_glance(glances: Sequence[Glance]) -> Iterator[Figure]:
 
 
 def _pictures(
-    run: runs.Run, opened: dict[str, Dataset], glances: dict[str, Glance], device: str
+    run: runs.Run,
+    opened: dict[str, Dataset],
+    glances: dict[str, Glance],
+    device: str,
+    notes: list[str],
 ) -> list[Figure]:
     key = str(run.facts["fingerprint"])
     if key not in opened:
         opened[key] = runs.data_of(run)
     of = trained_model.from_run(run, device, opened[key])
+    if of.remark is not None:
+        notes.append(f"pictures of {run.name}: {of.remark}")
     glances.setdefault(of.data.fingerprint, Glance()).add(of)
     return [drawn.figure() for drawn in standard(of)]
 

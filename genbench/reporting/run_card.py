@@ -11,11 +11,11 @@ from typing import Any
 from urllib.parse import quote
 
 from genbench import registry, runs
-from genbench.errors import GenbenchError
+from genbench.errors import BadInput, GenbenchError
 from genbench.interfaces import Json, Report
 from genbench.reporting import model_card
 from genbench.results.record import Record
-from genbench.runs import Run
+from genbench.runs import Run, checkpoints
 from genbench.runtime import atomic
 from genbench.tables.build import build
 from genbench.tables.headings import column
@@ -33,6 +33,8 @@ def _blocks(run: Run, records: Sequence[Record], where: Path) -> Iterator[str]:
     yield _head(run, records).rstrip()
     yield "## Cost"
     yield _fence(_cost(run))
+    yield "## Weights"
+    yield _fence(_weights(run))
     yield "## Data"
     yield _fence(_data(run))
     yield "## Settings"
@@ -91,6 +93,19 @@ def _cost(run: Run) -> Iterator[str]:
         yield f"{kind} hours: not recorded, {device}"
     if origin := facts.get("from"):
         yield f"started from: {origin['name']} ({origin['model']}, {origin['seen']:,} images)"
+
+
+def _weights(run: Run) -> Iterator[str]:
+    """Those that everything else takes, too: the newest that are whole."""
+    try:
+        found = checkpoints.look(run.checkpoints)
+    except BadInput as error:
+        yield f"none: {error}"
+        return
+    yield f"digest: {found.digest}"
+    yield f"images seen: {found.seen:,}"
+    if found.remark is not None:
+        yield found.remark
 
 
 def _data(run: Run) -> Iterator[str]:

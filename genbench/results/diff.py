@@ -46,9 +46,9 @@ class Change:
 def compare(before: Sequence[Record], after: Sequence[Record]) -> list[Change]:
     """What changed from one set of records to another, number by number; both oldest first.
 
-    A number is known by model, run, data set, score and protocol; where it was measured
+    A number is known by what was measured, data set, score and protocol; where it was measured
     again, the newest measurement of each side counts. One that is new, and differs from an
-    older one in protocol or run alone, says so.
+    older one in protocol or in the thing of that name alone, says so.
     """
     old, new = newest(before), newest(after)
     changes = []
@@ -69,8 +69,7 @@ def compare(before: Sequence[Record], after: Sequence[Record]) -> list[Change]:
 def newest(records: Sequence[Record]) -> dict[tuple[str, ...], Record]:
     """The last measurement of each number; *records* are oldest first."""
     return {
-        (r.dataset, str(r.resolution), r.score, r.protocol_id or "", r.model, r.run): r
-        for r in records
+        (r.dataset, str(r.resolution), r.score, r.protocol_id or "", *r.key): r for r in records
     }
 
 
@@ -78,7 +77,7 @@ def reasons(before: Record, after: Record) -> list[str]:
     """Everything recorded in which two measurements of one score differ, a line each."""
     found = []
     if before.run != after.run:
-        found.append(f"another run: {before.run} -> {after.run}")
+        found.append(f"another thing of this name: {before.run} -> {after.run}")
     if before.protocol_id != after.protocol_id and before.protocol and after.protocol:
         fields = differences_of_texts(before.protocol, after.protocol)
         left, right = json.loads(before.protocol), json.loads(after.protocol)
@@ -90,11 +89,24 @@ def reasons(before: Record, after: Record) -> list[str]:
         a, b = before.provenance.get(name), after.provenance.get(name)
         if a != b:
             found.append(f"another {words}: {_value_text(a)} -> {_value_text(b)}")
+    found += _other_images(before, after)
     if before.value is None and after.value is not None:
         found.append(f"it could not be measured before: {before.reason}")
     if before.value is not None and after.value is None:
         found.append(f"it could not be measured again: {after.reason}")
     return found or ["measured again; nothing that is recorded differs"]
+
+
+def _other_images(before: Record, after: Record) -> list[str]:
+    """That one thing, by one recipe and one seed, made other images than it did before."""
+
+    def recipe(record: Record) -> tuple[object, ...]:
+        return record.key, record.protocol_id, record.provenance.get("seed")
+
+    a, b = (each.provenance.get("images") for each in (before, after))
+    if a and b and a != b and recipe(before) == recipe(after):
+        return [f"it made other images: {_value_text(a)} -> {_value_text(b)}"]
+    return []
 
 
 def _value_text(value: Json) -> str:
@@ -104,7 +116,7 @@ def _value_text(value: Json) -> str:
 
 
 def _nearest(record: Record, others: Iterable[Record]) -> Record | None:
-    """The newest number of the same model, score and data: first of its run, then of any run."""
+    """The newest number of the same name, score and data: first of its run, then of any run."""
     alike = [
         other
         for other in others

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import csv
+import dataclasses
 import io
 import json
 import sys
@@ -23,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genbench.errors import BadInput, BadSetting, nearest
-from genbench.results.record import FIELDS, Record, to_row
+from genbench.results.record import FIELDS, LATER, Record, to_row
 from genbench.results.store import SCHEMA
 from genbench.results.verify import record_of
 from genbench.runtime.atomic import new_file
@@ -119,11 +120,20 @@ def _to_parquet(rows: Sequence[Row]) -> bytes:
 
 def _from_parquet(content: bytes) -> list[Row]:
     file = pq.ParquetFile(pa.BufferReader(content))
-    there = set(file.schema_arrow.names)
-    if wrong := sorted(there ^ set(COLUMNS)):
-        raise BadInput(f"the columns {', '.join(wrong)} are missing or too many")
+    there = file.schema_arrow.names
+    _check_columns(there)
     # Ids and digests are checked later; here only the types have to be those of a table.
-    return file.read().select(COLUMNS).cast(SCHEMA).to_pylist()  # type: ignore[no-any-return]
+    schema = pa.schema([SCHEMA.field(name) for name in there])
+    return file.read().cast(schema).to_pylist()  # type: ignore[no-any-return]
+
+
+def _check_columns(there: Sequence[str]) -> None:
+    """Refuse columns that are none of ours; those that came later may be missing."""
+    later = {each.name for each in dataclasses.fields(Record) if each.metadata == LATER}
+    wrong = (set(COLUMNS) - set(there) - later) | (set(there) - set(COLUMNS))
+    if wrong or len(set(there)) < len(there):
+        names = ", ".join(sorted(wrong)) or "of one name"
+        raise BadInput(f"the columns {names[:200]} are missing or too many")
 
 
 def _to_json(rows: Sequence[Row]) -> bytes:
@@ -166,8 +176,7 @@ def _from_csv(content: bytes) -> list[Row]:
     with _long_cells():
         lines = csv.reader(io.StringIO(content.decode(), newline=""), strict=True)
         header = next(lines, [])
-        if wrong := sorted(set(header) ^ set(COLUMNS)):
-            raise BadInput(f"the columns {', '.join(wrong)[:200]} are missing or too many")
+        _check_columns(header)
         rows = []
         for cells in lines:
             if len(cells) != len(header):

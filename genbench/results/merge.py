@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from genbench.errors import BadInput
 from genbench.results.diff import newest
-from genbench.results.record import Record
+from genbench.results.record import Key, Record
 from genbench.results.store import Store
 from genbench.results.verify import faults, record_of
 
@@ -95,17 +95,28 @@ def _measured_again(here: Sequence[Record], fresh: Sequence[Record]) -> list[str
 
 
 def _namesakes(here: Sequence[Record], fresh: Sequence[Record]) -> list[str]:
-    """Different runs of one name, which stay rows of their own."""
-    mine: dict[str, set[str]] = {}
+    """Different things of one name, which stay rows of their own."""
+    mine: dict[str, set[Key]] = {}
     for record in here:
-        mine.setdefault(record.model, set()).add(record.run)
-    theirs = sorted({(r.model, r.run) for r in fresh})
+        mine.setdefault(record.model, set()).add(record.key)
+    theirs = sorted({record.key for record in fresh})
     return [
-        f"another run of the same name: {model} is {', '.join(sorted(mine[model]))} here and "
-        f"{run} there; both are kept, as rows of their own"
-        for model, run in theirs
-        if model in mine and run not in mine[model]
+        f"{_apart(key, mine[key.model])}; both are kept, as rows of their own"
+        for key in theirs
+        if key.model in mine and key not in mine[key.model]
     ]
+
+
+def _apart(there: Key, here: Iterable[Key]) -> str:
+    """In what one thing differs from others of its name."""
+    if weights := sorted(key.content for key in here if key.run == there.run):
+        return (
+            f"other weights of the run {there.model} ({there.run}): "
+            f"{', '.join(each or 'not recorded' for each in weights)} here and "
+            f"{there.content or 'not recorded'} there"
+        )
+    runs = ", ".join(sorted({key.run for key in here}))
+    return f"another thing of this name: {there.model} is {runs} here and {there.run} there"
 
 
 def _value_text(record: Record) -> str:

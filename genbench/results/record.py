@@ -10,12 +10,20 @@ import typing
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from genbench.interfaces import Json
 
 # Of a field that came after tables were written: left out where empty, so that old ids stay.
 LATER = {"later": True}
+
+
+class Key(NamedTuple):
+    """What a row of a table is known by: records of one key are of one and the same thing."""
+
+    model: str
+    run: str
+    content: str  # empty where nobody has recorded it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +33,7 @@ class Record:
     evaluation: str  # id shared by the records of one `genbench evaluate`
     time: str  # UTC, ISO 8601
     model: str  # name in tables: "pioneer", "real images", "pca (untrained)"
-    run: str  # id of the run, or of the anchor
+    run: str  # id of the run or of the anchor; of other things their kind and content
     dataset: str
     resolution: int
     metric: str  # as asked for: "fid:768"
@@ -43,6 +51,7 @@ class Record:
     low: float | None = field(default=None, metadata=LATER)  # of the 95 % interval, if any
     high: float | None = field(default=None, metadata=LATER)
     values_digest: str | None = field(default=None, metadata=LATER)
+    content: str | None = field(default=None, metadata=LATER)  # digest of what was measured
     # What the number summarises, for paired tests: one number for each held-out image in the
     # order of the reference permutation, NaN where it has none, or one for each set of samples.
     # The table gives them back only when asked, and tells by the digest which they were.
@@ -59,6 +68,13 @@ class Record:
             kept.byteswap()
         digest = hashlib.sha256(kept.tobytes()).hexdigest()[:16]
         object.__setattr__(self, "values_digest", digest)
+
+    @property
+    def key(self) -> Key:
+        """Its row: what was measured, by name and by content."""
+        # Of a run the weights were recorded before its content was, and they are the same.
+        content = self.content or self.provenance.get("weights")
+        return Key(self.model, self.run, str(content or ""))
 
     @property
     def id(self) -> str:

@@ -13,10 +13,10 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from safetensors import SafetensorError
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # torch loads where weights are read: a list of runs need not
     from torch import Tensor
 
 FORMAT = 1
+T = TypeVar("T")
 MODEL, AVERAGE, OPTIMIZERS = "model.safetensors", "average.safetensors", "optimizers.pt"
 
 
@@ -39,6 +40,24 @@ class Checkpoint:
     average: Mapping[str, Tensor] = field(default_factory=dict)
     optimizers: Mapping[str, Any] = field(default_factory=dict)
     random: Mapping[str, Tensor] = field(default_factory=dict)  # states of the generators
+    digest: str = ""  # of the weights, where they were read from files
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Which weights of a run are meant, known by their content."""
+
+    digest: str
+    seen: int  # training images shown
+    passed_over: tuple[str, ...] = ()  # newer checkpoints, with what is wrong with them
+
+    @property
+    def remark(self) -> str | None:
+        """What is to be said of them, if newer ones were passed over."""
+        if not self.passed_over:
+            return None
+        wrong = "; ".join(self.passed_over)
+        return f"weights of {self.seen:,} images were taken, for newer ones are damaged: {wrong}"
 
 
 def write(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
@@ -58,6 +77,9 @@ def write(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
         state = {"format": FORMAT, "seen": checkpoint.seen, "files": files}
         (temporary / "state.json").write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
     for old in _folders(folder)[keep:]:
+        # Renamed first: who looks for weights meanwhile shall not take half of one for damaged.
+        old.rename(folder / f".{old.name}.old")
+    for old in folder.glob(".*.old"):
         shutil.rmtree(old, ignore_errors=True)
     return target
 
@@ -89,14 +111,47 @@ def latest(folder: Path, *, training: bool) -> tuple[Checkpoint, list[str]]:
     Raises:
         BadInput: there is none, or all are damaged.
     """
-    damaged: list[str] = []
-    for candidate in _folders(folder):
+    return _first_whole(folder, lambda place: read(place, training=training))
+
+
+def look(folder: Path) -> Weights:
+    """The weights that `latest` takes; they are checked, and not loaded.
+
+    Raises:
+        BadInput: there are none, or all are damaged.
+    """
+    found, damaged = _first_whole(folder, check)
+    return replace(found, passed_over=tuple(damaged))
+
+
+def check(source: Path) -> Weights:
+    """Whether the weights of a checkpoint are those that were written; which these are.
+
+    Raises:
+        BadInput: a file is missing or is not what was written.
+    """
+    state = _state(source, (MODEL, AVERAGE))
+    return Weights(_digest(state), int(state["seen"]))
+
+
+def _first_whole(folder: Path, act: Callable[[Path], T]) -> tuple[T, list[str]]:
+    """What *act* makes of the newest checkpoint that it can use, and why not of newer ones.
+
+    Raises:
+        BadInput: it can use none.
+    """
+    damaged: dict[Path, str] = {}
+    while True:
+        # Looked up anew each time: a training that goes on removes old ones and writes new ones.
+        found = next((place for place in _folders(folder) if place not in damaged), None)
+        if found is None:
+            why = "; ".join(damaged.values()) or "it holds no checkpoint yet"
+            raise BadInput(f"{folder} has no checkpoint to load: {why}")
         try:
-            return read(candidate, training=training), damaged
+            return act(found), list(damaged.values())
         except BadInput as error:
-            damaged.append(str(error))
-    found = "; ".join(damaged) if damaged else "it holds no checkpoint yet"
-    raise BadInput(f"{folder} has no checkpoint to load: {found}")
+            if found.is_dir():
+                damaged[found] = str(error)
 
 
 def read(source: Path, *, training: bool) -> Checkpoint:
@@ -108,28 +163,40 @@ def read(source: Path, *, training: bool) -> Checkpoint:
     import torch
     from safetensors.torch import load_file
 
-    state = read_json(source / "state.json")
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise BadInput(f"{source / 'state.json'} is not a genbench checkpoint of format {FORMAT}")
-    for name in (MODEL, AVERAGE) + ((OPTIMIZERS,) if training else ()):
-        file = source / name
-        if not file.is_file() or sha256(file) != state["files"].get(name):
-            raise BadInput(f"{file} is damaged or missing")
+    state = _state(source, (MODEL, AVERAGE) + ((OPTIMIZERS,) if training else ()))
     rest: dict[str, Any] = {"optimizers": {}, "random": {}}
     try:
         model, average = load_file(source / MODEL), load_file(source / AVERAGE)
         if training:
             rest = torch.load(source / OPTIMIZERS, weights_only=True, map_location="cpu")
-    except (SafetensorError, RuntimeError, pickle.UnpicklingError) as error:
+    except (SafetensorError, RuntimeError, pickle.UnpicklingError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise BadInput(f"{source} cannot be read: {reason}") from error
-    return Checkpoint(int(state["seen"]), model, average, rest["optimizers"], rest["random"])
+    seen, optimizers, random = int(state["seen"]), rest["optimizers"], rest["random"]
+    return Checkpoint(seen, model, average, optimizers, random, _digest(state))
 
 
-def weights_digest(source: Path) -> str:
-    """sha256 of the weights that evaluation uses, as state.json states it."""
-    files = read_json(source / "state.json")["files"]
-    return f"{files[MODEL][:16]}-{files[AVERAGE][:16]}"
+def _state(source: Path, names: Sequence[str]) -> dict[str, Any]:
+    """What state.json says, once the files *names* are what it promises."""
+    state = read_json(source / "state.json")
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise BadInput(f"{source / 'state.json'} is not a genbench checkpoint of format {FORMAT}")
+    files = state.get("files")
+    if not isinstance(files, dict) or not isinstance(state.get("seen"), int):
+        raise BadInput(f"{source / 'state.json'} does not say which files belong to it")
+    for name in names:
+        try:
+            whole = sha256(source / name) == files.get(name)
+        except OSError:
+            whole = False
+        if not whole:
+            raise BadInput(f"{source / name} is damaged or missing")
+    return state
+
+
+def _digest(state: Mapping[str, Any]) -> str:
+    """Of the weights that evaluation uses."""
+    return f"{state['files'][MODEL][:16]}-{state['files'][AVERAGE][:16]}"
 
 
 def newest(folder: Path) -> Path | None:

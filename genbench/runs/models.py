@@ -10,12 +10,14 @@ import torch
 
 from genbench import registry
 from genbench.data import Dataset, open_dataset
-from genbench.errors import BadInput
+from genbench.distributed import group
+from genbench.errors import BadInput, PassedOverWarning
 from genbench.interfaces import Averages, Learns, Prepares, Settles
 from genbench.runs import best_weights, checkpoints
 from genbench.runs._shapes_only import ShapesOnly
+from genbench.runs.checkpoints import Weights
 from genbench.runs.run import Run, read
-from genbench.runtime import seeds
+from genbench.runtime import caller, seeds
 from genbench.runtime.devices import choose
 from genbench.settings import Layer, resolve
 
@@ -93,26 +95,49 @@ def load(
 ) -> Learns:
     """The trained model of a run folder, in evaluation mode, ready for encode, decode, sample.
 
+    Where the newest weights are damaged, the newest that are whole are taken.
+
     Args:
         folder: the run.
         device: "auto", "cpu", "cuda", "cuda:1".
         average: use the running average of the weights where the model keeps one.
         checkpoint: "latest", or "best": what a metric liked most in training (``--evaluate``).
 
+    Warns:
+        PassedOverWarning: newer weights are damaged; it says which.
+
     Raises:
         BadInput: not a run, no checkpoint, or weights that do not fit the model.
     """
-    run = read(Path(folder))
+    return load_known(read(Path(folder)), device, average=average, checkpoint=checkpoint)[0]
+
+
+def load_known(
+    run: Run, device: str = "auto", *, average: bool = True, checkpoint: str = best_weights.LATEST
+) -> tuple[Learns, Weights]:
+    """As `load`, of a run that is at hand; with which weights these are."""
     if checkpoint == best_weights.BEST:
-        found = checkpoints.read(best_weights.best(run.folder)[0], training=False)
+        found, passed_over = _best(run), []
     else:
-        found, _ = checkpoints.latest(run.checkpoints, training=False)
+        found, passed_over = checkpoints.latest(run.checkpoints, training=False)
+    weights = Weights(found.digest, found.seen, tuple(passed_over))
+    if weights.remark is not None and group.rank() == 0:
+        caller.warn(f"{run.name}: {weights.remark}", PassedOverWarning)
     model = rebuild(run)
     restore(model, found, run.folder)
     if average:
         use_average(model, found.average)
-    where = choose(device)
-    return frozen(model, where)
+    return frozen(model, choose(device)), weights
+
+
+def _best(run: Run) -> checkpoints.Checkpoint:
+    place, _ = best_weights.best(run.folder)
+    try:
+        return checkpoints.read(place, training=False)
+    except BadInput:
+        if best_weights.best(run.folder)[0] == place:
+            raise
+        return _best(run)  # training has just found better ones
 
 
 def restore(model: Learns, checkpoint: checkpoints.Checkpoint, folder: Path) -> None:
@@ -164,15 +189,8 @@ def untrained(run: Run, data: Dataset, device: str = "auto") -> Learns:
     model = rebuild(run)
     model.to(choose(device))
     prepare(model, data, int(run.value("training", "seed")))
-    model.seen = int(_newest(run).name)
+    model.seen = checkpoints.look(run.checkpoints).seen
     return frozen(model, choose(device))
-
-
-def _newest(run: Run) -> Path:
-    newest = checkpoints.newest(run.checkpoints)
-    if newest is None:
-        raise BadInput(f"{run.folder} holds no checkpoint yet")
-    return newest
 
 
 def frozen(model: Learns, device: torch.device) -> Learns:

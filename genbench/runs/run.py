@@ -20,7 +20,7 @@ from genbench.errors import BadInput
 from genbench.interfaces import Json
 from genbench.runs.state import RunState, in_words, read_state
 from genbench.runtime import atomic
-from genbench.runtime.paths import as_path
+from genbench.runtime.paths import absolute, as_path
 
 FORMAT = 1
 EVALUATIONS = "evaluations.json"  # in the run folder: numbers taken in training, with protocol
@@ -48,7 +48,7 @@ class Run:
     @property
     def name(self) -> str:
         """Name of the folder, which is how people call the run."""
-        return self.folder.name
+        return absolute(self.folder).name
 
     @property
     def model(self) -> str:

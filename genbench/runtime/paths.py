@@ -9,7 +9,8 @@ Also, whether a user has named a thing or a place.
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePath
 
 SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 
@@ -62,6 +63,34 @@ def as_path(folder: Path) -> str:
     """*folder* spelled so that a command takes it for a path: "./pca" where it is bare."""
     text = str(folder)
     return text if is_path(text) else f"{os.curdir}{os.sep}{text}"
+
+
+def absolute(folder: Path) -> Path:
+    """A path that ends in a name, also of "." and of ".."; links stay links, which have names."""
+    found = folder.absolute()
+    return found.resolve() if os.pardir in found.parts else found
+
+
+def told_apart(places: Sequence[PurePath]) -> list[str]:
+    """The shortest ends of paths that are all different: "ganA/fakes", "ganB/fakes".
+
+    Those of one name get the same number of parts; a path that is there twice stays as it is.
+    """
+    ends = [place.name or str(place) for place in places]
+    for end in dict.fromkeys(ends):
+        alike = [at for at, other in enumerate(ends) if other == end]
+        most = max(len(places[at].parts) for at in alike)
+        parts = 1
+        while len({_end(places[at], parts) for at in alike}) < len(alike) and parts < most:
+            parts += 1
+        if len(alike) > 1:
+            for at in alike:
+                ends[at] = _end(places[at], parts)
+    return ends
+
+
+def _end(place: PurePath, parts: int) -> str:
+    return str(PurePath(*place.parts[-parts:]))
 
 
 def _from_environment(name: str) -> Path | None:

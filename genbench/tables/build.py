@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from genbench.interfaces import Column
-from genbench.results.record import Record
+from genbench.results.record import Key, Record
 from genbench.tables import digits, fame, notes
 from genbench.tables.compare import Scale, Verdicts, judge
 from genbench.tables.footnotes import SHORT
+from genbench.tables.labels import labels
 from genbench.tables.select import (
-    Key,
     Selection,
     Slot,
     best,
@@ -27,7 +27,7 @@ from genbench.tables.table import Cell, Row, Table, TableColumn, letters
 def build(records: Sequence[Record], columns: Callable[[str, str], Column]) -> list[Table]:
     """One table per data set, resolution and fingerprint, its columns in the order of `fame`.
 
-    Of two records of one run and one protocol the newest stands. A record without a value
+    Of two records of one thing and one protocol the newest stands. A record without a value
     has no protocol: it fills the columns of its score in which its row has no value. Best is
     the best contender of a column, and every contender that does not differ from it: by a
     paired test where values of the same images are there, corrected over the table, elsewhere
@@ -58,10 +58,11 @@ def _fill(table: Table, records: Sequence[Record], columns: Callable[[str, str],
     # A column without a number says no more than its reason, so it gives way to a note.
     heads = tuple(head for head in every if head.protocol_id) or every
     absent = [head for head in every if head not in heads]
-    keys = list(dict.fromkeys((r.model, r.run) for r in records))
+    names = labels(records)
+    keys = list(names)
     contenders = [key for key in keys if key not in chosen.anchors]
     verdicts = judge(chosen, [(_scale(head), head.protocol_id) for head in heads], contenders)
-    rows = _rows(keys, heads, chosen, verdicts)
+    rows = _rows(names, heads, chosen, verdicts)
     heads = tuple(_with_digits(head, rows, index) for index, head in enumerate(heads))
     return dataclasses.replace(
         table,
@@ -74,7 +75,7 @@ def _fill(table: Table, records: Sequence[Record], columns: Callable[[str, str],
             *notes.absences(absent, repeats, chosen),
             *notes.notes(heads, rows, chosen, verdicts),
         ),
-        remarks=tuple(notes.remarks(heads, chosen)),
+        remarks=tuple(notes.remarks(heads, chosen, names)),
     )
 
 
@@ -162,19 +163,21 @@ def _scale(head: TableColumn) -> Scale:
 
 
 def _rows(
-    keys: Sequence[Key], heads: Sequence[TableColumn], chosen: Selection, verdicts: Verdicts
+    names: Mapping[Key, str],
+    heads: Sequence[TableColumn],
+    chosen: Selection,
+    verdicts: Verdicts,
 ) -> tuple[Row, ...]:
     """The contenders, then the anchors."""
-    models = Counter(model for model, _ in keys)
+    keys = list(names)
     columns = [
         _cells(keys, head, chosen, verdicts.differ if index in verdicts.settled else None)
         for index, head in enumerate(heads)
     ]
     rows = []
     for key in sorted(keys, key=chosen.anchors.__contains__):
-        label = f"{key[0]} ({key[1]})" if models[key[0]] > 1 else key[0]
         cells = tuple(column[key] for column in columns)
-        rows.append(Row(label, key[1], key in chosen.anchors, cells))
+        rows.append(Row(names[key], key.run, key in chosen.anchors, cells))
     return tuple(rows)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from genbench.errors import NotEnoughData, NotMeasurable
 from genbench.results.protocol import Protocol, from_json
-from genbench.results.record import Record
+from genbench.results.record import Key, Record
 from genbench.statistics.significance import (
     LEVEL,
     Difference,
@@ -23,7 +23,7 @@ from genbench.statistics.significance import (
     separate_means,
 )
 from genbench.tables.footnotes import differs
-from genbench.tables.select import Key, Selection, Slot
+from genbench.tables.select import Selection, Slot
 
 FEW = 5  # sets of samples below which a t test finds only large differences
 SETS = "sets of samples"
@@ -175,7 +175,7 @@ def _contests(chosen: Selection, scale: Scale, a: Key, b: Key) -> Iterator[Conte
         except NotMeasurable as error:
             yield dataclasses.replace(contest, reason=str(error))
     if not common:
-        apart = differs(_newest(mine, chosen), _newest(theirs, chosen), b[0])
+        apart = differs(_newest(mine, chosen), _newest(theirs, chosen), b.model)
         yield Contest(scale, a, b, reason="measured in different ways", apart=apart)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from genbench.results.record import Key
 from genbench.statistics.significance import LEVEL
 from genbench.tables.compare import Verdicts
 from genbench.tables.digits import number
@@ -80,14 +81,14 @@ def absences(
     return found
 
 
-def remarks(heads: Sequence[TableColumn], chosen: Selection) -> list[str]:
+def remarks(heads: Sequence[TableColumn], chosen: Selection, names: Mapping[Key, str]) -> list[str]:
     """What metrics had to say about their numbers, once for all numbers that share it."""
     shared_by: dict[str, tuple[dict[str, None], dict[str, None]]] = {}  # titles, models
     for head in heads:
         for (key, score, protocol_id), record in chosen.values.items():
             if (score, protocol_id) == (head.score, head.protocol_id) and record.note:
                 titles, models = shared_by.setdefault(record.note, ({}, {}))
-                titles[head.title] = models[key[0]] = None
+                titles[head.title] = models[names[key]] = None
     return [
         f"{', '.join(titles)} of {', '.join(models)}: {note}."
         for note, (titles, models) in shared_by.items()

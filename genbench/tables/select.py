@@ -11,11 +11,10 @@ from typing import TypeAlias
 
 from genbench.errors import BadInput
 from genbench.results.protocol import Protocol, from_json
-from genbench.results.record import Record
+from genbench.results.record import Key, Record
 from genbench.tables.footnotes import apart
 
 TableKey: TypeAlias = tuple[str, int, str]  # (dataset, resolution, fingerprint): a table
-Key: TypeAlias = tuple[str, str]  # (model, run): a row
 Slot: TypeAlias = tuple[Key, str, str | None]  # (row, score, protocol id): a cell
 
 
@@ -58,7 +57,7 @@ def choose(records: Iterable[Record]) -> Selection:
     absent: dict[tuple[Key, str], Record] = {}
     anchors: set[Key] = set()
     for record in sorted(records, key=_time):
-        row = (record.model, record.run)
+        row = record.key
         if record.anchor:
             anchors.add(row)
         if measured(record):

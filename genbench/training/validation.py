@@ -12,6 +12,7 @@ from genbench.data import Dataset
 from genbench.distributed import group
 from genbench.errors import BadSetting
 from genbench.evaluation.api import Request, plans
+from genbench.evaluation.candidates import in_training
 from genbench.evaluation.measure import carry_out
 from genbench.evaluation.settings import Evaluation
 from genbench.interfaces import Json, Learns
@@ -132,7 +133,8 @@ class Validation:
             seed=seed,
             device=str(self.device),
         )
-        request = Request(models={self.run.name: model}, how=how, data=self.data)
+        candidate = in_training(self.run.name, model)
+        request = Request(models=candidate, how=how, data=self.data)
         with progress.silent():
             return [record for plan in plans(request) for record in carry_out(plan)]
 

@@ -63,7 +63,7 @@ def odd() -> list[Record]:
                 "another protocol: images.samples 10000 -> 50000",
             ],
         ),
-        ({"run": "second"}, ["another run: run-a -> second"]),
+        ({"run": "second"}, ["another thing of this name: run-a -> second"]),
         (
             {
                 "provenance": {
@@ -167,7 +167,7 @@ def test_a_number_measured_again_is_kept_twice_and_said(tmp_path: Path) -> None:
 
     assert done.exit_code == 0, done.output
     assert "measured again: a fid on faces 64x64 is 1 here and 1.25 there" in done.stdout
-    assert "another run of the same name: same is here here and there there" in done.stdout
+    assert "another thing of this name: same is here here and there there" in done.stdout
     assert len(mine.read()) == 4
 
 

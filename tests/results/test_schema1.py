@@ -115,7 +115,7 @@ def test_numbers_of_two_schemas_are_not_ranked_or_compared() -> None:
 
     with pytest.raises(BadInput, match=r"in different ways: schema is 1 and 2"):
         best(chosen.values, lower_is_better=True)
-    (contest,) = hold(chosen, [Scale("rmse", True)], [(r.model, r.run) for r in (first, second)])
+    (contest,) = hold(chosen, [Scale("rmse", True)], [r.key for r in (first, second)])
     assert contest.found is None
     assert contest.apart == ("schema is 1, in vae it is 2",)
 

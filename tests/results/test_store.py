@@ -174,5 +174,6 @@ def test_the_table_has_the_columns_that_its_files_have_always_had() -> None:
         ("low", "double", True),
         ("high", "double", True),
         ("values_digest", "string", True),
+        ("content", "string", True),
         ("values", "list<item: float>", True),
     ]

@@ -60,7 +60,7 @@ def fid(model: str, *values: float, protocol: Protocol = RECIPE) -> Record:
 
 def held(*records: Record, lower: bool | None = True, median: bool = False) -> list[Contest]:
     scales = {r.score: Scale(r.score, lower, median) for r in records}
-    rows = list(dict.fromkeys((r.model, r.run) for r in records))
+    rows = list(dict.fromkeys(r.key for r in records))
     return hold(choose(records), scales.values(), rows)
 
 
