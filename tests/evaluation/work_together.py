@@ -95,7 +95,15 @@ def main(devices: int, trouble: str, table: str) -> None:
         sys.stdout.write(json.dumps({"rank": group.rank(), "error": str(error)}) + "\n")
         return
     numbers = {
-        row.score: [row.value, row.spread, row.n, row.reason, row.protocol_id]
+        row.score: [
+            row.value,
+            row.spread,
+            row.n,
+            row.reason,
+            row.protocol_id,
+            row.content,
+            row.provenance.get("images"),
+        ]
         for row in frame.itertuples()
     }
     sys.stdout.write(json.dumps({"rank": group.rank(), "numbers": numbers}) + "\n")
