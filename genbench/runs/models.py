@@ -116,8 +116,9 @@ def load_known(
     run: Run, device: str = "auto", *, average: bool = True, checkpoint: str = best_weights.LATEST
 ) -> tuple[Learns, Weights]:
     """As `load`, of a run that is at hand; with which weights these are."""
+    passed_over: list[str] = []
     if checkpoint == best_weights.BEST:
-        found, passed_over = _best(run), []
+        found = _best(run)
     else:
         found, passed_over = checkpoints.latest(run.checkpoints, training=False)
     weights = Weights(found.digest, found.seen, tuple(passed_over))
