@@ -184,7 +184,7 @@ def test_two_folders_of_one_name_one_after_the_other_are_two_rows(fakes: Path) -
     assert "ganA/fakes" in shown
     assert "ganB/fakes" in shown
     said = run("table", "--table", "t", "diff", "0", "1").stdout
-    assert "another thing of this name: folder:" in said
+    assert "another thing of this name: images:" in said
     models = ["--models", "ganA/fakes,ganB/fakes"]
     compared = CliRunner().invoke(main, ["table", "--table", "t", "compare", *models])
     assert "not tested: swd of ganA/fakes and ganB/fakes: " in compared.stderr
