@@ -84,8 +84,12 @@ def main() -> None:
                 print(f"{tool:<16} is not installed")
                 continue
             command = commands(tool, weights, asked.dims, folders)
-            value, seconds, memory = run(command, Path(root) / "cache")
-            print(f"{tool:<16} {value:12.6f} {seconds:9.1f} s {memory / 2**10:9.0f} MB", flush=True)
+            value, seconds, busy, memory = run(command, Path(root) / "cache")
+            print(
+                f"{tool:<16} {value:12.6f} {seconds:9.1f} s, {busy:9.1f} s of processors, "
+                f"{memory / 2**10:9.0f} MB",
+                flush=True,
+            )
 
 
 def commands(tool: str, weights: Path, dims: str, folders: list[Path]) -> list[str]:
@@ -97,8 +101,8 @@ def commands(tool: str, weights: Path, dims: str, folders: list[Path]) -> list[s
     return [sys.executable, "-c", TOOLS[tool], str(weights), dims, real, fake]
 
 
-def run(command: list[str], cache: Path) -> tuple[float, float, int]:
-    """The number that a program prints, its seconds, and its peak memory in kB."""
+def run(command: list[str], cache: Path) -> tuple[float, float, float, int]:
+    """The number that a program prints, seconds, those of processors, and peak memory in kB."""
     began = time.perf_counter()
     with tempfile.TemporaryFile("w+") as out:
         environment = {**os.environ, "GENBENCH_CACHE": str(cache)}
@@ -111,7 +115,7 @@ def run(command: list[str], cache: Path) -> tuple[float, float, int]:
         sys.exit(f"{command[:3]} failed")
     found = re.search(r"VALUE (\S+)", text)
     value = float(found[1]) if found else json.loads(text)["records"][0]["value"]
-    return value, seconds, usage.ru_maxrss
+    return value, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss
 
 
 def save_faces(folder: Path, first: int, n: int, side: int, noise: float) -> None:

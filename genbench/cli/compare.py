@@ -45,7 +45,7 @@ from genbench.errors import GenbenchError
 @click.option(
     "--batch",
     type=click.IntRange(min=1),
-    help="Images at once.  [default: 64 on a CPU, on a GPU what fits]",
+    help="Images at once.  [default: 8 on a CPU, on a GPU what fits]",
 )
 @click.option("--weights-dir", type=Place(), help="Folder of network weights.")
 @click.option("--download", is_flag=True, help="Fetch missing weights from their first address.")

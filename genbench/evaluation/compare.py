@@ -21,6 +21,9 @@ from genbench.runtime.devices import choose
 if TYPE_CHECKING:
     from genbench.evaluation.results_frame import Results
 
+# Images at once on a CPU, unless told: 64 take 0.7 GB more of Inception, and no less time each.
+AT_ONCE = 8
+
 
 def compare(
     real: Any,
@@ -127,7 +130,8 @@ def measure(asked: Comparison) -> list[Record]:
     """
     find_metrics(asked.how.metrics or ("all",))  # a wrong name should not wait for the images
     with group.together(asked.how.devices, choose(asked.how.device)) as device:
-        how = replace(asked.how, device=str(device), jackknife=True)
+        batch = asked.how.batch or (AT_ONCE if device.type == "cpu" else None)
+        how = replace(asked.how, device=str(device), batch=batch, jackknife=True)
         with group.agreed():
             planned = list(plans(replace(asked, how=how)))
         return [record for plan in planned for record in carry_out(plan)]
