@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from genbench.distributed import group
-from genbench.evaluation import candidates
+from genbench.evaluation import candidates, jackknife
 from genbench.evaluation.candidates import Candidate
 from genbench.evaluation.journal import Journal
 from genbench.evaluation.passes import SubjectEvidence
@@ -123,6 +123,8 @@ class _Work:
     def carry_out(self, references: References) -> None:
         """Make the passes, and measure as they bring what metrics take."""
         wanted = {each for metric in self.metrics.values() for each in metric.inputs.values()}
+        if self.plan.passes.how.jackknife:
+            wanted |= set(jackknife.inputs_for(wanted))
         inputs = [each for each in self.plan.inputs if each in wanted]
         growing = _evidence(self.plan, self.candidate, self.subject, inputs)
         with contextlib.closing(growing):
