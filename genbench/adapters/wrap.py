@@ -65,7 +65,8 @@ def wrap(
         model: any object; networks are put in evaluation mode when they are measured.
         sample: takes a number of images; and, where parameters are called so, a generator of
             torch as `rng` or `generator`, or a number as `seed`.
-        encode: takes images and gives what *decode* takes, or a distribution of it.
+        encode: takes images and gives what *decode* takes, or a distribution of it; two tensors
+            of one shape are its mean and log variance.
         decode: gives images.
         reconstruct: takes images and gives images, of a model that shows no latents.
         value_range: what black and white are to it, (0, 1) or (-1, 1); by default (-1, 1), or

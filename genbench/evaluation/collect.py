@@ -211,7 +211,8 @@ def _remarks(producer: Producer, parts: Sequence[Seen]) -> dict[Stream, str]:
     if group.rank() == 0 and (misfit := wrong_range(parts, words)) is not None:
         caller.warn(
             f"the numbers of {producer.watch.who} are not what they seem; return floats in "
-            f"[-1, 1], 2 * x - 1 of [0, 1], or uint8: {misfit}",
+            f"[-1, 1], 2 * x - 1 of [0, 1], or uint8, or say the range, "
+            f"genbench.wrap(model, value_range=(0, 1)): {misfit}",
             RangeWarning,
         )
     said = remark(parts, words)

@@ -158,10 +158,15 @@ def test_the_range_of_rae_is_known() -> None:
     assert torch.allclose(wrapped.reconstruct(X), X, atol=1e-6)
 
 
+CONFIGS = {"VAE_IAF": "VAE_IAF_Config"}
+
+
 def pythae(name: str) -> Any:
     models = pytest.importorskip("pythae.models")
     torch.manual_seed(0)
-    config = getattr(models, f"{name}Config")(input_dim=(3, 32, 32), latent_dim=4)
+    config = getattr(models, CONFIGS.get(name, f"{name}Config"))(
+        input_dim=(3, 32, 32), latent_dim=4
+    )
     return getattr(models, name)(config).eval()
 
 
