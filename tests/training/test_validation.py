@@ -58,7 +58,7 @@ def test_measuring_changes_nothing_of_the_training(measured: runs.Run, tmp_path:
     newest = [checkpoints.newest(run.checkpoints) for run in (plain, measured)]
     assert newest[0] is not None
     assert newest[1] is not None
-    assert checkpoints.weights_digest(newest[0]) == checkpoints.weights_digest(newest[1])
+    assert checkpoints.check(newest[0]).digest == checkpoints.check(newest[1]).digest
 
 
 def test_the_best_weights_are_those_of_the_best_number(measured: runs.Run) -> None:
