@@ -26,7 +26,7 @@ from genbench.training.stages import Kind, Stretch, cost_of, guessed_costs, kind
 
 SECONDS = 6.0  # that the timing of all stages may take, but for a step that has begun
 STEPS = 3  # of a stage, after one that warms up
-LONG = 30.0  # seconds of the first step of all, from which on there is no second one
+LONG = 30.0  # seconds of processors that the first step of all takes: then there is no second one
 SHORT = 50  # steps of a training that is over before it could be timed
 
 
@@ -183,7 +183,7 @@ def _timed(copy: Learns, parts: Sequence[Stretch], about: Specimen) -> dict[Kind
         batch = _batch(about.train, min(stage.batch, part.stop), about.device)
         if not found:
             first = _step(copy, batch, pace, rng)
-            if first.seconds * len(batch.images) > LONG:
+            if first.cpu * len(batch.images) > LONG:
                 return {each: first}
             began, rest = time.monotonic(), SECONDS
         found[each] = _of_an_image(copy, batch, pace, rng, rest / left)
