@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import signal
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -330,3 +332,16 @@ def _say(run: Any, damaged: Sequence[str] = ()) -> None:
     click.echo(
         f"measure: genbench evaluate --models {run.name} {where}--metrics swd,rmse,psnr", err=True
     )
+    _end_as_signalled(run)
+
+
+def _end_as_signalled(run: Any) -> None:
+    """With 130 or 143 where Ctrl-C or SIGTERM ended the training, so that a script stops, too.
+
+    Not under a launcher or a scheduler: they have sent the signal, or begin the work again.
+    """
+    from genbench.runs import RunState
+
+    launched = {"TORCHELASTIC_RUN_ID", "SLURM_JOB_ID"} & os.environ.keys()
+    if run.state is RunState.INTERRUPTED and not launched:
+        sys.exit(128 + signal.Signals[str(run.facts["reason"]).removeprefix("by ")])

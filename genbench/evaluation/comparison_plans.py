@@ -22,9 +22,8 @@ from genbench.evaluation.settings import Evaluation
 from genbench.evaluation.stored_images import NO_LATENTS, NO_SAMPLES, StoredImages
 from genbench.evaluation.subjects import Subject
 from genbench.interfaces import Maker, Stream
+from genbench.interfaces.streams import PAIRED, UNPAIRED
 
-UNPAIRED = (Stream.REAL, Stream.SAMPLES)
-PAIRED = (Stream.HELD_OUT, Stream.RECONSTRUCTIONS, Stream.PAIRS)
 NO_PAIRS = "the two sets are no pairs; add --paired where the files of one were made of the other's"
 
 

@@ -135,6 +135,11 @@ STREAMS: Mapping[Stream, StreamInfo] = {
 }
 
 
+# What two sets of images have without a model: as sets, and as originals and reconstructions.
+UNPAIRED = (Stream.REAL, Stream.SAMPLES)
+PAIRED = (Stream.HELD_OUT, Stream.RECONSTRUCTIONS, Stream.PAIRS)
+
+
 def lead(stream: Stream) -> Stream:
     """The stream whose pass shows *stream*: most have one of their own."""
     return STREAMS[stream].shares or stream

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from genbench.results.record import Record
 from genbench.runs import Run, RunState
 
-QUALITY, LIKENESS = "psnr", "fd_toynet"  # scores: of reconstructions, of samples
+# Scores: of reconstructions, of samples, and of the finest patches of samples.
+QUALITY, LIKENESS, DETAIL = "psnr", "fd_toynet", "swd"
 SHOWN, CALLED = "balanced_pioneer", "Balanced Pioneer"  # the reference model of the first line
 
 
@@ -24,9 +25,10 @@ def findings(records: Sequence[Record], found: Sequence[Run]) -> list[str]:
     scores = {(record.run, record.score): record for record in records}
     rebuilt = {run.id: record for run in found if (record := _number(scores, run.id, QUALITY))}
     sampled = {run.id: record for run in found if (record := _number(scores, run.id, LIKENESS))}
+    patched = {run.id: record for run in found if (record := _number(scores, run.id, DETAIL))}
     lines = [
         _reconstructions(rebuilt, found, _number(scores, "mean", QUALITY)),
-        _samples(sampled, _number(scores, "real", LIKENESS)),
+        _samples(sampled, patched, _number(scores, "real", LIKENESS)),
         _longer(sampled, found),
     ]
     return [line for line in lines if line]
@@ -46,13 +48,19 @@ def _reconstructions(
     return f"{line}, {best.model} is best with {_value(best):.1f} dB."
 
 
-def _samples(sampled: Mapping[str, Record], floor: Record | None) -> str:
+def _samples(
+    sampled: Mapping[str, Record], patched: Mapping[str, Record], floor: Record | None
+) -> str:
     if not sampled or floor is None:
         return ""
     best = min(sampled.values(), key=_value)
-    return (
+    line = (
         f"The samples of {best.model} are the nearest to real faces: FD (toynet) "
-        f"{_value(best):#.3g}, where real faces are {_value(floor):#.3g} from each other."
+        f"{_value(best):#.3g}, where real faces are {_value(floor):#.3g} from each other"
+    )
+    finest = min(patched.values(), key=_value, default=best)
+    return line + (
+        f"; by their patches those of {finest.model}." if finest.run != best.run else "."
     )
 
 

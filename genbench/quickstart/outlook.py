@@ -28,17 +28,23 @@ def outlook(wanted: Quickstart) -> Iterator[str]:
 
     Times are of a few steps and of a few images on this machine, as busy as it is now.
     """
+    yield f"in {wanted.out}; Ctrl-C stops it, and the same command goes on"
     references = [each.name for each in catalogue.entries()]
     yield f"reference models, trained beforehand: {listed(references)}"
+    yield "timing a few steps of each training here, and a few images of each model ..."
     trainings = {name: _training(name, wanted) for name in wanted.models}
     left = {name: seconds for name, seconds in trainings.items() if seconds is not None}
     if left:
-        times = listed([f"{name} {about(seconds)}" for name, seconds in left.items()])
+        times = listed([f"{name} {_time(seconds)}" for name, seconds in left.items()])
         yield f"to be trained here, on {DATA} at {RESOLUTION}x{RESOLUTION}: {times}"
     seconds = sum(left.values()) + _measuring(wanted)
     free = f", with {wanted.threads} of {cores.allowed()} cores" if cores.allowed() > 1 else ""
     yield f"in all {about(seconds)} on this machine, as busy as it is now{free}"
-    yield f"in {wanted.out}; Ctrl-C stops it, and the same command goes on"
+
+
+def _time(seconds: float) -> str:
+    """Of a training; one that is over after a few steps was not timed."""
+    return about(seconds) if seconds else "at once"
 
 
 def _training(name: str, wanted: Quickstart) -> float | None:

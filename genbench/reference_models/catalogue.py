@@ -8,6 +8,7 @@ the models work, not how good they are: the faces are drawn, and small.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genbench import runs
-from genbench.errors import UnknownName, WrongWeights, nearest
+from genbench.errors import BadInput, UnknownName, WrongWeights, nearest
 from genbench.interfaces import Json, Learns
 from genbench.runs import Run, RunState, checkpoints
 from genbench.runtime import atomic
@@ -118,12 +119,25 @@ def use(name: str, *, runs_dir: str | Path = "runs", called: str | None = None) 
     run = runs.read(folder) if (folder / "run.json").is_file() else None
     if run is None or run.id != found.facts["id"]:
         run = runs.create(folder, found.facts, found.card["settings"])
-    if checkpoints.newest(run.checkpoints) is None:  # new, or a use of it was killed here
+    if not _whole(run):  # new, a use of it was killed here, or its weights are damaged
         model = _built(found)
         average = runs.average_as_it_is(model)
         checkpoint = checkpoints.Checkpoint(model.seen, model.state_dict(), average)
         checkpoints.write(run.checkpoints, checkpoint, keep=1)
     return run
+
+
+def _whole(run: Run) -> bool:
+    """Whether its weights are there, and as they were written."""
+    place = checkpoints.newest(run.checkpoints)
+    if place is None:
+        return False
+    try:
+        checkpoints.check(place)
+    except BadInput:
+        shutil.rmtree(place)
+        return False
+    return True
 
 
 def pack(run: Run, card: Mapping[str, Json], folder: Path = FOLDER) -> Entry:

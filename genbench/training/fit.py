@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         """Raise `BadSetting` where it is no time."""
-        if not self.minutes >= 0:
+        if not 0 <= self.minutes < math.inf:
             raise BadSetting(f"{self.option} wants a number from 0 on, got {self.minutes:g}")
 
     @property

@@ -195,7 +195,10 @@ def test_a_drawn_figure_and_training_can_stand_in_a_report(place: Path) -> None:
         ("figure samples p --out x.jpg", "x.jpg should end with .png or .pdf"),
         ("figure attributes p --attribute smiel", "Did you mean smile?"),
         ("figure attributes p", "say what to edit: --attribute NAME, or two folders"),
-        ("figure attributes p --with a --without b", "a is not a folder of images"),
+        (
+            "figure attributes p --with a --without b",
+            "a does not exist; wanted a folder, a .zip, .npz or .npy file",
+        ),
         ("figure reconstructions p --count 21", "shows 21 test images, toyfaces:120 has 20"),
         ("figure tradeoff --x fid --y psnr", "has no numbers of 'fid'"),
         ("figure tradeoff --x swd --y rmse", "rmse was measured under 2 protocols"),

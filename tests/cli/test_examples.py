@@ -140,6 +140,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             _copy(Path("runs/pca"), name, number)
         for number, name in enumerate(["celeba-64", "toyfaces-32"], start=9):
             _copy(Path("runs/pioneer"), f"pioneer-{name}", number)
+        _copy(Path("runs/pioneer"), "balanced-pioneer-toyfaces-32", 12)
         done = run("evaluate --metrics rmse,psnr,swd --images 20 --repeats 2")
         assert done.exit_code == 0, done.output
         records = Store("results").read(values=True)
@@ -223,7 +224,7 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     yours, runs = ({} for _ in blocks)
 
     for block, names in zip(blocks, (yours, runs), strict=True):
-        exec(block.replace('"toyfaces"', '"toyfaces:120"'), names)
+        exec(block.replace('"toyfaces"', '"toyfaces:120"').replace(": 500", ": 20"), names)
 
     values = yours["frame"].set_index(["model", "score"])["value"]
     assert 0 < values["pioneer", "rmse"] < 128

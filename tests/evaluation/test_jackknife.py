@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from draws import rng
 from genbench.metrics.fid import METRIC as FID
 from torch import Tensor
 
@@ -89,14 +90,18 @@ def test_it_is_the_spread_of_fid_over_many_pairs_of_sets() -> None:
 
 
 def test_a_number_that_has_an_error_bar_keeps_it() -> None:
-    known = evidence(LINEAR, torch.randn(100, 1), torch.randn(100, 1))
+    known = evidence(
+        LINEAR, torch.randn(100, 1, generator=rng(1)), torch.randn(100, 1, generator=rng(2))
+    )
     own = {"gap": Measured(1.0, 0.5, "own")}
 
     assert jackknife.with_errors(LINEAR, own, known, {}) == own
 
 
 def test_few_images_have_none() -> None:
-    known = evidence(LINEAR, torch.randn(40, 1), torch.randn(100, 1))
+    known = evidence(
+        LINEAR, torch.randn(40, 1, generator=rng(1)), torch.randn(100, 1, generator=rng(2))
+    )
     bare = {"gap": Measured(1.0)}
 
     assert jackknife.with_errors(LINEAR, bare, known, {}) == bare

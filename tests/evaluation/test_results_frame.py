@@ -48,7 +48,7 @@ def test_a_notebook_sees_models_against_metrics_with_error_bars(results: Results
     assert {"vae", "FID ↓", "PSNR (dB) ↑", "8.091 ± 0.053", "31.24 ± 0.05"} <= {*seen.words}
     assert "not measured" in seen.words
     assert not any(results.protocol[0] in words for words in seen.words)  # JSON of a screenful
-    assert "A DataFrame, a row per number: 4 × 23." in " ".join(seen.words)
+    assert "A DataFrame, a row per number: 4 × 24." in " ".join(seen.words)
 
 
 def test_the_best_is_bold(results: Results) -> None:

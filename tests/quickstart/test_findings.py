@@ -48,6 +48,8 @@ RECORDS = [
     record("introvae", "fd_toynet", 9.876),
     record("pca", "fd_toynet", 12.99),
     record("real", "fd_toynet", 0.0512),
+    record("balanced-pioneer-toyfaces-32", "swd", 20.0),
+    record("pca", "swd", 40.0),
 ]
 
 
@@ -74,6 +76,12 @@ def test_what_was_not_measured_is_not_spoken_of(lost: str, lines: int) -> None:
 
 def test_without_a_model_trained_both_times_nothing_is_said_of_longer_training() -> None:
     assert len(findings(RECORDS, [SHOWN, BEFORE, PCA])) == 2
+
+
+def test_samples_may_be_best_in_one_way_and_not_in_another() -> None:
+    turned = [record(r.run, r.score, 60.0 - r.value) if r.score == "swd" else r for r in RECORDS]
+
+    assert findings(turned, RUNS)[1].endswith("from each other; by their patches those of pca.")
 
 
 def test_nothing_at_all_is_no_error() -> None:

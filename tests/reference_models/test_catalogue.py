@@ -105,6 +105,17 @@ def test_a_use_that_was_killed_before_its_weights_goes_on(tmp_path: Path) -> Non
     assert runs.load(second.folder, device="cpu").seen == 300_000
 
 
+def test_a_use_whose_weights_are_damaged_is_mended(tmp_path: Path) -> None:
+    first = catalogue.use("vae-toyfaces-32", runs_dir=tmp_path)
+    (weights,) = first.checkpoints.glob("*/model.safetensors")
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-1] + b"?")
+
+    second = catalogue.use("vae-toyfaces-32", runs_dir=tmp_path)
+
+    assert (second.id, weights.read_bytes()) == (first.id, whole)
+
+
 def test_another_run_of_the_name_is_not_touched(tmp_path: Path) -> None:
     catalogue.use("vae-toyfaces-32", runs_dir=tmp_path, called="taken")
 

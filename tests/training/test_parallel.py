@@ -132,7 +132,7 @@ def test_a_signal_to_any_process_stops_all_at_a_checkpoint(start: Start, tmp_pat
     process = genbench(start, tmp_path, *long)
     at_work(run, process)
     os.kill(second(process), signal.SIGTERM)
-    process.done()
+    assert process.end() == 143
     stopped = runs.read(run)
     assert stopped.status == "interrupted by SIGTERM"
     assert int(newest(stopped).name) == stopped.facts["seen"]
