@@ -193,7 +193,7 @@ def _mode(found: Any) -> Any:
     """Its mode, or its mean where torch knows no mode."""
     try:
         return _property(found, "mode")
-    except NotImplementedError:
+    except NotImplementedError:  # how torch's distributions say that they have none
         return _property(found, "mean")
 
 

@@ -47,6 +47,19 @@ def in_one_line(context: click.Context) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def one_voice() -> Iterator[None]:
+    """Of several processes one says how it ended."""
+    from genbench.distributed import group
+
+    try:
+        yield
+    except GenbenchError as error:
+        if not group.speaks(error):
+            sys.exit(0)  # one that fails makes the launcher kill all, before they have spoken
+        raise
+
+
+@contextlib.contextmanager
 def _raised(number: signal.Signals) -> Iterator[None]:
     """Let a signal raise `Terminated` where it arrives."""
 

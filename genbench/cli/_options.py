@@ -90,3 +90,34 @@ table_option = click.option(
 device_option = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1."
 )
+
+
+def weights_options(command: F) -> F:
+    """Where weights of feature networks come from: `weights_dir` and `download`."""
+    for option in (
+        click.option(
+            "--download", is_flag=True, help="Fetch missing weights from their first address."
+        ),
+        click.option("--weights-dir", type=Place(), help="Folder of network weights."),
+    ):
+        command = option(command)
+    return command
+
+
+def work_options(command: F) -> F:
+    """What the work of measuring is done on: `device`, `devices` and `compile`."""
+    for option in (
+        click.option(
+            "--compile", is_flag=True, help="Compile feature networks; the recipe says so."
+        ),
+        click.option(
+            "--devices",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            help="Processes on each machine, a device each, that share the work.",
+        ),
+        device_option,
+    ):
+        command = option(command)
+    return command

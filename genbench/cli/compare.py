@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from genbench.cli._ends import one_voice
 from genbench.cli._json import json_option, plain, say
 from genbench.cli._measured import need_numbers
-from genbench.cli._options import Names, Place, device_option
-from genbench.errors import GenbenchError
+from genbench.cli._options import Names, Place, weights_options, work_options
 
 
 @click.command()
@@ -47,17 +46,8 @@ from genbench.errors import GenbenchError
     type=click.IntRange(min=1),
     help="Images at once.  [default: 8 on a CPU, on a GPU what fits]",
 )
-@click.option("--weights-dir", type=Place(), help="Folder of network weights.")
-@click.option("--download", is_flag=True, help="Fetch missing weights from their first address.")
-@device_option
-@click.option(
-    "--devices",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Processes on each machine, a device each, that share the work.",
-)
-@click.option("--compile", is_flag=True, help="Compile feature networks; the recipe says so.")
+@weights_options
+@work_options
 @json_option
 def compare_command(
     real: Path,
@@ -94,12 +84,8 @@ def compare_command(
         resolution=resolution,
         moments=moments,
     )
-    try:
+    with one_voice():
         records = measure(asked)
-    except GenbenchError:
-        if group.rank():
-            sys.exit(0)  # the first process says it; one that fails makes the launcher kill it
-        raise
     if group.rank():
         return
     if as_json:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from genbench.cli._ends import one_voice
 from genbench.cli._json import json_option, plain, say
 from genbench.cli._measured import need_numbers
 from genbench.cli._options import (
     Names,
-    Place,
     Things,
     data_dir_option,
-    device_option,
     runs_option,
     table_option,
+    weights_options,
+    work_options,
 )
-from genbench.errors import GenbenchError
 
 
 @click.command()
@@ -109,17 +108,8 @@ from genbench.errors import GenbenchError
     is_flag=True,
     help="Begin anew, also where the same command was cut short and would go on.",
 )
-@click.option("--weights-dir", type=Place(), help="Folder of network weights.")
-@click.option("--download", is_flag=True, help="Fetch missing weights from their first address.")
-@device_option
-@click.option(
-    "--devices",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Processes on each machine, a device each, that share the work.",
-)
-@click.option("--compile", is_flag=True, help="Compile feature networks; the recipe says so.")
+@weights_options
+@work_options
 @runs_option
 @table_option
 @json_option
@@ -170,15 +160,11 @@ def evaluate_command(
     )
     what = metrics if preset is None else [f"--preset {preset}"]
     command = " ".join(["evaluate", *models, *what])
-    try:
+    with one_voice():
         if plan_only:
             lines = outline(request)
         else:
             done = measure(request, table=table_dir, command=command)
-    except GenbenchError:
-        if group.rank():
-            sys.exit(0)  # the first process says it; one that fails makes the launcher kill it
-        raise
     if group.rank():
         return
     if plan_only:

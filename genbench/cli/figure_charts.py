@@ -11,10 +11,10 @@ import click
 from genbench.cli._figure_options import out_options, save
 from genbench.cli._options import (
     Names,
-    Place,
     device_option,
     runs_option,
     table_option,
+    weights_options,
 )
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -144,8 +144,7 @@ def training_command(
 )
 @click.option("--images", type=int, help="Most images on each side.  [default: 10,000 or all]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the samples.")
-@click.option("--weights-dir", type=Place(), help="Folder of network weights.")
-@click.option("--download", is_flag=True, help="Fetch weights that are missing.")
+@weights_options
 @device_option
 @runs_option
 @out_options("fid")

@@ -11,9 +11,11 @@ import click
 from genbench.cli._options import (
     Names,
     Place,
+    data_dir_option,
     device_option,
     runs_option,
     table_option,
+    weights_options,
 )
 from genbench.errors import BadSetting
 
@@ -50,9 +52,8 @@ if TYPE_CHECKING:
     metavar="KEY=VALUE",
     help="Another setting for models that have it, in a smoke test.",
 )
-@click.option("--data-dir", type=Place(), help="Where data sets lie.  [env: GENBENCH_DATA]")
-@click.option("--weights-dir", type=Place(), help="Folder of network weights.")
-@click.option("--download", is_flag=True, help="Fetch missing weights from their first address.")
+@data_dir_option
+@weights_options
 @click.option("--threads", type=click.IntRange(min=1), help="Of the CPU; 1 on a busy machine.")
 @click.option(
     "--out",

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from genbench.cli._options import Place, data_dir_option, device_option
+from genbench.cli._options import Place, data_dir_option, device_option, weights_options
 
 
 @click.command()
@@ -20,8 +20,7 @@ from genbench.cli._options import Place, data_dir_option, device_option
     help="Of Inception.  [default: the deepest of the weights at hand]",
 )
 @data_dir_option
-@click.option("--weights-dir", type=Place(), help="Folder of network weights.")
-@click.option("--download", is_flag=True, help="Fetch missing weights from their first address.")
+@weights_options
 @click.option("--batch", type=click.IntRange(min=1), help="Images at once.")
 @device_option
 def stats_command(

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from genbench.cli import _place, _slurm
+from genbench.cli._ends import one_voice
 from genbench.cli._json import json_option, say
 from genbench.cli._options import Place, runs_option
-from genbench.errors import BadSetting, GenbenchError
+from genbench.errors import BadSetting
 from genbench.runtime.paths import at_home
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ def train_command(
         _print_plan(plan(model, **asked), as_json=as_json)
         return
     asked |= {"name": name, "say": _tell}
-    with _one_voice():
+    with one_voice():
         if go_on:
             _say(*train_or_resume(model, **asked))
         else:
@@ -286,25 +286,12 @@ def _print_plan(plan: Plan, *, as_json: bool) -> None:
     click.echo(table([*plan.table()]))
 
 
-@contextlib.contextmanager
-def _one_voice() -> Iterator[None]:
-    """Of several processes one says how it ended."""
-    from genbench.distributed import group
-
-    try:
-        yield
-    except GenbenchError as error:
-        if not group.speaks(error):
-            sys.exit(0)  # one that fails makes the launcher kill all, before they have spoken
-        raise
-
-
 def _resume(name: str, runs_dir: Path, given: dict[str, Any], script: Sequence[str] | None) -> None:
     """Go on with a run, or write the script that does; *script* holds its options."""
     from genbench import runs
     from genbench.training.resume import resume
 
-    with _one_voice():
+    with one_voice():
         run = runs.find(name, runs_dir)
         if script is not None:
             _slurm.write_to_resume(run, given, script)

@@ -27,6 +27,7 @@ from genbench.evaluation.timing import timed
 from genbench.results.record import Record
 from genbench.results.store import Store
 from genbench.runtime.devices import choose
+from genbench.runtime.paths import expanded
 
 if TYPE_CHECKING:
     from genbench.evaluation.results_frame import Results
@@ -216,7 +217,7 @@ def evaluate(
         checkpoint=checkpoint,
         posterior=posterior,
         anchors=anchors,
-        weights_dir=_path(weights_dir),
+        weights_dir=expanded(weights_dir),
         download=download,
         device=device,
         devices=devices,
@@ -227,7 +228,7 @@ def evaluate(
         how=how,
         preset=preset,
         data=data,
-        data_dir=_path(data_dir),
+        data_dir=expanded(data_dir),
         on_bad=on_bad,
         resolution=resolution,
         runs_dir=Path(runs_dir).expanduser(),
@@ -238,11 +239,7 @@ def evaluate(
         if group.rank() == 0:
             sys.stdout.writelines(f"{line}\n" for line in lines)
         return _frame([])
-    return _frame(measure(request, table=_path(table), command="genbench.evaluate").records)
-
-
-def _path(place: str | Path | None) -> Path | None:
-    return None if place is None else Path(place).expanduser()
+    return _frame(measure(request, table=expanded(table), command="genbench.evaluate").records)
 
 
 def _frame(records: Sequence[Record]) -> Results:

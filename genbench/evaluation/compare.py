@@ -16,6 +16,7 @@ from genbench.evaluation.measure import carry_out
 from genbench.evaluation.plan import find_metrics
 from genbench.evaluation.settings import Evaluation
 from genbench.results.record import Record
+from genbench.runtime import paths
 from genbench.runtime.devices import choose
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def compare(
         repeats=repeats,
         seed=seed,
         batch=batch,
-        weights_dir=None if weights_dir is None else Path(weights_dir).expanduser(),
+        weights_dir=paths.expanded(weights_dir),
         download=download,
         device=device,
         devices=devices,
@@ -105,12 +106,15 @@ def named(things: Sequence[Any]) -> dict[str, Any]:
         BadSetting: there is nothing, or one thing twice.
     """
     found: dict[str, Any] = {}
-    paths = {i: Path(each).expanduser().resolve() for i, each in enumerate(things) if is_path(each)}
+    places = {
+        i: Path(each).expanduser().resolve() for i, each in enumerate(things) if is_path(each)
+    }
+    ends = dict(zip(places, paths.told_apart(list(places.values())), strict=True))
     for number, thing in enumerate(things):
         if isinstance(thing, Mapping):
             more = {str(name): each for name, each in thing.items()}
-        elif number in paths:
-            more = {_tail(paths[number], list(paths.values())): thing}
+        elif number in ends:
+            more = {ends[number]: thing}
         else:
             name = thing.name if isinstance(thing, ImageSet) else type(thing).__name__.lower()
             more = {name if name not in found else f"{name} {number + 1}": thing}
@@ -135,12 +139,3 @@ def measure(asked: Comparison) -> list[Record]:
         with group.agreed():
             planned = list(plans(replace(asked, how=how)))
         return [record for plan in planned for record in carry_out(plan)]
-
-
-def _tail(path: Path, others: Sequence[Path]) -> str:
-    """The end of a path that no other path ends with."""
-    for length in range(1, len(path.parts)):
-        tail = path.parts[-length:]
-        if sum(other.parts[-length:] == tail for other in others) == 1:
-            return "/".join(tail)
-    return str(path)

@@ -119,25 +119,15 @@ def use(name: str, *, runs_dir: str | Path = "runs", called: str | None = None) 
     run = runs.read(folder) if (folder / "run.json").is_file() else None
     if run is None or run.id != found.facts["id"]:
         run = runs.create(folder, found.facts, found.card["settings"])
-    if not _whole(run):  # new, a use of it was killed here, or its weights are damaged
+    try:
+        checkpoints.look(run.checkpoints)
+    except BadInput:  # new, or a use of it was killed here, or its weights are damaged
+        shutil.rmtree(run.checkpoints, ignore_errors=True)
         model = _built(found)
         average = runs.average_as_it_is(model)
         checkpoint = checkpoints.Checkpoint(model.seen, model.state_dict(), average)
         checkpoints.write(run.checkpoints, checkpoint, keep=1)
     return run
-
-
-def _whole(run: Run) -> bool:
-    """Whether its weights are there, and as they were written."""
-    place = checkpoints.newest(run.checkpoints)
-    if place is None:
-        return False
-    try:
-        checkpoints.check(place)
-    except BadInput:
-        shutil.rmtree(place)
-        return False
-    return True
 
 
 def pack(run: Run, card: Mapping[str, Json], folder: Path = FOLDER) -> Entry:

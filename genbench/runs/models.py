@@ -61,8 +61,7 @@ def outline(name: str, settings: Any, resolution: int) -> Learns:
     try:
         with torch.device("meta"), ShapesOnly():
             return registry.model(name).build(settings, resolution)
-    # A stranger's model may look at its numbers while it is built: then it is built with them.
-    except (RuntimeError, NotImplementedError):
+    except (RuntimeError, NotImplementedError):  # a stranger's model that looks at its numbers
         return build(name, settings, resolution, seed=0)
 
 

@@ -52,6 +52,11 @@ def at_home(path: str) -> str:
     return str(Path(path).expanduser()) if path.startswith("~") else path
 
 
+def expanded(place: str | Path | None) -> Path | None:
+    """A folder that somebody may have named, with "~" made the home folder."""
+    return None if place is None else Path(place).expanduser()
+
+
 def is_path(name: str | Path) -> bool:
     """Whether *name* says where something is, not only what it is called."""
     if isinstance(name, Path):

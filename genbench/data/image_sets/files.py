@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,8 +13,7 @@ from PIL import Image
 
 from genbench.data import decode
 from genbench.data.archive import Archive
-from genbench.data.decode import MAX_FILE
-from genbench.data.listing import digest
+from genbench.data.listing import digest, is_hidden, read_file, walk
 from genbench.errors import BadInput
 
 TGA = ".tga"  # nothing in such a file says that it is one
@@ -101,27 +99,18 @@ class DeepFolder:
         Raises:
             BadInput: no folder, or one that cannot be read or holds no image.
         """
-        self.where, left = where, Left(Counter())
-        try:
-            found = dict(_walk(where, "", (), left))
-        except OSError as error:
-            raise BadInput(f"the folder {where} cannot be read ({error.strerror})") from error
-        self.names: Sequence[str] = sorted(n for n in found if self._is_image(n, left))
+        self.where, found = where, dict(walk(where))
+        files = {name: state for name, state in found.items() if state is not None}
+        left = Left(Counter(), links=len(found) - len(files))
+        self.names: Sequence[str] = sorted(n for n in files if self._is_image(n, left))
         self.left_out = left.words()
-        self._states = [found[name] for name in self.names]
+        self._states = [files[name] for name in self.names]
         if not self.names:
             beside = f"; there are {self.left_out}" if self.left_out else ""
             raise BadInput(f"no images found in {where} and the folders below it{beside}")
 
     def read(self, name: str) -> bytes:
-        try:
-            with (self.where / name).open("rb") as stream:
-                content = stream.read(MAX_FILE + 1)
-        except OSError as error:
-            raise BadInput(f"cannot be read ({error.strerror})") from error
-        if len(content) > MAX_FILE:
-            raise BadInput(f"larger than {MAX_FILE} bytes, the most that are read")
-        return content
+        return read_file(self.where / name)
 
     def stamp(self) -> str | None:
         """Digest of place, names, sizes and times of change."""
@@ -162,7 +151,7 @@ class DeepArchive:
         """
         self._archive = Archive(where, _taken)
         self.names = self._archive.names
-        others = [n for n in self._archive.others if not _hidden(n)]
+        others = [n for n in self._archive.others if not is_hidden(n)]
         self.left_out = Left(Counter(map(_ending, others))).words()
 
     def read(self, name: str) -> bytes:
@@ -175,33 +164,9 @@ class DeepArchive:
 
 def _taken(archive: Archive, name: str) -> bool:
     """Whether an entry of an archive is an image."""
-    if _hidden(name):
+    if is_hidden(name):
         return False
     return name.lower().endswith(ENDINGS) or begins_as_image(archive.head(name, HEAD))
-
-
-def _walk(
-    folder: Path, prefix: str, above: tuple[tuple[int, int], ...], left: Left
-) -> Iterator[tuple[str, os.stat_result]]:
-    """Regular files that are not hidden. Links are followed, but not round in circles."""
-    here = folder.stat()
-    if (here.st_dev, here.st_ino) in above:
-        return
-    above = (*above, (here.st_dev, here.st_ino))
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_file():
-                yield prefix + entry.name, entry.stat()
-            elif entry.is_dir():
-                yield from _walk(folder / entry.name, f"{prefix}{entry.name}/", above, left)
-            elif entry.is_symlink():
-                left.links += 1
-
-
-def _hidden(name: str) -> bool:
-    return "/." in f"/{name}" or "/__MACOSX/" in f"/{name}"
 
 
 def _ending(name: str) -> str:

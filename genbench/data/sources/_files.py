@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from genbench.data.decode import MAX_FILE
-from genbench.data.listing import digest, is_image, no_images
+from genbench.data.listing import digest, is_image, no_images, read_file, walk
 from genbench.errors import BadInput
 
 
@@ -40,24 +38,14 @@ class Folder:
         if not where.is_dir():
             found = "is a file" if where.exists() else "does not exist"
             raise BadInput(f"{where} {found}; a folder of images was wanted")
-        try:
-            found_files = dict(_walk(where, "", deep, ()))
-        except OSError as error:
-            raise BadInput(f"the folder {where} cannot be read ({error.strerror})") from error
-        self.names: Sequence[str] = sorted(name for name in found_files if is_image(name))
-        self._states = [found_files[name] for name in self.names]
+        files = {name: state for name, state in walk(where, deep=deep) if state is not None}
+        self.names: Sequence[str] = sorted(name for name in files if is_image(name))
+        self._states = [files[name] for name in self.names]
         if not self.names:
             raise no_images(where)
 
     def read(self, name: str) -> bytes:
-        try:
-            with (self.where / name).open("rb") as stream:
-                content = stream.read(MAX_FILE + 1)
-        except OSError as error:
-            raise BadInput(f"cannot be read ({error.strerror})") from error
-        if len(content) > MAX_FILE:
-            raise BadInput(f"larger than {MAX_FILE} bytes, the most that are read")
-        return content
+        return read_file(self.where / name)
 
     def find(self, name: str) -> bytes | None:
         return self.read(name) if (self.where / name).is_file() else None
@@ -87,19 +75,3 @@ def needed(kind: str, argument: str | None) -> str:
     if not argument:
         raise BadInput(f"{kind} needs a path: --data {kind}:PATH")
     return argument
-
-
-def _walk(
-    folder: Path, prefix: str, deep: bool, above: tuple[tuple[int, int], ...]
-) -> Iterator[tuple[str, os.stat_result]]:
-    """Regular files with their state. Links are followed, but not round in circles."""
-    here = folder.stat()
-    if (here.st_dev, here.st_ino) in above:
-        return
-    above = (*above, (here.st_dev, here.st_ino))
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_file():
-                yield prefix + entry.name, entry.stat()
-            elif deep and entry.is_dir() and not entry.name.startswith("."):
-                yield from _walk(folder / entry.name, f"{prefix}{entry.name}/", deep, above)
