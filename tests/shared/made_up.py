@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from array import array
 from typing import Any
 
 from genbench.interfaces import Column
@@ -10,6 +11,8 @@ from genbench.results.protocol import Protocol
 from genbench.results.record import Record
 from genbench.tables.build import build
 from genbench.tables.table import Cell, Table
+
+MINUS_NAN = array("f", b"\x00\x00\xc0\xff")[0]  # what 0 / 0 gives on x86; little end first
 
 RECIPE = Protocol(
     metric="fid",
@@ -65,3 +68,18 @@ def cells(table: Table, label: str) -> tuple[Cell, ...]:
 
 def winners(table: Table, index: int = 0) -> set[str]:
     return {row.label for row in table.rows if row.cells[index].best}
+
+
+def at(minute: int) -> str:
+    return f"2030-01-01T00:{minute:02}:00+00:00"
+
+
+def odd() -> list[Record]:
+    """Records with everything that a careless form would lose."""
+    return [
+        recorded(1 / 3, spread=5e-324, values=[0.1, float("nan"), MINUS_NAN, -0.0, 3.4e38]),
+        recorded(None, time=at(1), reason='a "quoted", odd\r\nreason\t\x00', model="=SUM(A1)"),
+        recorded(2.0, time=at(2), note="", model="", provenance={"a": [1, {"b": None}], "ü": 1e-9}),
+        recorded(-0.0, time=at(3), low=-1e308, high=1e308, n=2**53 + 1, anchor=True, values=[]),
+        recorded(None, time=at(4), reason='"json"', model="-1", run="+1", spread_over="@x"),
+    ]
